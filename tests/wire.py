@@ -103,7 +103,7 @@ async def run(app: Any, scope: dict, messages: Iterable[Message] = (), *, reply:
     async def receive() -> Message:
         for message in script:
             return message
-        await anyio.sleep_forever()
+        return await anyio.sleep_forever()
 
     async def send(message: Message) -> None:
         reply.messages.append(message)
