@@ -1,0 +1,46 @@
+"""Work done after the response has been sent, in the same request.
+
+    return PlainTextResponse("Thank you", background=BackgroundTask(send_email, to="ada@example.org"))
+
+An async function is awaited, any other runs in the thread pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec
+
+from .concurrency import is_async_callable, run_in_threadpool
+
+P = ParamSpec("P")
+
+
+class BackgroundTask:
+    """One call, made when the task is awaited: `await task()`."""
+
+    def __init__(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+        self.func = func
+        self.args = args
+        self.kwargs = kwargs
+        self.is_async = is_async_callable(func)
+
+    async def __call__(self) -> None:
+        if self.is_async:
+            await self.func(*self.args, **self.kwargs)
+        else:
+            await run_in_threadpool(self.func, *self.args, **self.kwargs)
+
+
+class BackgroundTasks(BackgroundTask):
+    """Several tasks, run one after the other in the order they were added; the first that raises is the last."""
+
+    def __init__(self, tasks: Sequence[BackgroundTask] | None = None) -> None:
+        self.tasks = list(tasks) if tasks else []
+
+    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Append one more call."""
+        self.tasks.append(BackgroundTask(func, *args, **kwargs))
+
+    async def __call__(self) -> None:
+        for task in self.tasks:
+            await task()

@@ -1,0 +1,78 @@
+"""Blocking code beside the event loop: calls and iterators run in AnyIO's worker threads, on asyncio and on trio.
+
+    digest = await run_in_threadpool(hashlib.scrypt, password, salt=salt, n=2**14, r=8, p=1)
+
+    async for line in iterate_in_threadpool(open("access.log")):
+        ...
+
+Threads are those of AnyIO's default limiter: 40 at a time, `anyio.to_thread.current_default_thread_limiter()`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
+from typing import Any, ParamSpec, TypeGuard, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from .exceptions import RequestsDeprecationWarning
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_END: Any = object()
+
+
+def is_async_callable(obj: Any) -> TypeGuard[Callable[..., Awaitable[Any]]]:
+    """Tell whether a call returns a coroutine: async functions, objects with an async `__call__`, partials of them."""
+    while isinstance(obj, functools.partial):
+        obj = obj.func
+    return inspect.iscoroutinefunction(obj) or (callable(obj) and inspect.iscoroutinefunction(obj.__call__))
+
+
+async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a blocking function in a worker thread, with the caller's context variables, and wait for its result.
+
+    A cancelled caller waits until the function has returned: a thread cannot be stopped.
+    """
+    if kwargs:
+        return await anyio.to_thread.run_sync(functools.partial(func, *args, **kwargs))
+    return await anyio.to_thread.run_sync(func, *args)
+
+
+async def iterate_in_threadpool(iterator: Iterable[T]) -> AsyncIterator[T]:
+    """Iterate over a blocking iterable, each step in a worker thread; a generator left early is closed in one too."""
+    steps = iter(iterator)
+    finished = False
+    try:
+        while (item := await anyio.to_thread.run_sync(next, steps, _END)) is not _END:
+            yield item
+        finished = True
+    finally:
+        if not finished and isinstance(steps, Generator):
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(steps.close)
+
+
+async def run_until_first_complete(*args: tuple[Callable[..., Awaitable[Any]], dict[str, Any]]) -> None:
+    """Run pairs of an async function and its keyword arguments until one returns, and cancel the others.
+
+    Deprecated: a task group says the same in the open.
+    """
+    warnings.warn(
+        "run_until_first_complete is deprecated and will be removed in a future version.",
+        RequestsDeprecationWarning,
+        stacklevel=2,
+    )
+    async with anyio.create_task_group() as tasks:
+
+        async def run(func: Callable[..., Awaitable[Any]], kwargs: dict[str, Any]) -> None:
+            await func(**kwargs)
+            tasks.cancel_scope.cancel()
+
+        for func, kwargs in args:
+            tasks.start_soon(run, func, kwargs)

@@ -1,0 +1,122 @@
+"""Exceptions that end a request, the two of them that answer it being ASGI applications themselves.
+
+raise HTTPException(404)
+raise HTTPException(401, "Log in first", {"WWW-Authenticate": "Basic"})
+
+async def app(scope, receive, send):                   # or, with nothing around to catch them:
+    await HTTPException(503)(scope, receive, send)
+"""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Mapping
+
+from ._types import Message, Receive, Scope, Send
+
+_PHRASES = {int(status): status.phrase for status in http.HTTPStatus}
+_WITHOUT_BODY = frozenset({204, 304})
+_BREAKS = str.maketrans("", "", "\r\n\0")
+
+
+class RequestsDeprecationWarning(UserWarning):
+    """Warns of a name that a later version removes; shown by default, unlike DeprecationWarning."""
+
+
+class HTTPException(Exception):  # noqa: N818
+    """A response in place of the one the handler would have returned, and the ASGI application that sends it.
+
+    `detail` is the plain-text body and defaults to the status code's phrase. On a WebSocket that is not accepted
+    the answer is a denial response where the server offers them, otherwise a close.
+    """
+
+    def __init__(self, status_code: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        self.status_code = status_code
+        self.detail = _PHRASES.get(status_code, "") if detail is None else detail
+        self.headers = headers
+
+    def __str__(self) -> str:
+        return f"{self.status_code}: {self.detail}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(status_code={self.status_code!r}, detail={self.detail!r})"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer; raises ValueError for a header with CR, LF or NUL in it (RFC 9110 §5.5)."""
+        if scope["type"] == "websocket":
+            await self._deny(scope, receive, send)
+            return
+        start, body = self._messages()
+        if scope.get("method") == "HEAD":
+            body["body"] = b""
+        await send(start)
+        await send(body)
+
+    async def _deny(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        if "websocket.http.response" not in (scope.get("extensions") or ()):
+            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+            return
+        for message in self._messages():
+            message["type"] = "websocket." + message["type"]
+            await send(message)
+
+    def _messages(self) -> tuple[Message, Message]:
+        headers = _encode(self.headers) if self.headers else []
+        body = b""
+        if self.status_code not in _WITHOUT_BODY:
+            body = str(self.detail).encode()
+            names = [name for name, _ in headers]
+            if b"content-length" not in names:
+                headers.append((b"content-length", b"%d" % len(body)))
+            if b"content-type" not in names:
+                headers.append((b"content-type", b"text/plain; charset=utf-8"))
+        return (
+            {"type": "http.response.start", "status": self.status_code, "headers": headers},
+            {"type": "http.response.body", "body": body},
+        )
+
+
+class WebSocketException(Exception):  # noqa: N818
+    """A WebSocket closed by its handler for a reason, and the ASGI application that closes it."""
+
+    def __init__(self, code: int, reason: str | None = None) -> None:
+        self.code = code
+        self.reason = reason or ""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(code={self.code!r}, reason={self.reason!r})"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Close the connection, accepted or not."""
+        await send({"type": "websocket.close", "code": self.code, "reason": self.reason})
+
+
+class ClientDisconnect(Exception):  # noqa: N818
+    """Raised while a body is read or sent, when the client has left."""
+
+
+class WebSocketDisconnect(Exception):  # noqa: N818
+    """Raised by what receives or sends, when the client has left; `code` and `reason` are its close frame's."""
+
+    def __init__(self, code: int = 1000, reason: str | None = None) -> None:
+        self.code = code
+        self.reason = reason or ""
+
+
+class WebSocketDisconnected(RuntimeError):  # noqa: N818
+    """Raised by a use of the connection after its end: a mistake of the program, not news of the client."""
+
+
+def _encode(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    encoded = []
+    for name, value in headers.items():
+        if name.translate(_BREAKS) != name or value.translate(_BREAKS) != value:
+            raise ValueError(f"header {name!r} has a line break or NUL in its name or value: {value!r}")
+        encoded.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+    return encoded
