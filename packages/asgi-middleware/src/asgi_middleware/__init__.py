@@ -1,5 +1,9 @@
 """Middleware for any ASGI application: CORS, gzip, sessions, trusted hosts, authentication, errors and more."""
 
+from __future__ import annotations
+
+from ._record import Middleware
+
 __version__ = "1.0.0"
 
-__all__ = ["__version__"]
+__all__ = ["Middleware", "__version__"]

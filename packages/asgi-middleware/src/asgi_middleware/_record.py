@@ -1,0 +1,60 @@
+"""The record of a middleware that is still to be built: its class and its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ParamSpec, Protocol
+
+from ._types import Receive, Scope, Send
+
+P = ParamSpec("P")
+
+
+class _ASGIApp(Protocol):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> None: ...
+
+
+class MiddlewareFactory(Protocol[P]):
+    """A class or a function that makes an application of an application: `factory(app, *args, **kwargs)`."""
+
+    def __call__(self, app: _ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> _ASGIApp: ...
+
+
+class Middleware:
+    """A middleware to be: unpack it, `cls, args, kwargs = middleware`, and build `cls(app, *args, **kwargs)`.
+
+    A type checker compares the arguments with what `cls` takes.
+    """
+
+    __slots__ = ("args", "cls", "kwargs")
+
+    def __init__(self, cls: MiddlewareFactory[P], *args: P.args, **kwargs: P.kwargs) -> None:
+        self.cls = cls
+        self.args = args
+        self.kwargs = kwargs
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.cls, self.args, self.kwargs))
+
+    def __repr__(self) -> str:
+        parts = [getattr(self.cls, "__name__", "") or repr(self.cls)]
+        parts += map(_shown, _positional_names(self.cls, len(self.args)), self.args)
+        parts += [f"{name}={_shown(name, value)}" for name, value in self.kwargs.items()]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _shown(name: str, value: object) -> str:
+    """The repr of an argument, unless the name of its parameter says that nobody should read it in a log."""
+    words = name.lower().split("_")
+    return "'***'" if {"secret", "secrets", "key", "keys", "password", "token", "tokens"} & {*words} else repr(value)
+
+
+def _positional_names(cls: MiddlewareFactory[...], count: int) -> Sequence[str]:
+    from inspect import Parameter, signature  # costs milliseconds, and only a repr wants it
+
+    try:
+        parameters = list(signature(cls).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return ["key"] * count
+    names = [p.name for p in parameters if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+    return (names + [""] * count)[:count]

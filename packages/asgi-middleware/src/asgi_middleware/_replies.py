@@ -1,0 +1,40 @@
+"""Answers a middleware gives itself: plain text, whole, and refusals of requests and of WebSockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ._types import Receive, Scope, Send
+
+
+async def reply_text(
+    scope: Scope, send: Send, status: int, text: str, headers: Iterable[Sequence[bytes]] = (), *, prefix: str = ""
+) -> None:
+    """Answer in plain text, UTF-8; HEAD gets the head alone. `prefix` is `websocket.` for a denial response."""
+    body = text.encode()
+    head = [*headers, (b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": f"{prefix}http.response.start", "status": status, "headers": head})
+    await send({"type": f"{prefix}http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
+
+
+async def refuse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    status: int,
+    text: str,
+    headers: Iterable[Sequence[bytes]] = (),
+    *,
+    close_code: int = 1000,
+) -> None:
+    """Refuse a request, or a WebSocket that has not been accepted: with an HTTP answer where the server offers it.
+
+    Elsewhere a close with `close_code` does, which servers turn into 403. A client already gone hears nothing.
+    """
+    if scope["type"] == "http":
+        return await reply_text(scope, send, status, text, headers)
+    if (await receive())["type"] != "websocket.connect":
+        return None
+    if "websocket.http.response" in (scope.get("extensions") or ()):
+        return await reply_text(scope, send, status, text, headers, prefix="websocket.")
+    return await send({"type": "websocket.close", "code": close_code, "reason": ""})
