@@ -1,0 +1,81 @@
+"""What a package says of itself is there and is true."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import tomllib
+from importlib import metadata
+
+import pytest
+
+
+def test_a_package_has_its_papers(package):
+    for name in ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"):
+        assert (package.folder / name).stat().st_size > 100, name
+    assert (package.source / "py.typed").exists()
+
+
+def test_the_licence_is_the_one_of_the_repository(package, root):
+    assert (package.folder / "LICENSE").read_bytes() == (root / "LICENSE").read_bytes()
+    assert package.project["license"] == "BSD-3-Clause"
+    assert package.project["license-files"] == ["LICENSE"]
+
+
+def test_a_package_is_described_and_classified(package):
+    project = package.project
+    assert 30 < len(project["description"]) < 140
+    assert project["requires-python"] == ">=3.11"
+    assert "Typing :: Typed" in project["classifiers"]
+    assert not any(classifier.startswith("License ::") for classifier in project["classifiers"])
+    assert "urls" not in project, "a URL that does not exist is worse than none"
+
+
+def test_the_version_stands_in_one_place(package):
+    pyproject = tomllib.loads((package.folder / "pyproject.toml").read_text())
+    assert "version" not in pyproject["project"]
+    assert pyproject["tool"]["hatch"]["version"]["path"] == f"src/{package.module}/__init__.py"
+    version = importlib.import_module(package.module).__version__
+    assert metadata.version(package.name) == version
+    assert f"## [{version}]" in (package.folder / "CHANGELOG.md").read_text()
+
+
+def test_a_changelog_has_an_entry_for_the_version(package):
+    changelog = (package.folder / "CHANGELOG.md").read_text()
+    assert re.search(r"^### (Added|Changed|Fixed|Removed)\n\n- \S", changelog, re.MULTILINE)
+
+
+def test_every_extra_is_named_in_the_readme(package):
+    readme = (package.folder / "README.md").read_text()
+    for extra in package.project.get("optional-dependencies", {}):
+        assert f"{package.name}[{extra}]" in readme or f"`{extra}`" in readme, extra
+
+
+def test_the_framework_takes_its_siblings_by_range(packages):
+    framework = next(p for p in packages if p.name == "asgi-framework").project
+    extras = [r for rs in framework["optional-dependencies"].values() for r in rs]
+    for requirement in [*framework["dependencies"], *extras]:
+        if not requirement.startswith("asgi-framework["):
+            assert requirement.endswith(">=1.0,<2"), requirement
+
+
+@pytest.mark.parametrize("foreign", ["0.3.1"])
+def test_no_range_of_ours_admits_the_unrelated_test_client(packages, foreign):
+    """A package of the same name stands on the index; its last release is 0.3.1."""
+    lower_bounds = [
+        float(match[1])
+        for p in packages
+        for rs in [p.project["dependencies"], *p.project["optional-dependencies"].values()]
+        for r in rs
+        if (match := re.match(r"asgi-testclient(?:\[.*\])?>=(\d+\.\d+)", r))
+    ]
+    assert lower_bounds
+    assert min(lower_bounds) > float(foreign[:3])
+
+
+def test_public_names_are_sorted_and_there(package):
+    module = importlib.import_module(package.module)
+    assert module.__all__ == sorted(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    assert set(module.__all__) <= set(dir(module))

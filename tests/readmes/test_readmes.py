@@ -1,0 +1,56 @@
+"""Every Python example of every README runs, in order, in an interpreter of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md")), *sorted(ROOT.glob("packages/*/docs/*.md"))]
+BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+RUN = """
+import inspect, sys
+namespace = {"__name__": "readme", "__file__": sys.argv[1]}
+exec(compile(sys.stdin.read(), sys.argv[1], "exec"), namespace)
+for name, value in list(namespace.items()):
+    if name.startswith("test_") and inspect.isfunction(value) and not inspect.signature(value).parameters:
+        result = value()
+        if inspect.iscoroutine(result):
+            import anyio
+            async def wait(result=result):
+                await result
+            anyio.run(wait)
+"""
+
+
+def examples(readme: Path) -> str:
+    """The Python blocks of a README as one program whose line numbers are the README's."""
+    text = readme.read_text()
+    program = ""
+    for block in BLOCK.finditer(text):
+        line = text.count("\n", 0, block.start(1))
+        future = "from __future__ import annotations\n"
+        program += "\n" * (line - program.count("\n")) + block[1].replace(future, "\n")
+    return program
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_examples_run(readme, tmp_path):
+    program = examples(readme)
+    assert program.strip(), f"{readme} shows no Python example"
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "default::ResourceWarning", "-c", RUN, str(readme)],
+        input=program, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_links_to_files_lead_somewhere(readme):
+    for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", readme.read_text()):
+        assert (readme.parent / target).exists(), target
