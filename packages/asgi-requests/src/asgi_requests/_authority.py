@@ -1,0 +1,62 @@
+"""The host and port of a URL: from a request, and put together anew (RFC 3986 §3.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import SplitResult
+
+from ._types import Scope
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%\-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?").fullmatch
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def request_netloc(scope: Scope) -> str:
+    """The authority a request was sent to: the Host header if it is well-formed, else the server, else nothing."""
+    for name, value in scope.get("headers", ()):
+        if name == b"host" or (len(name) == 4 and name.lower() == b"host"):
+            host = value.decode("latin-1")
+            if is_authority(host):
+                return host
+            break
+    return _server_netloc(scope)
+
+
+def is_authority(host: str) -> bool:
+    """Whether this is a host, or a host and a port from 0 to 65535, and nothing else."""
+    match = _HOST(host)
+    return match is not None and (match[1] is None or int(match[1]) < 65536)
+
+
+def _server_netloc(scope: Scope) -> str:
+    server = scope.get("server")
+    if server is None:
+        return ""
+    host, port = server
+    if port is None:
+        # A unix socket has a path where a URL needs a host.
+        return ""
+    if ":" in host:
+        host = f"[{host}]"
+    return str(host) if _DEFAULT_PORTS.get(scope.get("scheme", "http")) == port else f"{host}:{port}"
+
+
+def join_netloc(components: SplitResult, changed: Mapping[str, Any]) -> str:
+    """An authority with some of its parts (username, password, hostname, port) changed."""
+    userinfo, _, authority = components.netloc.rpartition("@")
+    hostname = changed.get("hostname")
+    if hostname is None:
+        hostname = authority if authority[-1:] == "]" else authority.rpartition(":")[0] or authority
+    elif ":" in hostname and hostname[:1] != "[":
+        hostname = f"[{hostname}]"
+    port = changed.get("port", components.port)
+    netloc = hostname if port is None else f"{hostname}:{port}"
+    username = changed.get("username", components.username)
+    password = changed.get("password", components.password)
+    if username is None:
+        return str(netloc)
+    if password is not None:
+        username = f"{username}:{password}"
+    return f"{username}@{netloc}"

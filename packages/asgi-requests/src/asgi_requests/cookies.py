@@ -1,0 +1,40 @@
+"""Read the Cookie header as browsers write it.
+
+    from asgi_requests.cookies import cookie_parser
+
+    assert cookie_parser("session=abc; theme=dark") == {"session": "abc", "theme": "dark"}
+"""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPED = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
+
+
+def cookie_parser(cookie_string: str) -> dict[str, str]:
+    """The cookies of a Cookie header by name; of several with one name the last counts.
+
+    Split on `;` and trimmed of space and tab alone (RFC 6265 §5.2), so that no other character can hide
+    before a name. Quoted values are unquoted (RFC 2109).
+    """
+    cookies: dict[str, str] = {}
+    for part in cookie_string.split(";"):
+        name, equals, value = part.partition("=")
+        if not equals:
+            name, value = "", name
+        name, value = name.strip(" \t"), value.strip(" \t")
+        if name or value:
+            cookies[name] = _unquote(value) if value[:1] == '"' else value
+    return cookies
+
+
+def _unquote(value: str) -> str:
+    if len(value) < 2 or value[-1] != '"':
+        return value
+    return _ESCAPED.sub(_unescape, value[1:-1]) if "\\" in value else value[1:-1]
+
+
+def _unescape(match: re.Match[str]) -> str:
+    octal, character = match.groups()
+    return chr(int(octal, 8)) if octal else str(character)

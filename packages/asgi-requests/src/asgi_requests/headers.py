@@ -1,0 +1,192 @@
+"""HTTP headers: multi-valued, ordered, case-insensitive, latin-1 at the edge.
+
+    from asgi_requests.headers import Headers, MutableHeaders
+
+    headers = Headers(scope={"headers": [(b"accept", b"text/html"), (b"x-forwarded-for", b"10.0.0.1")]})
+    assert headers["Accept"] == "text/html"
+
+    answer = MutableHeaders({"content-type": "text/plain"})
+    answer.add_vary_header("Accept")
+    assert answer.raw == [(b"content-type", b"text/plain"), (b"vary", b"Accept")]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+from ._fields import encode_field, encode_name, encode_value, merge_vary
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Headers(Mapping[str, str]):
+    """Headers to read, from a mapping, from raw `(bytes, bytes)` pairs or from a scope.
+
+    Raw pairs and the list of a scope are not copied. Names compare case-insensitively (RFC 9110 §5.1),
+    values are latin-1. A mapping is checked as in `MutableHeaders`.
+    """
+
+    _list: RawHeaders
+
+    def __init__(
+        self,
+        headers: Mapping[str, str] | None = None,
+        raw: RawHeaders | None = None,
+        scope: MutableMapping[str, Any] | None = None,
+    ) -> None:
+        if scope is not None:
+            assert headers is None and raw is None, 'Cannot set both "scope" and "headers" or "raw".'
+            self._list = _scope_headers(scope)
+        elif headers is not None:
+            assert raw is None, 'Cannot set both "headers" and "raw".'
+            self._list = [encode_field(name, value) for name, value in headers.items()]
+        else:
+            self._list = [] if raw is None else raw
+
+    @property
+    def raw(self) -> RawHeaders:
+        """The pairs as bytes, in order: the list itself, not a copy."""
+        return self._list
+
+    def _find(self, key: str) -> bytes | None:
+        name = key.lower().encode("latin-1", "replace")
+        for field in self._list:
+            if field[0] == name:
+                return field[1]
+        # Servers owe us lower-case names; not every one pays.
+        size = len(name)
+        for field in self._list:
+            if len(field[0]) == size and field[0].lower() == name:
+                return field[1]
+        return None
+
+    def __getitem__(self, key: str) -> str:
+        value = self._find(key)
+        if value is None:
+            raise KeyError(key)
+        return value.decode("latin-1")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The first value of the header, or the default."""
+        value = self._find(key)
+        return default if value is None else value.decode("latin-1")
+
+    def getlist(self, key: str) -> list[str]:
+        """Every value of the header, in order."""
+        name = key.lower().encode("latin-1", "replace")
+        return [value.decode("latin-1") for field, value in self._list if field.lower() == name]
+
+    def keys(self) -> list[str]:  # type: ignore[override]
+        """The names in order, repeated as they were sent."""
+        return [name.decode("latin-1").lower() for name, _ in self._list]
+
+    def values(self) -> list[str]:  # type: ignore[override]
+        """The values in order."""
+        return [value.decode("latin-1") for _, value in self._list]
+
+    def items(self) -> list[tuple[str, str]]:  # type: ignore[override]
+        """Names and values in order."""
+        return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._list]
+
+    def mutablecopy(self) -> MutableHeaders:
+        """A copy that can be changed."""
+        return MutableHeaders(raw=[(name, value) for name, value in self._list])
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._find(key) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Headers):
+            return False
+        return sorted(self.items()) == sorted(other.items())
+
+    def __repr__(self) -> str:
+        class_name = self.__class__.__name__
+        as_dict = dict(self.items())
+        if len(as_dict) == len(self):
+            return f"{class_name}({as_dict!r})"
+        return f"{class_name}(raw={self.raw!r})"
+
+
+class MutableHeaders(Headers):
+    """Headers to change; a `raw` list is edited in place, the list of a scope or message is replaced by a copy.
+
+    Raises ValueError for a name that is no token and for CR, LF or NUL in a value (RFC 9110 §5.5):
+    either would let the value end the header and begin another.
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[str, str] | None = None,
+        raw: RawHeaders | None = None,
+        scope: MutableMapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(headers, raw, scope)
+        if scope is not None:
+            self._list = scope["headers"] = list(self._list)
+
+    def __setitem__(self, key: str, value: str) -> None:
+        name, encoded = encode_field(key, value)
+        found = [index for index, field in enumerate(self._list) if field[0].lower() == name]
+        for index in reversed(found[1:]):
+            del self._list[index]
+        if found:
+            self._list[found[0]] = (name, encoded)
+        else:
+            self._list.append((name, encoded))
+
+    def __delitem__(self, key: str) -> None:
+        name = key.lower().encode("latin-1", "replace")
+        self._list[:] = [field for field in self._list if field[0].lower() != name]
+
+    def append(self, key: str, value: str) -> None:
+        """Add a header, keeping those of the same name."""
+        self._list.append(encode_field(key, value))
+
+    def setdefault(self, key: str, value: str) -> str:
+        """The header's value, set first if it is absent."""
+        found = self._find(key)
+        if found is not None:
+            return found.decode("latin-1")
+        self._list.append((encode_name(key), encode_value(value)))
+        return value
+
+    def update(self, other: Mapping[str, str]) -> None:
+        """Set each of the given headers."""
+        for key, value in other.items():
+            self[key] = value
+
+    def add_vary_header(self, vary: str) -> None:
+        """Merge names into Vary: nothing twice, and `*` stays `*` (RFC 9110 §12.5.5)."""
+        self["vary"] = merge_vary(self.getlist("vary"), vary)
+
+    def __or__(self, other: Mapping[str, str]) -> MutableHeaders:
+        if not isinstance(other, Mapping):
+            raise TypeError(f"Expected a mapping but got {other.__class__.__name__}")
+        merged = self.mutablecopy()
+        merged.update(other)
+        return merged
+
+    def __ior__(self, other: Mapping[str, str]) -> MutableHeaders:
+        if not isinstance(other, Mapping):
+            raise TypeError(f"Expected a mapping but got {other.__class__.__name__}")
+        self.update(other)
+        return self
+
+
+def _scope_headers(scope: MutableMapping[str, Any]) -> RawHeaders:
+    """The headers of a scope as a list; what can be iterated only once is put back as that list."""
+    headers = scope.get("headers", ())
+    if type(headers) is list:
+        return headers
+    pairs = [(name, value) for name, value in headers]
+    if not isinstance(headers, tuple):
+        scope["headers"] = pairs
+    return pairs

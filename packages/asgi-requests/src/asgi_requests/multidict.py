@@ -1,0 +1,223 @@
+"""Dictionaries that keep every value of a key, in order: query parameters and forms.
+
+    from asgi_requests.multidict import QueryParams
+
+    params = QueryParams("tag=a&tag=b&page=2")
+    assert params["tag"] == "b"
+    assert params.getlist("tag") == ["a", "b"]
+    assert str(params) == "tag=a&tag=b&page=2"
+"""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import urlencode
+
+from ._query import parse_query
+
+if TYPE_CHECKING:
+    from .uploads import UploadFile
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value", covariant=True)
+
+
+class ImmutableMultiDict(Mapping[_Key, _Value]):
+    """A mapping of keys to their last value that keeps every pair, in order, in `multi_items()`.
+
+    Equal to another of its class with the same pairs in any order.
+    """
+
+    _dict: dict[_Key, _Value]
+    _list: list[tuple[_Key, _Value]]
+
+    def __init__(
+        self,
+        *args: ImmutableMultiDict[_Key, _Value] | Mapping[_Key, _Value] | Iterable[tuple[_Key, _Value]],
+        **kwargs: Any,
+    ) -> None:
+        assert len(args) < 2, "Too many arguments."
+        pairs = _pairs(args[0]) if args else []
+        if kwargs:
+            pairs = pairs + list(kwargs.items())
+        self._list = pairs
+        self._dict = dict(pairs)
+
+    def getlist(self, key: Any) -> list[_Value]:
+        """Every value of the key, in order."""
+        return [value for name, value in self._list if name == key]
+
+    def keys(self) -> KeysView[_Key]:
+        """The keys, each once."""
+        return self._dict.keys()
+
+    def values(self) -> ValuesView[_Value]:
+        """The last value of each key."""
+        return self._dict.values()
+
+    def items(self) -> ItemsView[_Key, _Value]:
+        """Each key with its last value."""
+        return self._dict.items()
+
+    def multi_items(self) -> list[tuple[_Key, _Value]]:
+        """Every pair, in order."""
+        return list(self._list)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The last value of the key, or the default."""
+        return self._dict.get(key, default)
+
+    def __getitem__(self, key: _Key) -> _Value:
+        return self._dict[key]
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._dict
+
+    def __iter__(self) -> Iterator[_Key]:
+        return iter(self._dict)
+
+    def __len__(self) -> int:
+        return len(self._dict)
+
+    def __eq__(self, other: Any) -> bool:
+        if not isinstance(other, self.__class__):
+            return False
+        return _same_pairs(self._list, other._list)
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}({self._list!r})"
+
+
+class MultiDict(ImmutableMultiDict[Any, Any]):
+    """A multidict to change."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.setlist(key, [value])
+
+    def __delitem__(self, key: Any) -> None:
+        del self._dict[key]
+        self._list = [pair for pair in self._list if pair[0] != key]
+
+    def pop(self, key: Any, default: Any = None) -> Any:
+        """Remove the key; its last value, or the default."""
+        self._list = [pair for pair in self._list if pair[0] != key]
+        return self._dict.pop(key, default)
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Remove the last key with its last value; raises KeyError when empty."""
+        key, value = self._dict.popitem()
+        self._list = [pair for pair in self._list if pair[0] != key]
+        return key, value
+
+    def poplist(self, key: Any) -> list[Any]:
+        """Remove the key; all of its values."""
+        values = self.getlist(key)
+        self.pop(key)
+        return values
+
+    def clear(self) -> None:
+        """Remove everything."""
+        self._dict.clear()
+        self._list.clear()
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """The last value of the key, set first if it is absent."""
+        if key not in self._dict:
+            self.append(key, default)
+        return self._dict[key]
+
+    def setlist(self, key: Any, values: list[Any]) -> None:
+        """Replace every value of the key; an empty list removes it."""
+        self.pop(key)
+        if values:
+            self._list += [(key, value) for value in values]
+            self._dict[key] = values[-1]
+
+    def append(self, key: Any, value: Any) -> None:
+        """Add a value, keeping those of the same key."""
+        self._list.append((key, value))
+        self._dict[key] = value
+
+    def update(self, *args: MultiDict | Mapping[Any, Any] | list[tuple[Any, Any]], **kwargs: Any) -> None:
+        """Replace the given keys by all that is given for them."""
+        new = MultiDict(*args, **kwargs)
+        self._list = [pair for pair in self._list if pair[0] not in new._dict] + new._list
+        self._dict.update(new._dict)
+
+
+class QueryParams(ImmutableMultiDict[str, str]):
+    """The parameters of a query string, percent-decoded as UTF-8; blank ones are kept.
+
+    Takes a string, bytes, a mapping or pairs. Raises HTTPException (400) for a query string of more than
+    `max_fields` parameters; assign to the class to allow more.
+    """
+
+    max_fields: ClassVar[int] = 1000
+
+    def __init__(
+        self,
+        *args: ImmutableMultiDict[Any, Any] | Mapping[Any, Any] | list[tuple[Any, Any]] | str | bytes,
+        **kwargs: Any,
+    ) -> None:
+        assert len(args) < 2, "Too many arguments."
+        value = args[0] if args else ""
+        if isinstance(value, bytes):
+            value = value.decode("latin-1")
+        if isinstance(value, str):
+            self._list = parse_query(value, self.max_fields)
+            if kwargs:
+                self._list += [(str(name), str(item)) for name, item in kwargs.items()]
+        else:
+            super().__init__(value, **kwargs)
+            self._list = [(str(name), str(item)) for name, item in self._list]
+        self._dict = dict(self._list)
+
+    def __str__(self) -> str:
+        return urlencode(self._list)
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}({str(self)!r})"
+
+
+class FormData(ImmutableMultiDict[str, "UploadFile | str"]):
+    """The fields of a form: strings, and an UploadFile for each file."""
+
+    def __init__(
+        self,
+        *args: FormData | Mapping[str, str | UploadFile] | list[tuple[str, str | UploadFile]],
+        **kwargs: str | UploadFile,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+
+    async def close(self) -> None:
+        """Close every file."""
+        for _, value in self._list:
+            if not isinstance(value, str):
+                await value.close()
+
+
+def _pairs(value: Any) -> list[Any]:
+    if not value:
+        return []
+    if isinstance(value, ImmutableMultiDict):
+        return value.multi_items()
+    if hasattr(value, "items"):
+        return list(value.items())
+    return list(value)
+
+
+def _same_pairs(ours: list[Any], theirs: list[Any]) -> bool:
+    if len(ours) != len(theirs):
+        return False
+    if ours == theirs:
+        return True
+    try:
+        return sorted(ours) == sorted(theirs)
+    except TypeError:
+        rest = list(theirs)
+        for pair in ours:
+            if pair not in rest:
+                return False
+            rest.remove(pair)
+        return True

@@ -1,0 +1,175 @@
+"""URLs to read and to derive from, and addresses.
+
+    from asgi_requests.urls import URL
+
+    url = URL("https://example.org/search?q=asgi")
+    assert url.hostname == "example.org"
+    assert str(url.include_query_params(page=2)) == "https://example.org/search?q=asgi&page=2"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+from ._authority import join_netloc, request_netloc
+from ._types import Scope
+from .multidict import MultiDict
+
+_UNSAFE_IN_PATH = {code: f"%{code:02X}" for code in (*range(0x20), 0x7F, *map(ord, "?#\\"))}
+_UNSAFE_IN_QUERY = {code: f"%{code:02X}" for code in (*range(0x20), 0x7F, ord("#"))}
+
+
+class Address(NamedTuple):
+    """A host and a port."""
+
+    host: str
+    port: int
+
+
+class URL:
+    """A URL, from a string, from a scope or from components; equal to another, or to a string, that reads the same.
+
+    What a scope says is taken apart, never pasted together: no path and no Host header can move another
+    part of the URL. A malformed Host gives way to the address of the server.
+    """
+
+    _url: str | None
+    _components: SplitResult | None
+
+    def __init__(self, url: str = "", scope: Scope | None = None, **components: Any) -> None:
+        self._components = None
+        if scope is not None:
+            assert not url, 'Cannot set both "url" and "scope".'
+            assert not components, 'Cannot set both "scope" and "**components".'
+            self._url = None
+            self._components = _scope_components(scope)
+        elif components:
+            assert not url, 'Cannot set both "url" and "**components".'
+            self._url = str(URL("").replace(**components))
+        else:
+            self._url = url
+
+    @property
+    def components(self) -> SplitResult:
+        """The parts as the standard library splits them."""
+        if self._components is None:
+            self._components = urlsplit(str(self))
+        return self._components
+
+    @property
+    def scheme(self) -> str:
+        """`http`, `https`, `ws`, ..."""
+        return self.components.scheme
+
+    @property
+    def netloc(self) -> str:
+        """User information, host and port as they are written."""
+        return self.components.netloc
+
+    @property
+    def path(self) -> str:
+        """The path, as it is written."""
+        return self.components.path
+
+    @property
+    def query(self) -> str:
+        """What follows the `?`."""
+        return self.components.query
+
+    @property
+    def fragment(self) -> str:
+        """What follows the `#`."""
+        return self.components.fragment
+
+    @property
+    def username(self) -> str | None:
+        """The user of the user information."""
+        return self.components.username
+
+    @property
+    def password(self) -> str | None:
+        """The password of the user information."""
+        return self.components.password
+
+    @property
+    def hostname(self) -> str | None:
+        """The host in lower case, an IPv6 address without brackets."""
+        return self.components.hostname
+
+    @property
+    def port(self) -> int | None:
+        """The port where one is written; raises ValueError where it is no number from 0 to 65535."""
+        return self.components.port
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the scheme is https or wss."""
+        return self.scheme in ("https", "wss")
+
+    def replace(self, **kwargs: Any) -> URL:
+        """A URL with other parts: those of `components`, and username, password, hostname, port.
+
+        Raises ValueError for a name that is none of them.
+        """
+        if not kwargs.keys().isdisjoint(("username", "password", "hostname", "port")):
+            own = {key: kwargs.pop(key) for key in ("username", "password", "hostname", "port") if key in kwargs}
+            kwargs["netloc"] = join_netloc(self.components, own)
+        return self.__class__(self.components._replace(**kwargs).geturl())
+
+    def include_query_params(self, **kwargs: Any) -> URL:
+        """A URL with these query parameters set; others stay."""
+        params = MultiDict(parse_qsl(self.query, keep_blank_values=True))
+        params.update({str(key): str(value) for key, value in kwargs.items()})
+        return self.replace(query=urlencode(params.multi_items()))
+
+    def replace_query_params(self, **kwargs: Any) -> URL:
+        """A URL with these query parameters and no others."""
+        return self.replace(query=urlencode([(str(key), str(value)) for key, value in kwargs.items()]))
+
+    def remove_query_params(self, keys: str | Sequence[str]) -> URL:
+        """A URL without these query parameters."""
+        gone: Iterable[str] = [keys] if isinstance(keys, str) else keys
+        params = MultiDict(parse_qsl(self.query, keep_blank_values=True))
+        for key in gone:
+            params.pop(key, None)
+        return self.replace(query=urlencode(params.multi_items()))
+
+    def __eq__(self, other: Any) -> bool:
+        return str(self) == str(other)
+
+    def __str__(self) -> str:
+        if self._url is None:
+            scheme, netloc, path, query, _ = self.components
+            origin = f"{scheme}://{netloc}" if netloc else ""
+            self._url = f"{origin}{path}?{query}" if query else origin + path
+        return self._url
+
+    def __repr__(self) -> str:
+        url = str(self)
+        if self.password:
+            url = str(self.replace(password="********"))
+        return f"{self.__class__.__name__}({url!r})"
+
+
+def _scope_components(scope: Scope) -> SplitResult:
+    netloc = request_netloc(scope)
+    path = scope.get("path", "").translate(_UNSAFE_IN_PATH)
+    if netloc:
+        scheme = scope.get("scheme", "http")
+        if path and path[0] != "/":
+            path = "/" + path
+    else:
+        scheme = ""
+        if path[:2] == "//":
+            path = "/%2F" + path[2:]
+    return SplitResult(scheme, netloc, path, _query_text(scope.get("query_string", b"")), "")
+
+
+def _query_text(query: bytes) -> str:
+    try:
+        text = query.decode()
+    except UnicodeDecodeError:
+        text = "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in query)
+    return text.translate(_UNSAFE_IN_QUERY)
