@@ -1,0 +1,60 @@
+"""One lifespan: startup and shutdown, each asked for and answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from .._types import Message, Scope
+from .base import Checks, Strict
+from .violations import short
+
+
+class LifespanChecks(Checks):
+    """The messages of a lifespan scope, from the first to the last."""
+
+    __slots__ = ("_answered", "_asked", "_failed")
+
+    protocol = "lifespan"
+
+    def __init__(
+        self,
+        scope: Scope,
+        *,
+        offered: frozenset[str] = frozenset(),
+        strict: Strict = "errors",
+        ignore: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__(scope, offered=offered, strict=strict, ignore=ignore)
+        self._asked: set[str] = set()
+        self._answered: set[str] = set()
+        self._failed = False
+
+    def received(self, message: Message) -> None:
+        kind = message.get("type")
+        if isinstance(kind, str):
+            self._asked.add(kind.removeprefix("lifespan."))
+
+    def _answer(self, message: Message) -> None:
+        kind = message["type"]
+        _, phase, outcome = kind.split(".")
+        if phase in self._answered:
+            self.flag("E28", f"{kind} was sent after lifespan.{phase} had been answered")
+            return
+        if phase == "shutdown" and self._failed:
+            self.flag("E28", f"{kind} was sent after lifespan.startup.failed")
+            return
+        if phase not in self._asked:
+            self.flag("E28", f"{kind} was sent before lifespan.{phase} was received")
+        self._answered.add(phase)
+        if outcome == "failed":
+            self._failed = True
+            if not isinstance(message.get("message", ""), str):
+                self.flag("E28", f"'message' of {kind} is {short(message['message'])} where a str was expected")
+
+    _steps: ClassVar[Mapping[Any, Callable[[Any, Message], None]]] = {
+        "lifespan.startup.complete": _answer,
+        "lifespan.startup.failed": _answer,
+        "lifespan.shutdown.complete": _answer,
+        "lifespan.shutdown.failed": _answer,
+    }

@@ -1,0 +1,115 @@
+"""What is wrong, where in the application, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any
+
+from .rules import RULES
+
+OWN = __name__.partition(".")[0]
+LOOPS = frozenset({"asyncio", "anyio", "concurrent", "threading", "trio", "uvloop"})
+STDLIB = sysconfig.get_path("stdlib")
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule broken once: its stable code, what was expected and what came, what to do, and where."""
+
+    code: str
+    message: str
+    hint: str
+    where: str | None = None
+
+    def __str__(self) -> str:
+        place = f"\n  at {self.where}" if self.where else ""
+        return f"{self.code}: {self.message}{place}\n  {self.hint}"
+
+
+class ProtocolViolation(AssertionError):  # noqa: N818 - it is a failed check, as AssertionError is
+    """Raised where the ASGI protocol is broken; `violation` has the code and the facts."""
+
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(violation)
+        self.violation = violation
+
+
+class ProtocolWarning(UserWarning):
+    """Issued for what works today but breaks with some server or client; `violation` has the code and the facts."""
+
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(violation)
+        self.violation = violation
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of code; `installed` where it belongs to a library, which its reader cannot change."""
+
+    text: str
+    filename: str
+    line: int
+    installed: bool
+    namespace: dict[str, Any]
+
+
+def violated(code: str, message: str, where: str | None = None) -> Violation:
+    return Violation(code, message, RULES[code], where)
+
+
+def caller() -> Place | None:
+    """The line of the application that called us, and of the reader's own code behind it.
+
+    None where nothing but an event loop did: the call was made a task of its own.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _package(frame) == OWN:
+        frame = frame.f_back
+    if frame is None or _package(frame) in LOOPS:
+        return None
+    code, line, installed = frame.f_code, frame.f_lineno, _installed(frame.f_code)
+    text = _line(code, line)
+    own = _own_code_behind(frame) if installed else None
+    if own is not None:
+        text += f", called from {_line(own.f_code, own.f_lineno)}"
+    return Place(text, code.co_filename, line, installed, frame.f_globals)
+
+
+def definition(app: object) -> str | None:
+    """Where an application is written, or at least what it is called; for what happens when it has returned."""
+    function: Any = app if hasattr(app, "__code__") else vars(type(app)).get("__call__")
+    code = getattr(function, "__code__", None)
+    return _line(code, code.co_firstlineno) if isinstance(code, CodeType) else repr(app)
+
+
+def short(value: object) -> str:
+    """A value as a message shows it: its repr, cut at 80 characters, and its type."""
+    text = repr(value)
+    text = text if len(text) <= 80 else f"{text[:77]}..."
+    return text if value is None else f"{text} ({type(value).__name__})"
+
+
+def _own_code_behind(frame: FrameType) -> FrameType | None:
+    behind: FrameType | None = frame
+    while behind is not None and _package(behind) not in LOOPS and _package(behind) != OWN:
+        if not _installed(behind.f_code):
+            return behind
+        behind = behind.f_back
+    return None
+
+
+def _package(frame: FrameType) -> str:
+    name: str = frame.f_globals.get("__name__") or ""
+    return name.partition(".")[0]
+
+
+def _installed(code: CodeType) -> bool:
+    name = code.co_filename
+    return "site-packages" in name or "dist-packages" in name or name.startswith((STDLIB, "<frozen"))
+
+
+def _line(code: CodeType, line: int) -> str:
+    return f"{code.co_filename}:{line} in {code.co_qualname}"
