@@ -1,0 +1,41 @@
+"""JSON text as JSONResponse writes it, by an encoder that is built once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from json import encoder as stdlib
+from typing import Any
+
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _chunks_in_c() -> Callable[[Any, int], tuple[str, ...]] | None:
+    """The standard library's C encoder as `JSONEncoder` would build it for every call, without the memory of cycles.
+
+    That memory is not safe to share between threads; a cycle ends in RecursionError instead.
+    """
+    make = getattr(stdlib, "c_make_encoder", None)
+    quote = getattr(stdlib, "c_encode_basestring", None)
+    if make is None or quote is None:
+        return None
+    encode: Callable[[Any, int], tuple[str, ...]] = make(
+        None, _encoder.default, quote, None, ":", ",", False, False, False
+    )
+    return encode
+
+
+_chunks = _chunks_in_c()
+
+
+def encode_json(content: Any) -> bytes:
+    r"""Compact UTF-8 JSON (RFC 8259); a lone surrogate stays what it was, escaped as `\udXXX`.
+
+    Raises TypeError, naming the type, for what JSON cannot hold, and ValueError for NaN, infinities and cycles.
+    """
+    if _chunks is None:
+        return _encoder.encode(content).encode("utf-8", "backslashreplace")
+    try:
+        return "".join(_chunks(content, 0)).encode("utf-8", "backslashreplace")
+    except RecursionError:
+        return _encoder.encode(content).encode("utf-8", "backslashreplace")

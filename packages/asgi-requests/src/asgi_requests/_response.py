@@ -1,0 +1,170 @@
+"""The response all others are made from: a status, headers, a body in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from ._fields import encode_field, encode_value
+from ._setcookie import SameSite, format_cookie
+from ._types import Message, Receive, Scope, Send
+from .background import BackgroundTask
+from .headers import MutableHeaders
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_WITHOUT_BODY = frozenset({204, 304})
+_LENGTHS = tuple((b"content-length", b"%d" % size) for size in range(1024))
+
+
+class Response:
+    """An HTTP answer, and the ASGI application that sends it.
+
+    A subclass overrides `media_type`, `charset`, `render` or `init_headers`. On a WebSocket that is not accepted it
+    is a denial response where the server offers them, otherwise a close. A HEAD request gets no body.
+    Raises ValueError for a header that is no header (RFC 9110 §5).
+    """
+
+    media_type: str | None = None
+    charset = "utf-8"
+
+    status_code: int
+    body: bytes
+    background: BackgroundTask | None
+    raw_headers: RawHeaders
+
+    def __init__(
+        self,
+        content: Any = None,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+    ) -> None:
+        self.status_code = status_code
+        if media_type is not None:
+            self.media_type = media_type
+        self.background = background
+        body = self.render(content)
+        self.body = body if isinstance(body, bytes) else bytes(body)
+        self.init_headers(headers)
+
+    def render(self, content: Any) -> bytes | memoryview:
+        """The content as bytes: None is empty, text is encoded in `charset`."""
+        if content.__class__ is str:
+            encoded: bytes = content.encode(self.charset)
+            return encoded
+        if content is None:
+            return b""
+        if isinstance(content, bytes | bytearray | memoryview):
+            return bytes(content)
+        if isinstance(content, str):
+            return content.encode(self.charset)
+        raise AttributeError(
+            f"{type(self).__name__} takes str or bytes, not {type(content).__name__}; JSONResponse takes other objects"
+        )
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Fill `raw_headers`: what is given, then content-length and content-type unless given.
+
+        Answers without a body by definition (1xx, 204, 304) get no content-length (RFC 9110 §8.6).
+        """
+        status = self.status_code
+        body: bytes | None = self.__dict__.get("body")
+        has_length = body is not None and status >= 200 and status not in _WITHOUT_BODY
+        media_type = self.media_type
+        if headers is None:
+            self.raw_headers = raw = []
+        else:
+            self.raw_headers = raw = [encode_field(name, value) for name, value in headers.items()]
+            names = [name for name, _ in raw]
+            has_length = has_length and b"content-length" not in names
+            if b"content-type" in names:
+                media_type = None
+        if has_length:
+            size = len(body)  # type: ignore[arg-type]
+            raw.append(_LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size))
+        if media_type is not None:
+            raw.append(_content_type(media_type, self.charset))
+
+    @property
+    def headers(self) -> MutableHeaders:
+        """The headers to read and change; changes are made to `raw_headers`."""
+        return MutableHeaders(raw=self.raw_headers)
+
+    def set_cookie(
+        self,
+        key: str,
+        value: str = "",
+        max_age: int | None = None,
+        expires: datetime | str | int | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: SameSite | None = "lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Add a Set-Cookie header (RFC 6265 §4.1); `max_age` and a number in `expires` are seconds from now.
+
+        A value outside latin-1 is sent as the octets of its UTF-8. Raises ValueError for a name that is no token,
+        an attribute with a control character or `;`, and a `__Host-` or `__Secure-` name whose promise is not kept.
+        """
+        cookie = format_cookie(key, value, max_age, expires, path, domain, secure, httponly, samesite, partitioned)
+        self.raw_headers.append((b"set-cookie", cookie))
+
+    def delete_cookie(
+        self,
+        key: str,
+        path: str = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: SameSite | None = "lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Tell the browser to forget a cookie; path, domain and prefix must be those it was set with."""
+        self.set_cookie(
+            key,
+            max_age=0,
+            expires=0,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer, then run the background task."""
+        if scope["type"] != "http":
+            send = denial_send(scope, send)
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers.copy()})
+        await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else self.body})
+        if self.background is not None:
+            await self.background()
+
+
+@lru_cache(maxsize=256)
+def _content_type(media_type: str, charset: str) -> tuple[bytes, bytes]:
+    if media_type.startswith("text/") and "charset=" not in media_type.lower():
+        media_type = f"{media_type}; charset={charset}"
+    return b"content-type", encode_value(media_type)
+
+
+def denial_send(scope: Scope, send: Send) -> Send:
+    """A `send` that turns the messages of a response into a denial, or into a close where that is all there is."""
+    if scope["type"] != "websocket":
+        raise RuntimeError(f"A response answers http and websocket scopes, not {scope['type']!r}")
+    offered = "websocket.http.response" in (scope.get("extensions") or ())
+
+    async def send_denial(message: Message) -> None:
+        if offered:
+            await send({**message, "type": "websocket." + message["type"]})
+        elif message["type"] == "http.response.start":
+            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+
+    return send_denial

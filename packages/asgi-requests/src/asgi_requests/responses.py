@@ -1,0 +1,78 @@
+"""Answers: each one an ASGI application that sends itself.
+
+    async def app(scope, receive, send):
+        response = JSONResponse({"hello": "world"})
+        response.set_cookie("seen", "1", secure=True, httponly=True)
+        await response(scope, receive, send)
+
+`JSONResponse.render` is the one place that turns content into JSON; with another encoder it is two lines:
+
+    class ORJSONResponse(JSONResponse):
+        render = staticmethod(orjson.dumps)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ._json import encode_json
+from ._response import Response
+from .background import BackgroundTask
+from .urls import URL
+
+__all__ = ["HTMLResponse", "JSONResponse", "PlainTextResponse", "RedirectResponse", "Response"]
+
+
+class HTMLResponse(Response):
+    """A page of HTML."""
+
+    media_type = "text/html"
+
+
+class PlainTextResponse(Response):
+    """Plain text."""
+
+    media_type = "text/plain"
+
+
+class JSONResponse(Response):
+    """Anything JSON can hold, as compact UTF-8; override `render(content) -> bytes` to encode it differently.
+
+    Raises TypeError, naming the type, for what JSON cannot hold, and ValueError for NaN and infinities.
+    """
+
+    media_type = "application/json"
+
+    def __init__(
+        self,
+        content: Any,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+    ) -> None:
+        super().__init__(content, status_code, headers, media_type, background)
+
+    def render(self, content: Any) -> bytes:
+        """The content as compact UTF-8 JSON."""
+        return encode_json(content)
+
+
+class RedirectResponse(Response):
+    """A redirect; 307 keeps method and body, 303 asks for a GET.
+
+    The URL is percent-encoded where it must be and otherwise sent as given, relative ones too. `//host` and other
+    schemes are not refused: a target that comes from the client is for the application to check.
+    """
+
+    def __init__(
+        self,
+        url: str | URL,
+        status_code: int = 307,
+        headers: Mapping[str, str] | None = None,
+        background: BackgroundTask | None = None,
+    ) -> None:
+        super().__init__(None, status_code, headers, None, background)
+        self.headers["location"] = quote(str(url), safe=":/%#?=@[]!$&'()*+,;")
