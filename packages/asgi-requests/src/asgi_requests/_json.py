@@ -33,9 +33,7 @@ def encode_json(content: Any) -> bytes:
 
     Raises TypeError, naming the type, for what JSON cannot hold, and ValueError for NaN, infinities and cycles.
     """
-    if _chunks is None:
-        return _encoder.encode(content).encode("utf-8", "backslashreplace")
     try:
-        return "".join(_chunks(content, 0)).encode("utf-8", "backslashreplace")
-    except RecursionError:
+        return "".join(_chunks(content, 0)).encode()
+    except (RecursionError, UnicodeEncodeError):
         return _encoder.encode(content).encode("utf-8", "backslashreplace")

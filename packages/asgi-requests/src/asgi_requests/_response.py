@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from ._fields import encode_field, encode_value
+from ._fields import encode_name, encode_value
 from ._setcookie import SameSite, format_cookie
 from ._types import Message, Receive, Scope, Send
 from .background import BackgroundTask
@@ -16,6 +16,10 @@ from .headers import MutableHeaders
 RawHeaders = list[tuple[bytes, bytes]]
 
 _WITHOUT_BODY = frozenset({204, 304})
+_encode_name = lru_cache(maxsize=512)(encode_name)
+# Content types come from the program, except where it takes them from a client: then the table must not grow.
+_MAX_TYPES = 256
+_TYPES: dict[str, dict[str, tuple[bytes, bytes]]] = {"utf-8": {}}
 _LENGTHS = tuple((b"content-length", b"%d" % size) for size in range(1024))
 
 
@@ -44,11 +48,11 @@ class Response:
         background: BackgroundTask | None = None,
     ) -> None:
         self.status_code = status_code
+        self.background = background
         if media_type is not None:
             self.media_type = media_type
-        self.background = background
         body = self.render(content)
-        self.body = body if isinstance(body, bytes) else bytes(body)
+        self.body = body if body.__class__ is bytes else bytes(body)  # type: ignore[assignment]
         self.init_headers(headers)
 
     def render(self, content: Any) -> bytes | memoryview:
@@ -71,23 +75,32 @@ class Response:
 
         Answers without a body by definition (1xx, 204, 304) get no content-length (RFC 9110 §8.6).
         """
-        status = self.status_code
-        body: bytes | None = self.__dict__.get("body")
-        has_length = body is not None and status >= 200 and status not in _WITHOUT_BODY
-        media_type = self.media_type
-        if headers is None:
-            self.raw_headers = raw = []
-        else:
-            self.raw_headers = raw = [encode_field(name, value) for name, value in headers.items()]
-            names = [name for name, _ in raw]
-            has_length = has_length and b"content-length" not in names
-            if b"content-type" in names:
-                media_type = None
-        if has_length:
-            size = len(body)  # type: ignore[arg-type]
+        status, media_type = self.status_code, self.media_type
+        body: bytes | None
+        try:
+            body = self.body
+        except AttributeError:
+            body = None
+        if status != 200 and (status < 200 or status in _WITHOUT_BODY):
+            body = None
+        raw: RawHeaders = []
+        if headers is not None:
+            for name, value in headers.items():
+                key = _encode_name(name)
+                raw.append((key, value.encode("latin-1") if value.isprintable() else encode_value(value)))
+                if key == b"content-length":
+                    body = None
+                elif key == b"content-type":
+                    media_type = None
+        if body is not None:
+            size = len(body)
             raw.append(_LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size))
         if media_type is not None:
-            raw.append(_content_type(media_type, self.charset))
+            try:
+                raw.append(_TYPES[self.charset][media_type])
+            except KeyError:
+                raw.append(_content_type(media_type, self.charset))
+        self.raw_headers = raw
 
     @property
     def headers(self) -> MutableHeaders:
@@ -142,17 +155,21 @@ class Response:
         """Send the answer, then run the background task."""
         if scope["type"] != "http":
             send = denial_send(scope, send)
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers.copy()})
-        await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else self.body})
+        await send({"type": "http.response.start", "status": self.status_code, "headers": [*self.raw_headers]})
+        body = b"" if scope.get("method") == "HEAD" else self.body
+        await send({"type": "http.response.body", "body": body})
         if self.background is not None:
             await self.background()
 
 
-@lru_cache(maxsize=256)
 def _content_type(media_type: str, charset: str) -> tuple[bytes, bytes]:
-    if media_type.startswith("text/") and "charset=" not in media_type.lower():
-        media_type = f"{media_type}; charset={charset}"
-    return b"content-type", encode_value(media_type)
+    value = media_type
+    if value.startswith("text/") and "charset=" not in value.lower():
+        value = f"{value}; charset={charset}"
+    field = b"content-type", encode_value(value)
+    if len(types := _TYPES.get(charset, {})) < _MAX_TYPES:
+        types[media_type] = field
+    return field
 
 
 def denial_send(scope: Scope, send: Send) -> Send:

@@ -13,16 +13,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from ._json import encode_json
 from ._response import Response
+from ._streaming import Content, ContentStream, StreamingResponse
 from .background import BackgroundTask
 from .urls import URL
 
-__all__ = ["HTMLResponse", "JSONResponse", "PlainTextResponse", "RedirectResponse", "Response"]
+__all__ = [
+    "Content",
+    "ContentStream",
+    "HTMLResponse",
+    "JSONResponse",
+    "PlainTextResponse",
+    "RedirectResponse",
+    "Response",
+    "StreamingResponse",
+]
+
+_NEEDS_NO_QUOTING = re.compile(r"[\w.~:/%#?=@\[\]!$&'()*+,;-]*", re.ASCII).fullmatch
 
 
 class HTMLResponse(Response):
@@ -53,7 +66,7 @@ class JSONResponse(Response):
         media_type: str | None = None,
         background: BackgroundTask | None = None,
     ) -> None:
-        super().__init__(content, status_code, headers, media_type, background)
+        Response.__init__(self, content, status_code, headers, media_type, background)
 
     def render(self, content: Any) -> bytes:
         """The content as compact UTF-8 JSON."""
@@ -75,4 +88,9 @@ class RedirectResponse(Response):
         background: BackgroundTask | None = None,
     ) -> None:
         super().__init__(None, status_code, headers, None, background)
-        self.headers["location"] = quote(str(url), safe=":/%#?=@[]!$&'()*+,;")
+        target = url if isinstance(url, str) else str(url)
+        location = target if _NEEDS_NO_QUOTING(target) else quote(target, safe=":/%#?=@[]!$&'()*+,;")
+        if headers is None:
+            self.raw_headers.append((b"location", location.encode("ascii")))
+        else:
+            self.headers["location"] = location
