@@ -12,7 +12,9 @@ async def reply_text(
 ) -> None:
     """Answer in plain text, UTF-8; HEAD gets the head alone. `prefix` is `websocket.` for a denial response."""
     body = text.encode()
-    head = [*headers, (b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain; charset=utf-8")]
+    head = [*headers, (b"content-length", b"%d" % len(body))]
+    if body:
+        head.append((b"content-type", b"text/plain; charset=utf-8"))
     await send({"type": f"{prefix}http.response.start", "status": status, "headers": head})
     await send({"type": f"{prefix}http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
 

@@ -1,0 +1,69 @@
+"""The environ of a WSGI application, from an ASGI scope (PEP 3333; RFC 3875 §4.1)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from ._types import Scope
+
+_NO_PREFIX = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+
+def build_environ(scope: Scope, body: Any) -> dict[str, Any]:
+    """The environ of a request, with `body` as its `wsgi.input` and the scope itself under `asgi.scope`."""
+    script_name, path_info = _split_path(scope)
+    scheme = scope.get("scheme") or "http"
+    name, port = scope.get("server") or ("localhost", 443 if scheme == "https" else 80)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": script_name,
+        "PATH_INFO": path_info,
+        "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
+        "SERVER_NAME": name,
+        "SERVER_PORT": str(port or ""),
+        "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "asgi.scope": scope,
+    }
+    if client := scope.get("client"):
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
+    _add_headers(environ, scope)
+    return environ
+
+
+def _split_path(scope: Scope) -> tuple[str, str]:
+    """SCRIPT_NAME and PATH_INFO as bytes in latin-1: the path below the mount point, segment by segment."""
+    path = scope["path"].encode()
+    raw = unquote_to_bytes(scope.get("raw_path") or b"")
+    if raw != path and raw.decode("utf-8", "replace") == scope["path"]:
+        path = raw  # bytes that are no UTF-8 stand as U+FFFD in the decoded path
+    root = scope.get("root_path", "").encode().rstrip(b"/")
+    if root and (path == root or path.startswith(root + b"/")):
+        path = path[len(root) :]
+    return root.decode("latin-1"), path.decode("latin-1")
+
+
+def _add_headers(environ: dict[str, Any], scope: Scope) -> None:
+    """HTTP_ variables; repeated fields are joined, cookies with a semicolon (RFC 9113 §8.2.3).
+
+    `x_real` would pass for X-Real, and Proxy for the proxy that many HTTP clients read from the environment: both drop.
+    """
+    for field, value in scope.get("headers", ()):
+        name = field.decode("latin-1").lower()
+        if "_" in name or name == "proxy":
+            continue
+        key = _NO_PREFIX.get(name) or f"HTTP_{name.upper().replace('-', '_')}"
+        text = value.decode("latin-1")
+        if key not in environ:
+            environ[key] = text
+        elif name not in _NO_PREFIX:
+            environ[key] += f"{'; ' if name == 'cookie' else ','}{text}"

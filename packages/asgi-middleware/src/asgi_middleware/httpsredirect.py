@@ -1,0 +1,72 @@
+"""Send requests that came over plain HTTP to the same URL over HTTPS (RFC 9110 §15.4).
+
+    app = HTTPSRedirectMiddleware(app, exempt_paths=["/healthz", "/.well-known/acme-challenge/"])
+
+Behind a proxy that ends TLS the server must be told the scheme (uvicorn: `--proxy-headers`), else it never ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ._authority import Authority, absolute_url, parse_authority
+from ._headers import all_values
+from ._replies import refuse
+from ._scope import call_with_lasting_headers, has_lasting_headers
+from ._types import ASGIApp, Receive, Scope, Send
+
+_SECURE = {"http": "https", "ws": "wss"}
+
+
+class HTTPSRedirectMiddleware:
+    """Redirects http to https and ws to wss, path and query byte for byte.
+
+    The ports 80 and 443 are dropped, others looked up in `port_map` or kept. `exempt_paths` are whole paths, or all
+    below where they end in a slash. Without a valid host, in Host or else from the server, the answer is 400.
+    Raises ValueError for a `status_code` that is no redirect.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        status_code: int = 307,
+        port_map: Mapping[int, int] | None = None,
+        exempt_paths: Collection[str] = (),
+    ) -> None:
+        if status_code not in (301, 302, 303, 307, 308):
+            raise ValueError(f"status_code is 301, 302, 303, 307 or 308, not {status_code!r}")
+        self.app = app
+        self.status_code = status_code
+        self.ports: dict[int | None, int | None] = {80: None, 443: None}
+        self.ports |= dict(port_map or {})
+        self.exempt_paths = frozenset(exempt_paths)
+        self.exempt_below = tuple(path for path in exempt_paths if path.endswith("/"))
+        if not all(path.startswith("/") for path in exempt_paths):
+            raise ValueError("exempt_paths begin with a slash")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        scheme = _SECURE.get(scope.get("scheme") or "http") if kind in ("http", "websocket") else None
+        if scheme is None or scope["path"] in self.exempt_paths or scope["path"].startswith(self.exempt_below):
+            return await self.app(scope, receive, send)
+        if not has_lasting_headers(scope):
+            return await call_with_lasting_headers(self, scope, receive, send)
+        authority = self.authority(scope)
+        if authority is None:
+            return await refuse(scope, receive, send, 400, "Invalid host header")
+        authority = Authority(authority.host, self.ports.get(authority.port, authority.port))
+        url = absolute_url("wss" if kind == "websocket" else scheme, authority, scope)
+        return await refuse(scope, receive, send, self.status_code, "", [(b"location", url)])
+
+    def authority(self, scope: Scope) -> Authority | None:
+        """Where the request was sent: its Host, or the server's own name where it has none or an empty one."""
+        values = all_values(scope.get("headers", ()), b"host")
+        if len(values) > 1:
+            return None
+        if values and values[0]:
+            return parse_authority(values[0].decode("latin-1"))
+        name, port = scope.get("server") or (None, None)
+        if not name or port is None:
+            return None
+        return parse_authority(f"[{name}]:{port}" if ":" in name else f"{name}:{port}")
