@@ -1,5 +1,32 @@
 """Routes from a path and a method to an ASGI application, and back from a name to a path."""
 
+from __future__ import annotations
+
+from .convertors import CONVERTOR_TYPES, Convertor, register_url_convertor
+from .exceptions import NoMatchFound
+from .paths import PARAM_REGEX, URLPath, compile_path, get_route_path, replace_params
+from .router import Router
+from .routes import BaseRoute, Host, Match, Mount, Route, WebSocketRoute, get_name
+
 __version__ = "1.0.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "CONVERTOR_TYPES",
+    "PARAM_REGEX",
+    "BaseRoute",
+    "Convertor",
+    "Host",
+    "Match",
+    "Mount",
+    "NoMatchFound",
+    "Route",
+    "Router",
+    "URLPath",
+    "WebSocketRoute",
+    "__version__",
+    "compile_path",
+    "get_name",
+    "get_route_path",
+    "register_url_convertor",
+    "replace_params",
+]

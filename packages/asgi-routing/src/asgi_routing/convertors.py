@@ -1,0 +1,131 @@
+"""What stands behind the colon of `{id:int}`: the text a parameter may have, and its value.
+
+class YearConvertor(Convertor[int]):
+    regex = "[0-9]{4}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return f"{value:04}"
+
+register_url_convertor("year", YearConvertor())
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+T = TypeVar("T")
+
+NOT_CONVERTIBLE = (ValueError, LookupError, ArithmeticError, AssertionError)
+
+
+class Convertor(Generic[T]):
+    """A kind of path parameter: `regex` is the text it matches, whole.
+
+    A ValueError, LookupError, ArithmeticError or AssertionError from `convert` means that the path does not match.
+    """
+
+    regex: ClassVar[str] = ""
+
+    def convert(self, value: str) -> T:
+        """The value of a text that `regex` matches."""
+        raise NotImplementedError
+
+    def to_string(self, value: T) -> str:
+        """The text of a value, not yet percent-encoded; raises where there is none."""
+        raise NotImplementedError
+
+
+class StringConvertor(Convertor[str]):
+    """Text within one segment, at least one character."""
+
+    regex = "[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        value = str(value)
+        assert "/" not in value, "May not contain path separators"
+        assert value, "Must not be empty"
+        return value
+
+
+class PathConvertor(Convertor[str]):
+    """Everything that is left: slashes, line breaks and nothing at all included."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return str(value)
+
+    def to_string(self, value: str) -> str:
+        return str(value)
+
+
+class IntegerConvertor(Convertor[int]):
+    """ASCII digits; more of them than `sys.get_int_max_str_digits()` allows are no match."""
+
+    regex = "[0-9]+"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        value = int(value)
+        assert value >= 0, "Negative integers are not supported"
+        return str(value)
+
+
+class FloatConvertor(Convertor[float]):
+    """ASCII digits, and perhaps a point and more digits; no sign, no exponent."""
+
+    regex = r"[0-9]+(\.[0-9]+)?"
+
+    def convert(self, value: str) -> float:
+        return float(value)
+
+    def to_string(self, value: float) -> str:
+        value = float(value)
+        assert not value < 0.0, "Negative floats are not supported"
+        assert value == value, "NaN values are not supported"  # noqa: PLR0124 - what NaN means
+        assert value != float("inf"), "Infinite values are not supported"
+        text = repr(value)
+        if "e" in text:
+            from decimal import Decimal
+
+            text = f"{Decimal(text):f}"
+        return text.removesuffix(".0")
+
+
+class UUIDConvertor(Convertor["UUID"]):
+    """A UUID in hexadecimal, with or without its hyphens, in either case."""
+
+    regex = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+
+    def convert(self, value: str) -> UUID:
+        from uuid import UUID
+
+        return UUID(value)
+
+    def to_string(self, value: UUID) -> str:
+        return str(value)
+
+
+CONVERTOR_TYPES: dict[str, Convertor[Any]] = {
+    "str": StringConvertor(),
+    "path": PathConvertor(),
+    "int": IntegerConvertor(),
+    "float": FloatConvertor(),
+    "uuid": UUIDConvertor(),
+}
+
+
+def register_url_convertor(key: str, convertor: Convertor[Any]) -> None:
+    """Let paths written from now on say `{name:key}`."""
+    CONVERTOR_TYPES[key] = convertor

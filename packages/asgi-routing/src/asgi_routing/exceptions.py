@@ -1,0 +1,46 @@
+"""What routing raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class NoMatchFound(Exception):
+    """Raised where no route has the name, or takes just these parameters.
+
+    `missing` and `surplus` name parameters of the route that has the name; `reason` says why a value was refused.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path_params: Mapping[str, Any],
+        *,
+        missing: Iterable[str] = (),
+        surplus: Iterable[str] = (),
+        reason: str = "",
+    ) -> None:
+        self.name = name
+        self.path_params = dict(path_params)
+        self.missing = tuple(missing)
+        self.surplus = tuple(surplus)
+        self.reason = reason
+        parts = [f'No route exists for name "{name}" and params "{", ".join(path_params)}".']
+        parts += [f'Missing: "{key}".' for key in self.missing]
+        parts += [f'Surplus: "{key}".' for key in self.surplus]
+        super().__init__(" ".join([*parts, reason] if reason else parts))
+
+    @property
+    def names_a_route(self) -> bool:
+        """Whether a route of that name exists and its parameters are what is wrong."""
+        return bool(self.missing or self.surplus or self.reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.name, self.path_params, self.missing, self.surplus, self.reason)
+
+
+def _rebuild(
+    name: str, path_params: dict[str, Any], missing: tuple[str, ...], surplus: tuple[str, ...], reason: str
+) -> NoMatchFound:
+    return NoMatchFound(name, path_params, missing=missing, surplus=surplus, reason=reason)

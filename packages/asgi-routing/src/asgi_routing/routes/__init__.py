@@ -1,0 +1,19 @@
+"""The kinds of routes: a path with methods, a path for WebSockets, everything below a path, everything at a host.
+
+    Route("/users/{id:int}", show_user, methods=["GET"], name="user")
+    WebSocketRoute("/chat/{room}", chat)
+    Mount("/static", app=static_files)
+    Host("api.example.org", app=api)
+
+An endpoint is an ASGI application.
+"""
+
+from __future__ import annotations
+
+from .base import BaseRoute, Match, get_name
+from .host import Host
+from .mount import Mount
+from .route import Route
+from .websocket import WebSocketRoute
+
+__all__ = ["BaseRoute", "Host", "Match", "Mount", "Route", "WebSocketRoute", "get_name"]
