@@ -1,0 +1,141 @@
+"""An exception and all it came from, as plain values a page can be made of."""
+
+from __future__ import annotations
+
+import linecache
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from traceback import TracebackException
+from types import FrameType, TracebackType
+
+from ._redaction import shown_locals
+
+_CONTEXT = 5  # lines around the one that failed
+_MOST_FRAMES = 60
+_MOST_CHILDREN = 15
+_DEEPEST = 12
+_LONGEST_LINE = 400
+_LIBRARIES = (
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(Path(__file__).parents[1]),  # this package, wherever it is installed
+    "<frozen",
+)
+
+
+@dataclass(slots=True)
+class Frame:
+    """One call of a traceback. `marked` are the columns that failed, in characters of the line `lineno`."""
+
+    filename: str
+    function: str
+    lineno: int
+    lines: list[tuple[int, str]]
+    marked: tuple[int, int] | None
+    is_library: bool
+    variables: list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Failure:
+    """One exception of a chain; `frames` begin with the most recent call, `omitted` more stand in their middle."""
+
+    name: str
+    message: str
+    notes: list[str]
+    frames: list[Frame]
+    omitted: int
+    children: list[Failure] = field(default_factory=list)
+    origin: Failure | None = None
+    is_cause: bool = False
+
+
+def describe(exc: BaseException, *, show_locals: bool, seen: frozenset[int] = frozenset()) -> Failure:
+    """The exception with its cause or context, and the members of a group; cycles and absurd depths are cut."""
+    seen |= {id(exc)}
+    frames = [_frame(tb, show_locals=show_locals) for tb in _tracebacks(exc.__traceback__)]
+    frames.reverse()
+    omitted = max(0, len(frames) - _MOST_FRAMES)
+    if omitted:
+        del frames[_MOST_FRAMES // 2 : len(frames) - _MOST_FRAMES // 2]
+    failure = Failure(_name(exc), _message(exc), _notes(exc), frames, omitted)
+    if len(seen) > _DEEPEST:
+        return failure
+    if isinstance(exc, BaseExceptionGroup):
+        members = exc.exceptions[:_MOST_CHILDREN]
+        failure.children = [describe(member, show_locals=show_locals, seen=seen) for member in members]
+    origin = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
+    if origin is not None and id(origin) not in seen:
+        failure.origin = describe(origin, show_locals=show_locals, seen=seen)
+        failure.is_cause = origin is exc.__cause__
+    return failure
+
+
+def _name(exc: BaseException) -> str:
+    cls = type(exc)
+    return cls.__qualname__ if cls.__module__ in ("builtins", "__main__") else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _message(exc: BaseException) -> str:
+    """The text of the exception as a traceback ends with it: Python's suggestions and the line of a SyntaxError."""
+    summary = TracebackException(type(exc), exc, exc.__traceback__, compact=True, lookup_lines=False)
+    summary.__notes__ = None
+    text = "".join(summary.format_exception_only()).rstrip("\n")
+    head, separator, rest = text.partition(": ")
+    return rest if separator and head == _name(exc) else text if isinstance(exc, SyntaxError) else ""
+
+
+def _notes(exc: BaseException) -> list[str]:
+    notes = getattr(exc, "__notes__", None)
+    return [str(note) for note in notes] if isinstance(notes, list) else []
+
+
+def _tracebacks(tb: TracebackType | None) -> Iterator[TracebackType]:
+    while tb is not None:
+        yield tb
+        tb = tb.tb_next
+
+
+def _frame(tb: TracebackType, *, show_locals: bool) -> Frame:
+    frame = tb.tb_frame
+    code = frame.f_code
+    lines = _source(frame)
+    lineno = tb.tb_lineno or 0
+    first = max(1, lineno - _CONTEXT)
+    around = [(number, line.rstrip("\n")[:_LONGEST_LINE]) for number, line in enumerate(lines, 1)][
+        first - 1 : lineno + _CONTEXT
+    ]
+    return Frame(
+        filename=code.co_filename,
+        function=code.co_qualname,
+        lineno=lineno,
+        lines=around,
+        marked=_marked(tb, lines[lineno - 1]) if 0 < lineno <= len(lines) else None,
+        is_library=_is_library(code.co_filename),
+        variables=shown_locals(frame) if show_locals else [],
+    )
+
+
+def _source(frame: FrameType) -> list[str]:
+    linecache.lazycache(frame.f_code.co_filename, frame.f_globals)
+    linecache.checkcache(frame.f_code.co_filename)
+    return linecache.getlines(frame.f_code.co_filename, frame.f_globals)
+
+
+def _marked(tb: TracebackType, line: str) -> tuple[int, int] | None:
+    """The failing expression's columns; code objects count bytes of UTF-8, a line is characters."""
+    positions = next(islice(tb.tb_frame.f_code.co_positions(), tb.tb_lasti // 2, None), None)
+    if positions is None or None in positions:
+        return None
+    first, last, start, end = positions
+    encoded = line.rstrip("\n").encode()
+    begin = len(encoded[:start].decode(errors="replace"))
+    stop = len(encoded[:end].decode(errors="replace")) if first == last else len(line.rstrip("\n"))
+    whole = line.strip()
+    return None if line[begin:stop].strip() == whole else (begin, stop)
+
+
+def _is_library(filename: str) -> bool:
+    return "site-packages" in filename or filename.startswith(_LIBRARIES)

@@ -1,0 +1,111 @@
+"""The outermost middleware: one answer for every exception, and the exception again."""
+
+from __future__ import annotations
+
+import traceback
+from types import MethodType
+from typing import Any
+
+from .._answers import ExceptionHandler, Handshake, Started, respond
+from .._replies import reply_text
+from .._types import ASGIApp, Receive, Scope, Send
+from ._accept import prefers_html
+
+_PRIVATE = [
+    (b"cache-control", b"no-store"),
+    (b"vary", b"Accept"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+class ServerErrorMiddleware:
+    """Answers any exception with status 500, unless a response has started, and always raises it again.
+
+    `handler(scope, exc)` returns the ASGI application that answers a request, or an awaitable of it. With `debug` the
+    answer is the traceback instead, as a page where the client prefers HTML: never in production, it shows source.
+    `show_locals` adds the variables of every frame, those that are named like secrets masked.
+    """
+
+    def __init__(
+        self, app: ASGIApp, handler: ExceptionHandler | None = None, debug: bool = False, *, show_locals: bool = False
+    ) -> None:
+        self.app = app
+        self.handler = handler
+        self.debug = debug
+        self.show_locals = show_locals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            if isinstance(send, MethodType) and isinstance(send.__self__, Started):
+                watcher = send.__self__
+            else:
+                watcher = Started(send)
+                send = watcher.send
+            try:
+                await self.app(scope, receive, send)
+            except Exception as exc:
+                if not watcher.started:
+                    await self._answer(exc, scope, receive, watcher)
+                raise
+        elif kind == "websocket":
+            await self._call_websocket(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _answer(self, exc: Exception, scope: Scope, receive: Receive, watcher: Started) -> None:
+        """Send the one answer. What fails in a handler is raised in place of `exc`, which is then its context."""
+        try:
+            if self.debug:
+                await self._debug_response(exc, scope, watcher.send)
+            elif self.handler is None:
+                await reply_text(scope, watcher.send, 500, "Internal Server Error")
+            else:
+                await self.respond(self.handler, exc, scope, receive, watcher.send)
+        except OSError:
+            if not watcher.started:
+                raise
+        except Exception:
+            if not watcher.started:
+                await reply_text(scope, watcher.send, 500, "Internal Server Error")
+            raise
+
+    async def respond(self, handler: Any, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the handler and send its answer; override it where handlers are called in another way."""
+        await respond(handler, exc, scope, receive, send)
+
+    async def _debug_response(self, exc: Exception, scope: Scope, send: Send) -> None:
+        if not prefers_html(scope.get("headers", ())):
+            return await reply_text(scope, send, 500, "".join(traceback.format_exception(exc)), _PRIVATE)
+        from ._page import CONTENT_SECURITY_POLICY, render_page
+
+        body = render_page(exc, scope, show_locals=self.show_locals).encode(errors="replace")
+        headers = [
+            *_PRIVATE,
+            (b"content-length", b"%d" % len(body)),
+            (b"content-security-policy", CONTENT_SECURITY_POLICY),
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"referrer-policy", b"no-referrer"),
+        ]
+        await send({"type": "http.response.start", "status": 500, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
+        return None
+
+    async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handshake = Handshake(receive, send)
+        try:
+            await self.app(scope, handshake.receive, handshake.send)
+        except Exception:
+            if not handshake.started:
+                await _refuse_websocket(scope, handshake)
+            raise
+
+
+async def _refuse_websocket(scope: Scope, handshake: Handshake) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await reply_text(scope, send, 500, "Internal Server Error")
+
+    try:
+        await handshake.answer(answer, scope, close_code=1011)
+    except OSError:
+        return

@@ -1,0 +1,94 @@
+"""The variables of a frame, written short, and nothing that is named like a secret."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from types import FrameType
+from typing import Any
+
+MASK = "********"
+_MOST_VARIABLES = 50
+_WORDS = (
+    "pass(?:word|wd|phrase)|secret|token|(?:api|private)[_-]?key|authori[sz]ation|credential|cookie"
+    "|session_?(?:id|key)|csrf|signature"
+)
+_SECRET_NAME = re.compile(rf"(?i){_WORDS}|^(?:auth|pwd|key|dsn)$")
+_SECRET_IN_REPR = re.compile(
+    rf"""(?ix)
+    ( [\w-]* (?:{_WORDS}) [\w-]* ['"]? \s* [=:,] \s* )      # a name, and what divides it from its value
+    ( b? '[^']*'? | b? "[^"]*"? | [^\s,)\]}}>]+ )           # the value, quoted or not
+    """
+)
+_USERINFO = re.compile(r"(://[^/@\s:'\"]*:)[^/@\s'\"]+@")  # a password inside a URL
+
+
+def is_secret(name: object) -> bool:
+    """Whether a variable, a key or a header of this name is masked."""
+    text = name.decode("latin-1") if isinstance(name, bytes) else name
+    return isinstance(text, str) and _SECRET_NAME.search(text.replace("-", "_")) is not None
+
+
+def shown_locals(frame: FrameType) -> list[tuple[str, str]]:
+    """The names of a frame's variables with their values as text, in the order they were bound."""
+    variables = [(name, value) for name, value in list(frame.f_locals.items()) if not name.startswith("__")]
+    return [(name, shown(name, value)) for name, value in variables[:_MOST_VARIABLES]]
+
+
+def shown(name: object, value: object) -> str:
+    """A value as text of a bounded length, or the mask if its name says it is secret."""
+    if is_secret(name):
+        return MASK
+    try:
+        return _repr.repr(value)
+    except Exception as exc:
+        return f"<repr raised {type(exc).__name__}>"
+
+
+class _Redacted(reprlib.Repr):
+    """A bounded repr that masks by key, by the name in front of a pair, and by what other reprs look like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 5
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = 40
+        self.maxstring = self.maxother = 400
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        if level <= 0:
+            return "{...}"
+        items = [
+            f"{self.repr1(key, level - 1)}: {MASK if is_secret(key) else self.repr1(value, level - 1)}"
+            for key, value in list(x.items())[: self.maxdict]
+        ]
+        return "{" + ", ".join([*items, "..."] if len(x) > self.maxdict else items) + "}"
+
+    def repr_tuple(self, x: tuple[Any, ...], level: int) -> str:
+        if len(x) == 2 and is_secret(x[0]):
+            return f"({x[0]!r}, {MASK})"
+        return super().repr_tuple(x, level)
+
+    def repr_list(self, x: list[Any], level: int) -> str:
+        if len(x) == 2 and is_secret(x[0]):
+            return f"[{x[0]!r}, {MASK}]"
+        return super().repr_list(x, level)
+
+    def repr_str(self, x: str, level: int) -> str:
+        return masked(super().repr_str(x, level))
+
+    def repr_bytes(self, x: bytes | bytearray, level: int) -> str:
+        text = repr(x[: self.maxstring])
+        return masked(text if len(x) <= self.maxstring else f"{text}...")
+
+    repr_bytearray = repr_bytes
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        return masked(super().repr_instance(x, level))
+
+
+def masked(text: str) -> str:
+    """A repr or a log line with the values of `password='...'`, `"token": "..."` and `user:password@` masked."""
+    return _USERINFO.sub(rf"\1{MASK}@", _SECRET_IN_REPR.sub(rf"\1{MASK}", text))
+
+
+_repr = _Redacted()
