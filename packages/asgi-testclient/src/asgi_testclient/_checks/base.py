@@ -138,7 +138,7 @@ class Checks(Findings):
         kind = message.get("type")
         if self._ended:
             self.flag("E18", f"send() was called with {short(kind)} after the application had returned")
-        if self._snapshots is not None and (change := self._snapshots.take(message)):
+        if self._snapshots is not None and (change := self._snapshots.changed_message()):
             self.flag("W05", change)
         try:
             step = self._steps[kind]
@@ -146,6 +146,8 @@ class Checks(Findings):
             self._unknown(kind)
         else:
             step(self, message)
+        if self._snapshots is not None:
+            self._snapshots.take(message)
 
     def returned(self, value: object) -> None:
         """The application has returned `value`."""

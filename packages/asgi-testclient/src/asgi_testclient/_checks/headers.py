@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .._types import Message
@@ -57,7 +58,8 @@ def check_headers(checks: Checks, message: Message, key: str = "headers") -> int
 
 def has_header(message: Message, wanted: bytes) -> bool:
     """Whether a list of headers that `check_headers` has seen names this one."""
-    for pair in message.get("headers", ()):
+    headers = message.get("headers", ())
+    for pair in headers if isinstance(headers, Iterable) else ():
         try:
             name, _ = pair
         except (TypeError, ValueError):

@@ -121,7 +121,7 @@ def _is_pair(value: Any, first: type, second: type) -> bool:
 REQUIRED: dict[str, tuple[str, Test]] = {
     "asgi": ("a dict with 'version' and 'spec_version'", _versions),
     "path": ("a str", _text),
-    "headers": ("an iterable", lambda value: value is not None),
+    "headers": ("an iterable", lambda value: True),
 }
 OPTIONAL: dict[str, tuple[str, Test]] = {
     "raw_path": ("bytes", lambda value: value is None or _octets(value)),

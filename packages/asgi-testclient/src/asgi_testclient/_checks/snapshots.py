@@ -18,19 +18,21 @@ class Snapshots:
         self._first: Snapshot | None = None
         self._last: Snapshot | None = None
 
-    def take(self, message: MutableMapping[str, Any]) -> str | None:
-        """Keep a message; say what has happened to the one before it."""
-        change = self._last.change("a message after sending it") if self._last else None
+    def take(self, message: MutableMapping[str, Any]) -> None:
+        """Keep a message that has just been sent."""
         self._last = Snapshot(message)
         self._first = self._first or self._last
-        return change
 
-    def changed(self) -> str | None:
-        """What has been changed until now."""
+    def changed_message(self) -> str | None:
+        """What has happened to the first and to the latest message since they were sent."""
         for snapshot in (self._first, self._last):
             if snapshot is not None and (change := snapshot.change("a message after sending it")):
                 return change
-        return self._scope.change("the scope it was given")
+        return None
+
+    def changed(self) -> str | None:
+        """What has been changed until now, messages or scope."""
+        return self.changed_message() or self._scope.change("the scope it was given")
 
 
 class Snapshot:

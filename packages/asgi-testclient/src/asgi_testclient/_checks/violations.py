@@ -29,7 +29,7 @@ class Violation:
         return f"{self.code}: {self.message}{place}\n  {self.hint}"
 
 
-class ProtocolViolation(AssertionError):  # noqa: N818 - it is a failed check, as AssertionError is
+class ProtocolViolation(AssertionError):
     """Raised where the ASGI protocol is broken; `violation` has the code and the facts."""
 
     def __init__(self, violation: Violation) -> None:
