@@ -1,10 +1,12 @@
 """Exceptions that end a request, the two of them that answer it being ASGI applications themselves.
 
-raise HTTPException(404)
-raise HTTPException(401, "Log in first", {"WWW-Authenticate": "Basic"})
+    raise HTTPException(404)
+    raise HTTPException(401, "Log in first", {"WWW-Authenticate": "Basic"})
 
-async def app(scope, receive, send):                   # or, with nothing around to catch them:
-    await HTTPException(503)(scope, receive, send)
+    async def app(scope, receive, send):
+        await HTTPException(503)(scope, receive, send)
+
+A handler of the framework or of a middleware may answer in their place.
 """
 
 from __future__ import annotations
@@ -12,18 +14,18 @@ from __future__ import annotations
 import http
 from collections.abc import Mapping
 
+from ._fields import encode_field
 from ._types import Message, Receive, Scope, Send
 
 _PHRASES = {int(status): status.phrase for status in http.HTTPStatus}
 _WITHOUT_BODY = frozenset({204, 304})
-_BREAKS = str.maketrans("", "", "\r\n\0")
 
 
 class RequestsDeprecationWarning(UserWarning):
     """Warns of a name that a later version removes; shown by default, unlike DeprecationWarning."""
 
 
-class HTTPException(Exception):  # noqa: N818
+class HTTPException(Exception):
     """A response in place of the one the handler would have returned, and the ASGI application that sends it.
 
     `detail` is the plain-text body and defaults to the status code's phrase. On a WebSocket that is not accepted
@@ -42,7 +44,7 @@ class HTTPException(Exception):  # noqa: N818
         return f"{type(self).__name__}(status_code={self.status_code!r}, detail={self.detail!r})"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer; raises ValueError for a header with CR, LF or NUL in it (RFC 9110 §5.5)."""
+        """Send the answer; raises ValueError for a header that is no header (RFC 9110 §5)."""
         if scope["type"] == "websocket":
             await self._deny(scope, receive, send)
             return
@@ -64,7 +66,7 @@ class HTTPException(Exception):  # noqa: N818
             await send(message)
 
     def _messages(self) -> tuple[Message, Message]:
-        headers = _encode(self.headers) if self.headers else []
+        headers = [encode_field(name, value) for name, value in (self.headers or {}).items()]
         body = b""
         if self.status_code not in _WITHOUT_BODY:
             body = str(self.detail).encode()
@@ -79,7 +81,7 @@ class HTTPException(Exception):  # noqa: N818
         )
 
 
-class WebSocketException(Exception):  # noqa: N818
+class WebSocketException(Exception):
     """A WebSocket closed by its handler for a reason, and the ASGI application that closes it."""
 
     def __init__(self, code: int, reason: str | None = None) -> None:
@@ -97,11 +99,22 @@ class WebSocketException(Exception):  # noqa: N818
         await send({"type": "websocket.close", "code": self.code, "reason": self.reason})
 
 
-class ClientDisconnect(Exception):  # noqa: N818
+class ClientDisconnect(Exception):
     """Raised while a body is read or sent, when the client has left."""
 
 
-class WebSocketDisconnect(Exception):  # noqa: N818
+class MultiPartException(HTTPException):
+    """A form that is malformed or beyond a limit; left alone it answers 400."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, message)
+        self.message = message
+
+    __str__ = Exception.__str__
+    __repr__ = Exception.__repr__
+
+
+class WebSocketDisconnect(Exception):
     """Raised by what receives or sends, when the client has left; `code` and `reason` are its close frame's."""
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
@@ -109,14 +122,5 @@ class WebSocketDisconnect(Exception):  # noqa: N818
         self.reason = reason or ""
 
 
-class WebSocketDisconnected(RuntimeError):  # noqa: N818
+class WebSocketDisconnected(RuntimeError):
     """Raised by a use of the connection after its end: a mistake of the program, not news of the client."""
-
-
-def _encode(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    encoded = []
-    for name, value in headers.items():
-        if name.translate(_BREAKS) != name or value.translate(_BREAKS) != value:
-            raise ValueError(f"header {name!r} has a line break or NUL in its name or value: {value!r}")
-        encoded.append((name.lower().encode("latin-1"), value.encode("latin-1")))
-    return encoded

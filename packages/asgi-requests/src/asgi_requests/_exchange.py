@@ -1,0 +1,249 @@
+"""The application beside a `dispatch` function: one task for it, and one place where its messages go.
+
+Rule: `Run.outlet` is where the application's messages go once its response has begun, and it waits until there is one.
+It is the server's `send` where the response is sent as it is, an iterator where its body is read, nowhere where it is
+dropped.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import anyio.abc
+import anyio.lowlevel
+
+from ._body import MISSING, SharedBody, shared_body
+from ._types import ASGIApp, Message, Receive, Scope, Send
+from .requests import Request
+from .responses import Response
+
+
+class Dropped(OSError):
+    """Raised by the `send` of an application that streams a response nobody is sent."""
+
+
+class Exchange:
+    """One request through a BaseHTTPMiddleware: the runs of the application that `call_next` has begun."""
+
+    def __init__(self, app: ASGIApp, tasks: anyio.abc.TaskGroup, send: Send) -> None:
+        self.app = app
+        self.tasks = tasks
+        self.send = send
+        self.runs: list[Run] = []
+        self.raised: Exception | None = None
+
+    async def call_next(self, request: Request) -> Response:
+        """Run the application until its response begins; raises what it raises, RuntimeError if it sends none."""
+        run = Run(self.app, request, self.send)
+        self.runs.append(run)
+        self.tasks.start_soon(run.main)
+        try:
+            await run.begun.wait()
+        except BaseException:
+            run.cancel_scope.cancel()
+            raise
+        run.hand_up_context()
+        try:
+            run.raise_error()
+        except Exception as exc:
+            self.raised = exc
+            raise
+        if run.start is None:
+            raise RuntimeError("No response returned.")
+        return ForwardedResponse(run, run.start)
+
+    async def finish(self) -> None:
+        """Let every run come to its end, those whose response was not sent without an audience."""
+        for run in self.runs:
+            run.drop()
+        for run in self.runs:
+            await run.ended.wait()
+            run.raise_error()
+
+    def hand_up_context(self) -> None:
+        """Set what the application has set last."""
+        for run in self.runs:
+            run.hand_up_context()
+
+
+class Run:
+    """One call of the application, in its own task."""
+
+    outlet: Send | None = None
+    start: Message | None = None
+    error: Exception | None = None
+    _dropped = False
+    _first = True
+    _waiting: anyio.CancelScope | None = None
+    _receiver: Any = None
+
+    def __init__(self, app: ASGIApp, request: Request, send: Send) -> None:
+        self.app = app
+        self.scope: Scope = request.scope
+        self.request = request
+        self.server_send = send
+        self.shared: SharedBody = shared_body(self.scope)
+        self.cancel_scope = anyio.CancelScope()
+        self.begun = anyio.Event()
+        self.resumed = anyio.Event()
+        self.ended = anyio.Event()
+        self.context = self._seen = contextvars.copy_context()
+        body = getattr(request, "_body", None)
+        if body is not None and body is not self.shared.body:
+            self.shared.body = body
+            self.shared.json = MISSING
+
+    async def main(self) -> None:
+        """Call the application; what it raises is kept for those who wait for it."""
+        try:
+            with self.cancel_scope:
+                await self.app(self.scope, self.receive, self.send)
+        except Exception as exc:
+            if not (self._dropped and _stems_from_a_drop(exc)):
+                self.error = exc
+        finally:
+            self.context = contextvars.copy_context()
+            self.begun.set()
+            self.ended.set()
+            if self._receiver is not None:
+                self._sender.close()
+
+    def raise_error(self) -> None:
+        """Raise what the application raised, once."""
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+
+    def hand_up_context(self) -> None:
+        """Set the context variables that the application has set since the last time."""
+        before, after = self._seen, self.context
+        for variable, value in after.items():
+            if before.get(variable, MISSING) is not value:
+                variable.set(value)
+        self._seen = after
+
+    async def receive(self) -> Message:
+        """The body as it was read above, then what the server has to say; a disconnect once nobody listens."""
+        shared = self.shared
+        if self._first:
+            self._first = False
+            if shared.body is not None or shared.consumed:
+                return {"type": "http.request", "body": shared.body or b"", "more_body": False}
+        if not self._dropped:
+            with anyio.CancelScope() as self._waiting:
+                message = await self.request.receive()
+                if message["type"] == "http.request" and not shared.reading:
+                    shared.streamed = True
+                    shared.consumed = not message.get("more_body", False)
+                return message
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take a message; what comes before the response passes at once, the rest goes to the outlet."""
+        if self.outlet is not None:
+            await self.outlet(message)
+        elif message["type"] == "http.response.start":
+            self.start = message
+            self.context = contextvars.copy_context()
+            self.begun.set()
+            await self.resumed.wait()
+        else:
+            await self.server_send(message)
+
+    def resume(self, outlet: Send) -> None:
+        """Let the application go on, its messages going to `outlet`."""
+        self.outlet = outlet
+        self.resumed.set()
+
+    def drop(self) -> None:
+        """End a response that was not sent to its end: what still comes of it goes nowhere."""
+        if self._receiver is not None:
+            self._receiver.close()
+        elif self.outlet is not None:
+            return
+        self._dropped = True
+        self.resume(self._send_nowhere)
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def _send_nowhere(self, message: Message) -> None:
+        await anyio.lowlevel.checkpoint()
+        if message.get("more_body", False):
+            raise Dropped("the response is not sent: dispatch has returned another")
+
+    def messages(self) -> Any:
+        """The application's messages from here on, each taken before the next is sent."""
+        if self._receiver is None:
+            self._sender, self._receiver = anyio.create_memory_object_stream[Message](0)
+            self.resume(self._hand_over)
+            if self.ended.is_set():
+                self._sender.close()
+        return self._receiver
+
+    async def _hand_over(self, message: Message) -> None:
+        try:
+            await self._sender.send(message)
+        except anyio.BrokenResourceError:
+            await self._send_nowhere(message)
+
+    async def body(self) -> AsyncIterator[Any]:
+        """The chunks of the body, and messages of other kinds as they are."""
+        async for message in self.messages():
+            if message["type"] != "http.response.body":
+                yield message
+                continue
+            if chunk := message.get("body", b""):
+                yield chunk
+            if not message.get("more_body", False):
+                return
+        self.raise_error()
+
+
+class ForwardedResponse(Response):
+    """The response of the application below; its status, headers and `body_iterator` can be changed."""
+
+    def __init__(self, run: Run, start: Message) -> None:
+        self.run = run
+        self.start = start
+        self.status_code = start["status"]
+        self.raw_headers = list(start.get("headers", ()))
+        self.background = None
+        self.body_iterator = self._unread = run.body()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        run = self.run
+        await send({**self.start, "status": self.status_code, "headers": self.raw_headers})
+        if self.body_iterator is self._unread and run.outlet is None:
+            run.resume(send)
+        else:
+            await self._send_read(send)
+        await run.ended.wait()
+        run.raise_error()
+        if self.background is not None:
+            await self.background()
+
+    async def _send_read(self, send: Send) -> None:
+        """Send what the iterator gives, then what of the application follows its body: trailers."""
+        has_body = True
+        async for chunk in self.body_iterator:
+            if isinstance(chunk, dict):
+                has_body = False
+                await send(chunk)
+            else:
+                body = chunk.encode(self.charset) if isinstance(chunk, str) else chunk
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        if has_body:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        async for message in self.run.messages():
+            await send(message)
+
+
+def _stems_from_a_drop(exc: BaseException | None) -> bool:
+    if isinstance(exc, BaseExceptionGroup):
+        return all(_stems_from_a_drop(inner) for inner in exc.exceptions)
+    while exc is not None and not isinstance(exc, Dropped):
+        exc = exc.__cause__ or exc.__context__
+    return exc is not None

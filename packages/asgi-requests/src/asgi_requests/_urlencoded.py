@@ -1,0 +1,119 @@
+"""Forms in application/x-www-form-urlencoded: split where the `&` are, chunk by chunk, within the limits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import ClassVar
+from urllib.parse import unquote, unquote_to_bytes
+
+from ._charset import decode_text, text_codec
+from .exceptions import MultiPartException
+from .headers import Headers
+from .multidict import FormData
+
+
+class FormParser:
+    """Parses an urlencoded body; `;` is data, not a separator (WHATWG URL §5.1).
+
+    `max_part_size` is the size of one field in bytes, name and value as they are sent; `max_memory_size` of them all.
+    Raises MultiPartException for a body beyond a limit, before more of it is kept.
+    """
+
+    max_memory_size: ClassVar[int] = 32 * 1024 * 1024
+
+    def __init__(
+        self,
+        headers: Headers,
+        stream: AsyncIterator[bytes],
+        *,
+        max_fields: int | float = 1000,
+        max_part_size: int = 1024 * 1024,
+    ) -> None:
+        self.headers = headers
+        self.stream = stream
+        self.max_fields = max_fields
+        self.max_part_size = max_part_size
+        self._items: list[tuple[str, str]] = []
+        self._codec = text_codec(headers.get("content-type", ""))
+        self._tail = bytearray()
+        self._size = 0
+
+    async def parse(self) -> FormData:
+        """The fields, in order."""
+        async for chunk in self.stream:
+            self._feed(chunk)
+        if self._tail:
+            self._take(bytes(self._tail))
+        return FormData(self._items)  # type: ignore[arg-type]
+
+    def _feed(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > max(self.max_memory_size, self.max_part_size):
+            limit = max(self.max_memory_size, self.max_part_size)
+            raise MultiPartException(f"Fields exceeded maximum size of {limit // 1024}KB.")
+        start = chunk.find(b"&")
+        if start < 0:
+            return self._hold(chunk)
+        end = chunk.rfind(b"&")
+        if self._tail:
+            self._hold(chunk[:start])
+            self._take(bytes(self._tail))
+            self._tail.clear()
+            start += 1
+        else:
+            start = 0
+        self._take(chunk[start:end])
+        return self._hold(chunk[end + 1 :])
+
+    def _hold(self, piece: bytes) -> None:
+        """Keep the beginning of a field until its end arrives; the `=` is not part of its size."""
+        if len(self._tail) + len(piece) > self.max_part_size + 1:
+            raise self._too_large()
+        self._tail += piece
+
+    def _take(self, fields: bytes) -> None:
+        """Add whole fields, which are checked one by one only where a limit could be passed."""
+        if len(fields) > self.max_part_size or fields.count(b"&") >= self.max_fields - len(self._items):
+            for field in self._checked(fields):
+                self._add(field)
+        elif self._codec == "utf-8" and fields.isascii():
+            self._add_ascii(fields.decode("ascii"))
+        else:
+            for field in fields.split(b"&"):
+                if field:
+                    self._add(field)
+
+    def _add_ascii(self, fields: str) -> None:
+        if "+" in fields:
+            fields = fields.replace("+", " ")
+        for field in fields.split("&"):
+            if field:
+                name, _, value = field.partition("=")
+                if "%" in field:
+                    name = unquote_to_bytes(name).decode("utf-8", "replace")
+                    value = unquote_to_bytes(value).decode("utf-8", "replace")
+                self._items.append((name, value))
+
+    def _add(self, field: bytes) -> None:
+        name, _, value = field.replace(b"+", b" ").partition(b"=")
+        self._items.append((self._text(name), self._text(value)))
+
+    def _text(self, raw: bytes) -> str:
+        return unquote(decode_text(raw, self._codec), self._codec, "replace")
+
+    def _checked(self, fields: bytes) -> Iterator[bytes]:
+        start = 0
+        while start <= len(fields):
+            end = fields.find(b"&", start)
+            if end < 0:
+                end = len(fields)
+            if end > start:
+                if len(self._items) >= self.max_fields:
+                    raise MultiPartException(f"Too many fields. Maximum number of fields is {self.max_fields}.")
+                if end - start > self.max_part_size + (fields.find(b"=", start, end) >= 0):
+                    raise self._too_large()
+                yield fields[start:end]
+            start = end + 1
+
+    def _too_large(self) -> MultiPartException:
+        return MultiPartException(f"Field exceeded maximum size of {int(self.max_part_size / 1024)}KB.")

@@ -1,0 +1,117 @@
+"""A function that takes a Request or a WebSocket becomes an ASGI application.
+
+    async def hello(request):
+        return PlainTextResponse(f"Hello, {request.query_params.get('name', 'you')}")
+
+    app = request_response(hello)
+
+Where an application or a middleware above handles exceptions (`app` or `asgi_middleware.exceptions` is in the scope),
+they are simply raised. Standing alone on a server, an HTTPException or WebSocketException the function raises is
+answered here, and the end of a WebSocket whose client has left is no error.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ._types import ASGIApp, Message, Receive, Scope, Send
+from .concurrency import is_async_callable, run_in_threadpool
+from .exceptions import HTTPException, WebSocketDisconnect, WebSocketException
+from .requests import Request
+from .responses import Response
+from .websockets import WebSocket, WebSocketState
+
+
+def request_response(func: Callable[[Request], Awaitable[Response] | Response]) -> ASGIApp:
+    """The ASGI application of `func(request) -> response`; a function that is not async runs in the thread pool.
+
+    The application raises TypeError, naming the function, where it returns what is no ASGI application.
+    """
+    handler: Callable[[Request], Awaitable[Response]] = func if is_async_callable(func) else _threaded(func)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await handler(Request(scope, receive, send))
+        except HTTPException as exc:
+            if handled_above(scope):
+                raise
+            response = exc  # type: ignore[assignment]
+        if not callable(response):
+            raise not_a_response(func, response)
+        await response(scope, receive, send)
+
+    return _named_as(func, app)
+
+
+def websocket_session(func: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
+    """The ASGI application of the async function `func(websocket)`."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        session = WebSocket(scope, receive, send)
+        try:
+            await func(session)
+        except (HTTPException, WebSocketException, WebSocketDisconnect) as exc:
+            if handled_above(scope) or not await _end(session, exc):
+                raise
+
+    return _named_as(func, app)
+
+
+def handled_above(scope: Scope) -> bool:
+    """Tell whether something above handles exceptions: a framework, or a middleware that says so."""
+    return "app" in scope or "asgi_middleware.exceptions" in scope
+
+
+def not_a_response(func: Callable[..., Any], returned: object) -> TypeError:
+    """The error for a handler's return value; names its file and line."""
+    if inspect.iscoroutine(returned):
+        returned.close()
+    while isinstance(func, functools.partial):
+        func = func.func
+    func = inspect.unwrap(func)
+    code = getattr(func if inspect.isroutine(func) else type(func).__call__, "__code__", None)
+    where = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
+    name = getattr(func, "__qualname__", repr(func))
+    return TypeError(f"{name}{where} returned {returned!r:.100}, which is no response: return a Response")
+
+
+def _threaded(func: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def call(request: Request) -> Response:
+        response: Response = await run_in_threadpool(func, request)
+        return response
+
+    return call
+
+
+def _named_as(func: Callable[..., Any], app: ASGIApp) -> ASGIApp:
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        value = getattr(func, name, None)
+        if isinstance(value, str):
+            setattr(app, name, value)
+    return app
+
+
+async def _end(session: WebSocket, exc: HTTPException | WebSocketException | WebSocketDisconnect) -> bool:
+    """Answer on the session; false where there is nothing left to say and the exception is news to someone."""
+    if WebSocketState.DISCONNECTED in (session.client_state, session.application_state):
+        return isinstance(exc, WebSocketDisconnect)
+    if isinstance(exc, WebSocketException):
+        await exc(session.scope, session.receive, session.send)
+        return True
+    if isinstance(exc, HTTPException) and session.application_state is WebSocketState.CONNECTING:
+        if session.client_state is WebSocketState.CONNECTING:
+            await session.receive()
+        await exc(session.scope, _connect, session.send)
+        return True
+    if isinstance(exc, HTTPException) and session.application_state is WebSocketState.CONNECTED:
+        reason = exc.detail.encode()[:123].decode(errors="ignore")
+        await session.close(1011 if exc.status_code >= 500 else 1008, reason)
+        return True
+    return False
+
+
+async def _connect() -> Message:
+    return {"type": "websocket.connect"}

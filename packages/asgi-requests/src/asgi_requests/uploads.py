@@ -1,0 +1,109 @@
+"""An uploaded file: in memory while it is small, on disk once it is not, read and written without blocking the loop.
+
+    async with request.form() as form:
+        upload = form["avatar"]
+        path = folder / upload.safe_filename
+        content = await upload.read()
+
+The file is temporary and closed with the form.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import BinaryIO
+
+import anyio.to_thread
+
+from .headers import Headers
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
+_WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)", re.IGNORECASE)
+
+
+class UploadFile:
+    """One file of a form, over any binary file object; `size` is in bytes, where known.
+
+    `filename` is what the client sent: it may hold `../../etc/passwd` and must never become part of a path.
+    `safe_filename` may.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        size: int | None = None,
+        filename: str | None = None,
+        headers: Headers | None = None,
+    ) -> None:
+        self.filename = filename
+        self.file = file
+        self.size = size
+        self.headers = headers or Headers()
+        self._max_mem_size: int = getattr(file, "_max_size", 0)
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type the client named, if any; nobody has checked it."""
+        content_type: str | None = self.headers.get("content-type")
+        return content_type
+
+    @property
+    def safe_filename(self) -> str:
+        """The file name as one harmless path segment of at most 255 bytes, `file` where nothing of it remains.
+
+        No directories of either slash, no control or reserved characters, no leading dots, no Windows devices.
+        """
+        name = (self.filename or "").replace("\\", "/").rpartition("/")[2]
+        name = _UNSAFE.sub("_", name).strip(" .")
+        if _WINDOWS_DEVICE.match(name):
+            name = "_" + name
+        stem, dot, suffix = name.rpartition(".")
+        if len(name.encode(errors="replace")) > 255:
+            suffix = dot + suffix if dot and len(suffix) <= 16 else ""
+            stem = name.removesuffix(suffix)
+            stem = stem.encode(errors="replace")[: 255 - len(suffix.encode(errors="replace"))].decode(errors="ignore")
+            name = stem + suffix
+        return name.encode(errors="replace").decode() or "file"
+
+    @property
+    def _in_memory(self) -> bool:
+        return not getattr(self.file, "_rolled", not isinstance(self.file, io.BytesIO))
+
+    def _will_roll(self, size_to_add: int) -> bool:
+        if not self._in_memory:
+            return True
+        return bool(self._max_mem_size) and self.file.tell() + size_to_add > self._max_mem_size
+
+    async def write(self, data: bytes) -> None:
+        """Write at the current position; what moves the file to disk, or is on disk, is written in a thread."""
+        if self.size is not None:
+            self.size += len(data)
+        if self._will_roll(len(data)):
+            await anyio.to_thread.run_sync(self.file.write, data)
+        else:
+            self.file.write(data)
+
+    async def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes from the current position, or all that are left."""
+        if self._in_memory:
+            return self.file.read(size)
+        return await anyio.to_thread.run_sync(self.file.read, size)
+
+    async def seek(self, offset: int) -> None:
+        """Move to an offset from the start, in bytes."""
+        if self._in_memory:
+            self.file.seek(offset)
+        else:
+            await anyio.to_thread.run_sync(self.file.seek, offset)
+
+    async def close(self) -> None:
+        """Close the file, and delete it if it is on disk."""
+        if self._in_memory:
+            self.file.close()
+        else:
+            await anyio.to_thread.run_sync(self.file.close)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(filename={self.filename!r}, size={self.size!r}, headers={self.headers!r})"

@@ -1,0 +1,218 @@
+"""A WebSocket connection: accepted or refused, then text, bytes and JSON both ways until one side closes it.
+
+    async def echo(scope, receive, send):
+        websocket = WebSocket(scope, receive, send)
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)
+
+A client that leaves is a WebSocketDisconnect; the iterators end with it.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ._fields import encode_field
+from ._types import Message, Receive, Scope, Send
+from .exceptions import WebSocketDisconnect, WebSocketDisconnected, WebSocketException
+from .requests import HTTPConnection, StateT
+
+if TYPE_CHECKING:
+    from .responses import Response
+
+__all__ = ["WebSocket", "WebSocketClose", "WebSocketDisconnect", "WebSocketDisconnected", "WebSocketState"]
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+class WebSocketState(enum.Enum):
+    """Where one side of a connection stands; RESPONSE is a denial response that has begun."""
+
+    CONNECTING = 0
+    CONNECTED = 1
+    DISCONNECTED = 2
+    RESPONSE = 3
+
+
+_CONNECTING, _CONNECTED, _DISCONNECTED, _RESPONSE = WebSocketState
+
+
+class WebSocket(HTTPConnection[StateT]):
+    """One connection; `client_state` is what was received, `application_state` what was sent.
+
+    What is sent or received out of turn raises RuntimeError, after the end WebSocketDisconnected, which is one too.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "websocket"
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self.client_state = _CONNECTING
+        self.application_state = _CONNECTING
+
+    async def receive(self) -> Message:
+        """The next message, raw."""
+        state = self.client_state
+        if state is _DISCONNECTED:
+            raise WebSocketDisconnected('Cannot call "receive" once a disconnect message has been received.')
+        message = await self._receive()
+        kind = message["type"]
+        if state is _CONNECTED:
+            if kind == "websocket.disconnect":
+                self.client_state = _DISCONNECTED
+            elif kind != "websocket.receive":
+                raise RuntimeError(
+                    f'Expected ASGI message "websocket.receive" or "websocket.disconnect", but got {kind!r}'
+                )
+        elif kind == "websocket.connect":
+            self.client_state = _CONNECTED
+        else:
+            raise RuntimeError(f'Expected ASGI message "websocket.connect", but got {kind!r}')
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a raw message; raises WebSocketDisconnect (1006) where the server says that the client has left."""
+        kind = message["type"]
+        state = self.application_state
+        if state is _CONNECTED:
+            if kind == "websocket.close":
+                self.application_state = _DISCONNECTED
+            elif kind != "websocket.send":
+                raise RuntimeError(f'Expected ASGI message "websocket.send" or "websocket.close", but got {kind!r}')
+        elif state is _DISCONNECTED:
+            raise WebSocketDisconnected('Cannot call "send" once a close message has been sent.')
+        else:
+            self._begin(message, kind)
+        try:
+            await self._send(message)
+        except OSError as exc:
+            self.application_state = _DISCONNECTED
+            raise WebSocketDisconnect(code=1006) from exc
+
+    def _begin(self, message: Message, kind: str) -> None:
+        if self.application_state is _RESPONSE:
+            if kind != "websocket.http.response.body":
+                raise RuntimeError(f'Expected ASGI message "websocket.http.response.body", but got {kind!r}')
+            if not message.get("more_body", False):
+                self.application_state = _DISCONNECTED
+        elif kind == "websocket.accept":
+            self.application_state = _CONNECTED
+        elif kind == "websocket.close":
+            self.application_state = _DISCONNECTED
+        elif kind == "websocket.http.response.start":
+            self.application_state = _RESPONSE
+        else:
+            raise RuntimeError(
+                'Expected ASGI message "websocket.accept", "websocket.close" or "websocket.http.response.start", '
+                f"but got {kind!r}"
+            )
+
+    async def accept(
+        self, subprotocol: str | None = None, headers: Iterable[tuple[bytes, bytes]] | None = None
+    ) -> None:
+        """Accept the connection; raises ValueError for a header that is no header (RFC 9110 §5)."""
+        if self.client_state is _CONNECTING:
+            await self.receive()
+        fields = (
+            []
+            if headers is None
+            else [encode_field(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        )
+        await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": fields})
+
+    async def _frame(self, key: str) -> Any:
+        """The text or bytes of the next message; the other kind ends the connection with 1003 (RFC 6455 §7.4.1)."""
+        if self.application_state is not _CONNECTED:
+            raise WebSocketDisconnected('WebSocket is not connected. Need to call "accept" first.')
+        message = await self.receive()
+        if message["type"] == "websocket.disconnect":
+            code = message.get("code")
+            raise WebSocketDisconnect(1005 if code is None else code, message.get("reason"))
+        content = message.get(key)
+        if content is None:
+            raise WebSocketException(1003, f"Expected a message of {key}")
+        return content
+
+    async def receive_text(self) -> str:
+        """The next message as text; raises WebSocketDisconnect, and WebSocketException (1003) for a binary one."""
+        text: str = await self._frame("text")
+        return text
+
+    async def receive_bytes(self) -> bytes:
+        """The next message as bytes; raises WebSocketDisconnect, and WebSocketException (1003) for a text."""
+        content: bytes = await self._frame("bytes")
+        return content
+
+    async def receive_json(self, mode: str = "text") -> Any:
+        """The next message as JSON, `mode` being "text" or "binary"; raises json.JSONDecodeError as well."""
+        if mode not in ("text", "binary"):
+            raise RuntimeError('The "mode" argument should be "text" or "binary".')
+        return json.loads(await self._frame("text" if mode == "text" else "bytes"))
+
+    async def iter_text(self) -> AsyncIterator[str]:
+        """Every message as text until the client leaves."""
+        try:
+            while True:
+                yield await self.receive_text()
+        except WebSocketDisconnect:
+            pass
+
+    async def iter_bytes(self) -> AsyncIterator[bytes]:
+        """Every message as bytes until the client leaves."""
+        try:
+            while True:
+                yield await self.receive_bytes()
+        except WebSocketDisconnect:
+            pass
+
+    async def iter_json(self) -> AsyncIterator[Any]:
+        """Every text message as JSON until the client leaves."""
+        try:
+            while True:
+                yield await self.receive_json()
+        except WebSocketDisconnect:
+            pass
+
+    async def send_text(self, data: str) -> None:
+        """Send text."""
+        await self.send({"type": "websocket.send", "text": data})
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send bytes."""
+        await self.send({"type": "websocket.send", "bytes": data})
+
+    async def send_json(self, data: Any, mode: str = "text") -> None:
+        """Send compact JSON, as text or, with `mode` "binary", as UTF-8 bytes."""
+        if mode not in ("text", "binary"):
+            raise RuntimeError('The "mode" argument should be "text" or "binary".')
+        text = _encode(data)
+        if mode == "text":
+            await self.send({"type": "websocket.send", "text": text})
+        else:
+            await self.send({"type": "websocket.send", "bytes": text.encode()})
+
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        """Close the connection, or refuse it if it is not accepted."""
+        await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
+
+    async def send_denial_response(self, response: Response) -> None:
+        """Refuse the connection with an HTTP response; raises RuntimeError where the server does not offer it."""
+        if "websocket.http.response" not in (self.scope.get("extensions") or ()):
+            raise RuntimeError("The server doesn't support the Websocket Denial Response extension.")
+        await response(self.scope, self.receive, self.send)
+
+
+class WebSocketClose:
+    """An ASGI application that closes a WebSocket."""
+
+    def __init__(self, code: int = 1000, reason: str | None = None) -> None:
+        self.code = code
+        self.reason = reason or ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.close", "code": self.code, "reason": self.reason})
