@@ -1,0 +1,96 @@
+"""Those who wait for an application: a thread beside its event loop, or a task on it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
+from time import monotonic
+from typing import Any, Protocol
+
+from ._backends import Loop, Signal
+
+
+class Caller(Protocol):
+    """Whoever waits; `wake` is called on the loop, whenever something has changed."""
+
+    def wake(self) -> None: ...
+
+
+class ThreadCaller:
+    """A thread that waits, and meanwhile does what the application wants done on it."""
+
+    __slots__ = ("_jobs", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self._jobs: deque[Callable[[], object]] = deque()
+
+    def wake(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:
+            return  # it is awake already, or will find the lock open
+
+    def submit(self, job: Callable[[], object]) -> None:
+        """Have the waiting thread do this; it waits its turn while nobody waits."""
+        self._jobs.append(job)
+        self.wake()
+
+    def until(self, ready: Callable[[], bool], seconds: float | None) -> bool:
+        """Wait until it is ready, doing jobs; False when the seconds are over first."""
+        end = None if seconds is None else monotonic() + seconds
+        while not ready():
+            if self._jobs:
+                self._jobs.popleft()()
+            elif not self._lock.acquire(timeout=-1 if end is None else max(end - monotonic(), 0)):
+                return ready()
+        return True
+
+
+class TaskCaller:
+    """A task that waits on the application's own loop."""
+
+    __slots__ = ("_signal",)
+
+    def __init__(self, loop: Loop) -> None:
+        self._signal: Signal = loop.signal()
+
+    def wake(self) -> None:
+        self._signal.set()
+
+    async def until(self, ready: Callable[[], bool], seconds: float | None) -> bool:
+        """Wait until it is ready; False when the seconds are over first."""
+        end = None if seconds is None else monotonic() + seconds
+        while not ready():
+            left = None if end is None else end - monotonic()
+            if left is not None and left <= 0:
+                return False
+            await self._signal.wait(left)
+        return True
+
+
+class CallerExecutor(Executor):
+    """Runs functions on the thread that waits for the application, one at a time."""
+
+    def __init__(self, caller: ThreadCaller) -> None:
+        self._caller = caller
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._caller.submit(partial(_work, future, fn, args, kwargs))
+        return future
+
+
+def _work(future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = fn(*args, **kwargs)
+    except BaseException as exc:
+        future.set_exception(exc)
+    else:
+        future.set_result(result)

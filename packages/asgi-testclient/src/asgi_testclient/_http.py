@@ -1,0 +1,243 @@
+"""One HTTP connection: a request that may still be written, and a response that may still be read."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any, ClassVar
+
+from ._backends import Loop
+from ._callers import Caller, ThreadCaller
+from ._checks import HTTPChecks
+from ._exchange import Exchange
+from ._settings import Settings
+from ._types import ASGIApp, Message, Scope
+
+BLOCK = 65536  # bytes read from a file at a time
+RawHeaders = list[tuple[bytes, bytes]]
+Body = bytes | Iterator[bytes] | AsyncIterator[bytes]
+
+
+class HTTPExchange(Exchange):
+    """An application at work on one request.
+
+    `buffered` where the caller wants the whole response or nothing: there is no back-pressure then. Otherwise `send`
+    waits while more than `stream_buffer` bytes are unread.
+    """
+
+    checks_type = HTTPChecks
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        scope: Scope,
+        body: Body,
+        settings: Settings,
+        loop: Loop,
+        caller: Caller,
+        *,
+        buffered: bool,
+    ) -> None:
+        super().__init__(app, scope, settings, loop, caller, settings.offered_http)
+        self.started = False
+        self.complete = False
+        self.status = 0
+        self.headers: RawHeaders = []
+        self.chunks: deque[bytes] = deque()
+        self.written = 0
+        self.taken = 0
+        self.draining = False
+        self.uploading = False
+        self.client_error: BaseException | None = None
+        self.trailers: RawHeaders = []
+        self.early_hints: list[list[bytes]] = []
+        self.pushes: list[tuple[str, RawHeaders]] = []
+        self.debug: dict[str, Any] | None = None
+        self.path: str | None = None
+        self._buffered = buffered
+        self._head = scope["method"] == "HEAD"
+        self._awaits_trailers = False
+        self._pieces: deque[tuple[bytes, bool]] = deque()
+        self._source: Iterator[bytes] | AsyncIterator[bytes] | None = None
+        if isinstance(body, bytes):
+            self._pieces.append((body, False))
+        else:
+            self._source = body
+
+    async def _next(self) -> Message:
+        while True:
+            if self.disconnected or self.complete:
+                return {"type": "http.disconnect"}
+            if self._pieces:
+                piece, more = self._pieces.popleft()
+                return {"type": "http.request", "body": piece, "more_body": more}
+            if self._source is None or self.uploading:
+                await self._changed()
+            elif isinstance(self.caller, ThreadCaller):
+                self.uploading = True
+                self.caller.submit(self._pull)
+            else:
+                await self._draw()
+
+    def _pull(self) -> None:
+        """Take the next chunk of the request on the caller's thread, where its errors belong."""
+        assert isinstance(self._source, Iterator)
+        self.loop.post(self._fed, next(self._source, None))
+
+    async def _draw(self) -> None:
+        self.uploading = True
+        try:
+            if isinstance(self._source, AsyncIterator):
+                piece = await anext(self._source, None)
+            else:
+                piece = next(self._source, None) if self._source is not None else None
+        except Exception as exc:
+            self.client_error = exc
+            self.disconnect()
+            self.caller.wake()
+        else:
+            self._fed(piece)
+
+    def _fed(self, piece: bytes | None) -> None:
+        self.uploading = False
+        self._pieces.append((piece or b"", piece is not None))
+        if piece is None:
+            self._source = None
+        self.stir()
+
+    def _take(self, message: Message) -> None:
+        step = self._steps.get(message["type"])
+        if step is not None and not (self.complete and self.started):
+            step(self, message)
+
+    def _start(self, message: Message) -> None:
+        self.status = message["status"]
+        self.headers = _pairs(message)
+        self._awaits_trailers = bool(message.get("trailers", False))
+        self.started = True
+
+    def _body(self, message: Message) -> None:
+        self._write(message.get("body", b""))
+        if not message.get("more_body", False):
+            self._body_ends()
+
+    def _write(self, body: Any) -> None:
+        if body and not self._head:
+            chunk = bytes(body)
+            self.chunks.append(chunk)
+            self.written += len(chunk)
+
+    def _body_ends(self) -> None:
+        if not self._awaits_trailers:
+            self._complete()
+
+    def _complete(self) -> None:
+        self.complete = True
+        self.stir()
+
+    def _trailers(self, message: Message) -> None:
+        self.trailers += _pairs(message)
+        if not message.get("more_trailers", False):
+            self._complete()
+
+    def _debug(self, message: Message) -> None:
+        self.debug = message["info"]
+
+    def _early_hint(self, message: Message) -> None:
+        self.early_hints.append([bytes(link) for link in message.get("links", ())])
+
+    def _push(self, message: Message) -> None:
+        self.pushes.append((message["path"], _pairs(message)))
+
+    def _pathsend(self, message: Message) -> None:
+        self.path = message["path"]
+        with open(message["path"], "rb") as file:
+            while block := file.read(BLOCK):
+                self._write(block)
+        self._body_ends()
+
+    def _zerocopysend(self, message: Message) -> None:
+        for block in _blocks(message):
+            self._write(block)
+        if not message.get("more_body", False):
+            self._body_ends()
+
+    async def _yield(self, message: Message) -> None:
+        if self._buffered or self.complete:
+            return await super()._yield(message)
+        while self.written - self.taken > self.settings.stream_buffer and not self.disconnected:
+            self.draining = True
+            self.sending += 1
+            try:
+                # Looked at again, for the reader may have read before it could see the flag.
+                if self.written - self.taken > self.settings.stream_buffer:
+                    await self._changed()
+            finally:
+                self.sending -= 1
+        return await super()._yield(message)
+
+    def took(self, size: int) -> None:
+        """The reader has taken so many bytes; from its thread."""
+        self.taken += size
+        if self.draining and self.written - self.taken <= self.settings.stream_buffer:
+            self.draining = False
+            self.loop.post(self.stir)
+
+    _steps: ClassVar[dict[str, Callable[[HTTPExchange, Message], None]]] = {
+        "http.response.start": _start,
+        "http.response.body": _body,
+        "http.response.trailers": _trailers,
+        "http.response.debug": _debug,
+        "http.response.early_hint": _early_hint,
+        "http.response.push": _push,
+        "http.response.pathsend": _pathsend,
+        "http.response.zerocopysend": _zerocopysend,
+    }
+
+    def expectation(self) -> str:
+        """What has not come, for the error of a wait that has ended."""
+        if not self.started:
+            return "no http.response.start"
+        if not self.complete:
+            return f"no end of the response ({self.written} bytes so far)"
+        return "the response is complete, but the application has not returned"
+
+    def advice(self) -> str:
+        """What the application waits in, where that is us, and the way out."""
+        if self.sending:
+            return f"It waits in send(): {self.written - self.taken} unread bytes, and nobody reads the response."
+        if self.receiving and self.uploading:
+            return "It waits in receive() for the next chunk of the request body, which the test has not given yet."
+        if self.receiving and not self.complete:
+            return "It waits in receive(): the request body is complete, only a disconnect can follow."
+        if self._buffered and self.started and not self.complete:
+            return 'To read a response that does not end, use client.stream("GET", ...) and leave its block.'
+        if self.complete:
+            return "Work after the response, such as a background task, keeps it; wait_for_app=False does not wait."
+        return ""
+
+
+def _pairs(message: Message) -> RawHeaders:
+    return [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+
+
+def _blocks(message: Message) -> Iterator[bytes]:
+    """The bytes of a zerocopysend message: from its offset, or from where the file stands."""
+    given: Any = message["file"]
+    file: int = given if isinstance(given, int) else given.fileno()
+    left: int | None = message.get("count")
+    offset: int | None = message.get("offset")
+    read: Callable[[int], bytes] = partial(os.read, file)
+    while left is None or left > 0:
+        size = BLOCK if left is None else min(left, BLOCK)
+        if offset is None:
+            block = read(size)
+        else:
+            block = os.pread(file, size, offset)
+            offset += len(block)
+        if not block:
+            return
+        left = None if left is None else left - len(block)
+        yield block

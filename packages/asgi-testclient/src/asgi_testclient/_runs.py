@@ -1,0 +1,171 @@
+"""Waiting for an application, with a limit, and leaving it as a client does: from a thread, and from a task."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+
+import anyio
+
+from ._backends import Task
+from ._callers import TaskCaller, ThreadCaller
+from ._exchange import Exchange
+from ._threads import LoopThread
+from ._waiting import debugged, located, suspended
+from .exceptions import AppIgnoredDisconnect, AppTimeout
+
+LAST_CHANCE = 1.0  # seconds for an application to end after it was cancelled
+
+Text = Callable[[], str]
+
+
+def nothing() -> str:
+    return ""
+
+
+class Departure:
+    """Tells a test's own exception, raised since this object was made, from one that was handled all along."""
+
+    __slots__ = ("_ambient",)
+
+    def __init__(self) -> None:
+        self._ambient = sys.exc_info()[1]
+
+    def raised(self) -> BaseException | None:
+        current = sys.exc_info()[1]
+        return None if current is self._ambient else current
+
+
+def settle(problem: BaseException | None, test: BaseException | None) -> None:
+    """Raise a problem of the application, unless the test has one of its own: then it becomes a note on that."""
+    if problem is None:
+        return
+    if test is None or test is problem:
+        raise problem
+    test.add_note(f"The application had a problem as well: {type(problem).__name__}: {problem}")
+
+
+def gather(problems: list[BaseException]) -> BaseException | None:
+    """The first of some problems, the others as notes on it."""
+    for other in problems[1:]:
+        problems[0].add_note(f"Another problem: {type(other).__name__}: {other}")
+    return problems[0] if problems else None
+
+
+def _late(title: str, what: str, seconds: float, where: str, exchange: Exchange, advice: str) -> str:
+    text = f"{title}: {what} after {seconds:g} s. {where} {exchange.progress()}"
+    return f"{text}\n{advice}" if advice else text
+
+
+def _warn_ignored(title: str, grace: float, where: str) -> None:
+    warnings.warn(
+        f"{title}: the client left, but the application was still running {grace:g} s later, and was cancelled. {where}"
+        "\nA server does not cancel it: await receive() until http.disconnect or websocket.disconnect, or give it more "
+        "time with disconnect_grace=.",
+        AppIgnoredDisconnect,
+        stacklevel=4,
+    )
+
+
+class ThreadRun:
+    """An exchange on a loop thread, waited for by another thread. `title` names it in errors."""
+
+    def __init__(self, exchange: Exchange, caller: ThreadCaller, thread: LoopThread, title: str) -> None:
+        self.exchange = exchange
+        self.caller = caller
+        self.thread = thread
+        self.title = title
+
+    def start(self) -> None:
+        self.thread.loop.post(self.exchange.start)
+
+    def done(self) -> bool:
+        return self.exchange.done
+
+    def wait(self, ready: Callable[[], bool], seconds: float | None, what: Text, advice: Text = nothing) -> None:
+        """Wait until it is ready; AppTimeout when the time is over, unless a debugger holds the application."""
+        while not self.caller.until(ready, seconds):
+            if not debugged(self.thread.ident):
+                where = self._where()
+                raise AppTimeout(_late(self.title, what(), seconds or 0, where, self.exchange, advice()))
+
+    def leave(self) -> None:
+        """Disconnect; give the application its grace, then cancel it and warn."""
+        if self.exchange.done:
+            return
+        grace = self.exchange.settings.disconnect_grace
+        self.tell(self.exchange.disconnect)
+        if not self.caller.until(self.done, grace):
+            where = self._where()
+            self.force()
+            _warn_ignored(self.title, grace, where)
+
+    def abort(self) -> None:
+        """Disconnect and cancel at once: the test has given up."""
+        self.tell(self.exchange.disconnect)
+        self.force()
+
+    def force(self) -> None:
+        self.tell(self.exchange.cancel)
+        self.caller.until(self.done, LAST_CHANCE)
+
+    def tell(self, function: Callable[[], object]) -> None:
+        """Have the loop do something, if it still runs."""
+        try:
+            self.thread.loop.post(function)
+        except RuntimeError:
+            return
+
+    def _where(self) -> str:
+        task: Task | None = self.exchange.task
+        return "" if task is None else located(self.thread, task)
+
+
+class TaskRun:
+    """An exchange on the loop of the task that waits for it. `title` names it in errors."""
+
+    def __init__(self, exchange: Exchange, caller: TaskCaller, title: str) -> None:
+        self.exchange = exchange
+        self.caller = caller
+        self.title = title
+
+    def start(self) -> None:
+        self.exchange.start()
+
+    def done(self) -> bool:
+        return self.exchange.done
+
+    async def wait(self, ready: Callable[[], bool], seconds: float | None, what: Text, advice: Text = nothing) -> None:
+        """Wait until it is ready; AppTimeout when the time is over, unless a debugger holds the application."""
+        while not await self.caller.until(ready, seconds):
+            if not debugged(None):
+                where = self._where()
+                raise AppTimeout(_late(self.title, what(), seconds or 0, where, self.exchange, advice()))
+
+    async def leave(self) -> None:
+        """Disconnect; give the application its grace, then cancel it and warn."""
+        if self.exchange.done:
+            return
+        grace = self.exchange.settings.disconnect_grace
+        self.exchange.disconnect()
+        with anyio.CancelScope(shield=True):
+            if await self.caller.until(self.done, grace):
+                return
+            where = self._where()
+            await self.force()
+        _warn_ignored(self.title, grace, where)
+
+    async def abort(self) -> None:
+        """Disconnect and cancel at once: the test has given up, or was itself cancelled."""
+        self.exchange.disconnect()
+        with anyio.CancelScope(shield=True):
+            await self.force()
+
+    async def force(self) -> None:
+        self.exchange.cancel()
+        await self.caller.until(self.done, LAST_CHANCE)
+
+    def _where(self) -> str:
+        task: Task | None = self.exchange.task
+        return "" if task is None else suspended(self.exchange.loop, task)

@@ -1,0 +1,136 @@
+"""An event loop in a thread of its own, for clients whose caller has none."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ._backends import AsyncioLoop, Loop, TrioLoop
+from ._workers import POOL, Worker
+from .exceptions import UnfinishedTasks
+
+
+class LoopThread:
+    """Runs one event loop from `start` to `stop`; `loop` is there once `start` has returned."""
+
+    def __init__(self, backend: str, options: dict[str, Any]) -> None:
+        self.backend = backend
+        self.loop: Loop
+        self.alive = False
+        self.crash: BaseException | None = None
+        self.unfinished: list[str] = []
+        self._options = options
+        self._worker: Worker
+        self._ended: threading.Lock
+        self._stop: Callable[[], object]
+
+    def start(self) -> LoopThread:
+        if self.backend == "trio":
+            self._start_trio()
+        else:
+            self._start_asyncio()
+        return self
+
+    @property
+    def ident(self) -> int | None:
+        """The identity of the thread, as `sys._current_frames` knows it."""
+        return self._worker.ident
+
+    def stop(self, seconds: float = 1.0) -> None:
+        """End the loop and wait for that at most the given seconds."""
+        if not self.alive:
+            return
+        try:
+            self._stop()
+        except RuntimeError:  # the loop has ended by itself
+            return
+        if threading.get_ident() != self.ident and self._ended.acquire(timeout=seconds):
+            self._ended.release()
+
+    def report_unfinished(self) -> None:
+        """Warn of the tasks that had to be cancelled when the loop ended."""
+        names, self.unfinished = self.unfinished, []
+        if names:
+            warnings.warn(
+                f"{len(names)} task(s) of the application were still running when the test client closed its event "
+                f"loop, and were cancelled: {', '.join(names)}. Await them in the lifespan's shutdown, or call "
+                "client.wait_idle() before leaving.",
+                UnfinishedTasks,
+                stacklevel=4,
+            )
+
+    def _launch(self, job: Callable[[], None]) -> None:
+        self.alive = True
+        self._worker = POOL.take()
+        self._ended = self._worker.submit(job)
+
+    def _start_asyncio(self) -> None:
+        factory = self._options.get("loop_factory")
+        if factory is None and self._options.get("use_uvloop"):
+            import uvloop
+
+            factory = uvloop.new_event_loop
+        native: asyncio.AbstractEventLoop = (factory or asyncio.new_event_loop)()
+        if "debug" in self._options:
+            native.set_debug(self._options["debug"])
+        self.loop = AsyncioLoop(native)
+        stopping = native.create_future()
+        self._stop = partial(native.call_soon_threadsafe, _finish, stopping)
+        self._launch(partial(self._run_asyncio, native, stopping))
+
+    def _run_asyncio(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Future[None]) -> None:
+        # By run_until_complete anyio knows the root task; its worker threads then live as long as the loop instead of
+        # one request.
+        try:
+            native.run_until_complete(self._until_stopped(native, stopping))
+        except BaseException as exc:  # SystemExit of a task that nobody awaits
+            self.crash = exc
+        finally:
+            self.alive = False
+            native.close()
+
+    async def _until_stopped(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Future[None]) -> None:
+        await stopping
+        current = asyncio.current_task()
+        unfinished = [task for task in asyncio.all_tasks() if task is not current]
+        self.unfinished = [repr(task.get_name()) for task in unfinished]
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.gather(*unfinished, return_exceptions=True)
+        await native.shutdown_asyncgens()
+        await native.shutdown_default_executor()
+
+    def _start_trio(self) -> None:
+        ready = threading.Event()
+        self._launch(partial(self._run_trio, ready))
+        ready.wait()
+        if self.crash is not None:
+            raise self.crash
+
+    def _run_trio(self, ready: threading.Event) -> None:
+        import trio
+
+        async def main() -> None:
+            self.loop = TrioLoop(trio)
+            stopping = trio.Event()
+            self._stop = partial(self.loop.post, stopping.set)
+            ready.set()
+            await stopping.wait()
+
+        try:
+            trio.run(main, **self._options)
+        except BaseException as exc:
+            self.crash = exc
+        finally:
+            self.alive = False
+            ready.set()
+
+
+def _finish(stopping: asyncio.Future[None]) -> None:
+    if not stopping.done():
+        stopping.set_result(None)

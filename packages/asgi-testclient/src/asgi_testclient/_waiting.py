@@ -1,0 +1,145 @@
+"""Where an application is suspended, or what it is blocked by: the line, and the way to it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import linecache
+import os
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterable, Iterator
+from types import FrameType
+from typing import Any
+
+from ._backends import AsyncioLoop, Loop, TrioLoop, TrioTask
+from ._threads import LoopThread
+
+HERE = os.path.dirname(__file__) + os.sep
+STDLIB = sysconfig.get_path("stdlib") + os.sep
+DEBUGGERS = frozenset({"bdb", "pdb", "pudb", "ipdb", "pydevd", "debugpy", "_pydevd_bundle"})
+OTHERS = 3
+SHOWN = 4
+
+Line = tuple[str, int, str]
+
+
+def suspended(loop: Loop, task: Any) -> str:
+    """What the task waits at; to be called on its loop."""
+    if isinstance(loop, TrioLoop):
+        return _sentence(_trio_chains(task.native if isinstance(task, TrioTask) else None))
+    return _sentence(_asyncio_chains(loop, task))
+
+
+def located(thread: LoopThread, task: Any) -> str:
+    """What the task waits at, or the line its thread is blocked by; to be called from another thread."""
+    answers: list[str] = []
+    ready = threading.Event()
+
+    def look() -> None:
+        answers.append(suspended(thread.loop, task))
+        ready.set()
+
+    try:
+        thread.loop.post(look)
+    except RuntimeError:
+        return f"The event loop of the application has ended: {thread.crash!r}."
+    if ready.wait(0.5):
+        return answers[0]
+    return _blocked(thread.ident)
+
+
+def debugged(thread_id: int | None) -> bool:
+    """Whether a debugger holds the thread, or this one."""
+    for ident in (thread_id, threading.get_ident()):
+        frame = sys._current_frames().get(ident or 0)
+        while frame is not None:
+            if str(frame.f_globals.get("__name__", "")).partition(".")[0] in DEBUGGERS:
+                return True
+            frame = frame.f_back
+    return False
+
+
+def _blocked(thread_id: int | None) -> str:
+    frame = sys._current_frames().get(thread_id or 0)
+    lines: list[Line] = []
+    while frame is not None:
+        lines.append(_line(frame, frame.f_lineno))
+        frame = frame.f_back
+    lines.reverse()
+    return f"The application blocks the event loop at {_path(lines)}."
+
+
+def _sentence(chains: Iterable[list[Line]]) -> str:
+    paths = [path for chain in chains if (path := _path(chain))]
+    if not paths:
+        return "The application waits in no line of its own."
+    text = f"The application is suspended at {paths[0]}."
+    if others := paths[1 : OTHERS + 1]:
+        text += "".join(f"\n  also waiting: {path}" for path in others)
+    return text
+
+
+def _path(chain: list[Line]) -> str:
+    """The last few lines of the reader's own code, or of whatever there is, and the source of the last."""
+    ours = [line for line in chain if not line[0].startswith(HERE)]
+    own = [line for line in ours if not _installed(line[0])] or ours
+    if not own:
+        return ""
+    steps = " -> ".join(f"{os.path.basename(name)}:{number} in {function}" for name, number, function in own[-SHOWN:])
+    source = linecache.getline(own[-1][0], own[-1][1]).strip()
+    return f"{steps}: `{source}`" if source else steps
+
+
+def _installed(filename: str) -> bool:
+    return filename.startswith((STDLIB, "<frozen")) or "site-packages" in filename
+
+
+def _asyncio_chains(loop: Loop, task: Any) -> Iterator[list[Line]]:
+    yield _chain(task.get_coro())
+    if not isinstance(loop, AsyncioLoop):
+        return
+    for other in asyncio.all_tasks(loop.native):
+        if other is not task and (chain := _chain(other.get_coro())) and _is_foreign(chain):
+            yield chain
+
+
+def _is_foreign(chain: list[Line]) -> bool:
+    """Whether the task began outside this package: those of ours are told of by their own tests."""
+    return not chain[0][0].startswith((HERE, STDLIB))
+
+
+def _chain(awaitable: Any) -> list[Line]:
+    lines: list[Line] = []
+    while awaitable is not None and len(lines) < 100:
+        frame, inner = _frame_of(awaitable)
+        if frame is not None:
+            lines.append(_line(frame, frame.f_lineno))
+        awaitable = inner
+    return lines
+
+
+def _frame_of(awaitable: Any) -> tuple[FrameType | None, Any]:
+    for prefix, inner in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+        if hasattr(awaitable, inner):
+            return getattr(awaitable, f"{prefix}_frame"), getattr(awaitable, inner)
+    if type(awaitable).__name__ in ("async_generator_asend", "async_generator_athrow", "coroutine_wrapper"):
+        # These do not say what they wrap, but the garbage collector knows.
+        for inside in gc.get_referents(awaitable):
+            if hasattr(inside, "ag_await") or hasattr(inside, "cr_await"):
+                return None, inside
+    return None, None
+
+
+def _trio_chains(task: Any) -> Iterator[list[Line]]:
+    waiting = [task] if task is not None else []
+    while waiting:
+        current = waiting.pop(0)
+        yield [_line(frame, number) for frame, number in current.iter_await_frames()]
+        for nursery in current.child_nurseries:
+            waiting.extend(nursery.child_tasks)
+
+
+def _line(frame: FrameType, number: int) -> Line:
+    return frame.f_code.co_filename, number, frame.f_code.co_name

@@ -1,0 +1,70 @@
+"""The clients and transports built on httpx, whichever httpx the package prefers.
+
+    from asgi_testclient.httpx import TestClient
+
+They are httpx's own classes with `asgi_testclient`'s behaviour in front, and work with objects of this httpx alone.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import ClassVar
+
+import httpx
+
+from ._clients import TaskClient, ThreadClient
+from ._streams import TaskStream, ThreadStream
+from ._transports import TaskTransport, ThreadTransport
+from .websockets import Denial
+
+__all__ = ["ASGITransport", "AsyncASGITransport", "AsyncTestClient", "TestClient", "WebSocketDenialResponse"]
+
+
+class ResponseStream(ThreadStream, httpx.SyncByteStream):
+    """A response body as it comes."""
+
+
+class AsyncResponseStream(TaskStream, httpx.AsyncByteStream):
+    """A response body as it comes, for a task."""
+
+
+class WebSocketDenialResponse(httpx.Response, Denial):  # type: ignore[misc]
+    """The response a handshake was denied with, raised as WebSocketDenied; `code` is its status."""
+
+
+class ASGITransport(ThreadTransport, httpx.BaseTransport):
+    """Drives an ASGI application for a `httpx.Client`, on an event loop in a thread of its own.
+
+    Its options are those of TestClient. As a context manager, which the client's own block enters, it runs
+    the lifespan.
+    """
+
+    httpx: ClassVar[ModuleType] = httpx
+    stream_type = ResponseStream
+
+
+class AsyncASGITransport(TaskTransport, httpx.AsyncBaseTransport):
+    """Drives an ASGI application for a `httpx.AsyncClient`, on the loop it is used on.
+
+    Its options are those of AsyncTestClient. As a context manager, which the client's own block enters, it runs the
+    lifespan.
+    """
+
+    httpx: ClassVar[ModuleType] = httpx
+    stream_type = AsyncResponseStream
+
+
+class TestClient(ThreadClient, httpx.Client):
+    """A `httpx.Client` that drives an ASGI application in-process; its `with` block runs the lifespan."""
+
+    httpx: ClassVar[ModuleType] = httpx
+    transport_type = ASGITransport
+    denial_response = WebSocketDenialResponse
+
+
+class AsyncTestClient(TaskClient, httpx.AsyncClient):
+    """A `httpx.AsyncClient` that drives an ASGI application on the test's own loop, asyncio or trio."""
+
+    httpx: ClassVar[ModuleType] = httpx
+    transport_type = AsyncASGITransport
+    denial_response = WebSocketDenialResponse
