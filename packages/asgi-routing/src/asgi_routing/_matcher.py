@@ -56,17 +56,19 @@ class Matcher:
     """The lookup of one list of routes, for one type of scope: `http` or `websocket`."""
 
     def __init__(self, routes: Iterable[BaseRoute], kind: str) -> None:
-        self.known: dict[str, dict[str, Route | WebSocketRoute]] = {}
+        self.known: dict[str, dict[str, Any]] = {}
         self.views: dict[tuple[str, int], BaseRoute] = {}
         self.statics: dict[str, list[Candidate]] = {}
         self.hosts: dict[str, list[Candidate]] = {}
         self.always: list[Candidate] = []
-        self.deepest = 0
+        self.deepest = 1
         self._fixed: dict[tuple[int, tuple[int, ...]], dict[object, list[Candidate]]] = {}
         self._below: dict[int, dict[object, list[Candidate]]] = {}
         self._probes: dict[int, list[tuple[Key, dict[object, list[Candidate]]]]] = {}
         for place, route in enumerate(routes):
             self._place(place, route, kind)
+        self.asking = bool(self.hosts or self.always)
+        self._probe()
 
     def find(self, path: str, method: str, scope: Scope) -> tuple[Candidate | None, Any]:
         """The first route that matches fully, with its parameters or, without `read`, the keys of its scope.
@@ -74,12 +76,20 @@ class Matcher:
         None, with the list of `(candidate, keys or parameters)` that match in part, where no route does.
         """
         segments = path.split("/")
+        hits = self.statics.get(path)
+        if not segments[0]:
+            for key_of, table in self._probes.get(len(segments), self._deep):
+                found = table.get(key_of(segments))
+                if found is not None:
+                    hits = found if hits is None else sorted(hits + found, key=_PLACE)
+        if self.asking:
+            hits = self._with_asking(hits, scope)
+        if hits is None:
+            return None, ()
         partial: list[tuple[Candidate, Any]] = []
-        alike = True
-        for candidate in self.candidates(path, segments, scope):
+        for candidate in hits:
             read = candidate.read
             if read is None:
-                alike = False
                 match, child_scope = candidate.route.matches(scope)
                 if match is Match.FULL:
                     return candidate, child_scope
@@ -87,46 +97,40 @@ class Matcher:
                     partial.append((candidate, child_scope))
                 continue
             params = read(path, segments)
-            if params is None:
-                alike = False
-                continue
-            methods = candidate.methods
-            if not methods or method in methods:
-                if alike and read is read_nothing and candidate.direct:
-                    self._remember(path, method, candidate)
-                return candidate, params
-            partial.append((candidate, params))
+            if params is not None:
+                methods = candidate.methods
+                if not methods or method in methods:
+                    if read is read_nothing:
+                        self._remember(path, method, candidate, hits)
+                    return candidate, params
+                partial.append((candidate, params))
         return None, partial
 
-    def candidates(self, path: str, segments: list[str], scope: Scope | None) -> list[Candidate]:
-        """The routes that the path may concern, by their place; without a scope, not those that ask for one."""
-        hits = self.statics.get(path)
-        if not segments[0]:
-            length = len(segments)
-            for key_of, table in self._probes.get(length) or self.probes(length):
-                found = table.get(key_of(segments))
-                if found is not None:
-                    hits = found if hits is None else sorted(hits + found, key=_PLACE)
-        if scope is not None and (self.hosts or self.always):
-            more = self.always
-            if self.hosts and (host := host_name(scope)) is not None:
-                more = more + self.hosts.get(host.lower(), [])
-            hits = more if hits is None else sorted(hits + more, key=_PLACE)
-        return hits or []
+    def at_path(self, path: str) -> list[Candidate]:
+        """The routes that a path may concern, by their place, but for those that are asked about every path."""
+        segments = path.split("/")
+        hits = [*self.statics.get(path, ())]
+        for key_of, table in self._probes.get(len(segments), self._deep):
+            hits += table.get(key_of(segments), ())
+        return sorted(hits, key=_PLACE)
 
-    def probes(self, length: int) -> list[tuple[Key, dict[object, list[Candidate]]]]:
-        """The dicts to ask about a path of so many segments, and the keys to ask them for."""
-        length = min(length, self.deepest + 1)
-        probes = self._probes.get(length)
-        if probes is None:
-            probes = self._probes[length] = [
+    def _with_asking(self, hits: list[Candidate] | None, scope: Scope) -> list[Candidate]:
+        more = self.always
+        if self.hosts and (host := host_name(scope)) is not None:
+            more = more + self.hosts.get(host.lower(), [])
+        return sorted([*(hits or ()), *more], key=_PLACE)
+
+    def _probe(self) -> None:
+        """Note which dicts to ask, and for what, by the number of segments; `_deep` is for more than any route has."""
+        for length in range(2, self.deepest + 2):
+            self._probes[length] = [
                 (_key_of(fixed), table) for (size, fixed), table in self._fixed.items() if size == length
             ] + [
                 (_key_of(tuple(range(1, depth + 1))), table)
                 for depth, table in self._below.items()
                 if length >= depth + 2
             ]
-        return probes
+        self._deep = self._probes[self.deepest + 1]
 
     def view(self, route: BaseRoute, prefix: str) -> BaseRoute:
         """The route with the templates of its mounts before its own, made once."""
@@ -136,16 +140,20 @@ class Matcher:
             view = self.views[key] = with_prefix(route, prefix)
         return view
 
-    def _remember(self, path: str, method: str, candidate: Candidate) -> None:
-        """Keep a static path's answer for next time: only for usual methods, so that nobody can fill the memory."""
-        if method in _KNOWN_METHODS:
-            self.known.setdefault(path, {})[method] = candidate.route  # type: ignore[assignment]
+    def _remember(self, path: str, method: str, candidate: Candidate, hits: list[Candidate]) -> None:
+        """Keep a static path's answer for next time, where nothing before it could ever answer otherwise.
+
+        Only usual methods are kept, so that nobody can fill the memory.
+        """
+        if candidate.direct and method in _KNOWN_METHODS:
+            if all(hit.read is read_nothing for hit in hits[: hits.index(candidate)]):
+                self.known.setdefault(path, {})[method] = candidate.route
 
     def _place(self, place: int, route: BaseRoute, kind: str) -> None:
         own, other = (Route, WebSocketRoute) if kind == "http" else (WebSocketRoute, Route)
         if isinstance(route, other) and not overrides(route, "matches", other):
             return
-        if isinstance(route, (own, Mount)) and not overrides(route, "matches", own, Mount) and _as_written(route):
+        if isinstance(route, (own, Mount)) and not overrides(route, "matches", own, Mount) and as_written(route):
             self._place_path(place, cast(Pathed, route))
         elif isinstance(route, Host) and not overrides(route, "matches", Host) and not route.param_convertors:
             name = without_port(route.host_format).lower()
@@ -216,13 +224,7 @@ def _convert_int(text: str) -> Any:
 
 def _segment_reader(params: list[tuple[int, str, Convert]]) -> Read:
     if len(params) == 1:
-        ((place, key, convert_only),) = params
-
-        def read_one(path: str, segments: list[str]) -> dict[str, Any] | None:
-            value = convert_only(segments[place])
-            return None if value is _NO else {key: value}
-
-        return read_one
+        return _one_reader(*params[0])
 
     def read_all(path: str, segments: list[str]) -> dict[str, Any] | None:
         values = {}
@@ -234,6 +236,29 @@ def _segment_reader(params: list[tuple[int, str, Convert]]) -> Read:
         return values
 
     return read_all
+
+
+def _one_reader(place: int, name: str, convert: Convert) -> Read:
+    def read_str(path: str, segments: list[str]) -> dict[str, Any] | None:
+        text = segments[place]
+        return {name: text} if text else None
+
+    def read_one(path: str, segments: list[str]) -> dict[str, Any] | None:
+        value = convert(segments[place])
+        return None if value is _NO else {name: value}
+
+    def read_int(path: str, segments: list[str]) -> dict[str, Any] | None:
+        text = segments[place]
+        if text.isdigit() and text.isascii():
+            try:
+                return {name: int(text)}
+            except ValueError:  # more digits than int() takes
+                return None
+        return None
+
+    if convert is _convert_int:
+        return read_int
+    return read_str if convert is _convert_str else read_one
 
 
 def _pattern_reader(route: Route | WebSocketRoute) -> Read:
@@ -266,7 +291,7 @@ def _fills(segment: str, convertors: Mapping[str, Convertor[Any]]) -> bool:
     return found is not None and convertors[found[1]].regex in _WITHIN_SEGMENT
 
 
-def _as_written(route: Any) -> bool:
+def as_written(route: Any) -> bool:
     """Whether `path_regex` is the pattern of the template: nobody set another, or with other flags."""
     if not route.path_format.startswith("/") or not isinstance(getattr(type(route), "path_regex", None), PathPattern):
         return False

@@ -8,15 +8,22 @@ from ._types import Receive, Scope, Send
 
 
 async def reply(
-    scope: Scope, send: Send, status: int, text: str = "", headers: Iterable[tuple[bytes, bytes]] = (), prefix: str = ""
+    scope: Scope,
+    send: Send,
+    status: int,
+    text: str = "",
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    *,
+    media_type: str = "text/plain; charset=utf-8",
+    prefix: str = "",
 ) -> None:
-    """Answer in plain text, UTF-8; HEAD gets the head alone. `prefix` is `websocket.` for a denial response."""
+    """Answer with a text, UTF-8; HEAD gets the head alone. `prefix` is `websocket.` for a denial response."""
     body = text.encode()
     head = list(headers)
     if status != 204:  # RFC 9110 §8.6: no Content-Length in a 204
         head.append((b"content-length", b"%d" % len(body)))
     if body:
-        head.append((b"content-type", b"text/plain; charset=utf-8"))
+        head.append((b"content-type", media_type.encode("latin-1")))
     await send({"type": f"{prefix}http.response.start", "status": status, "headers": head})
     await send({"type": f"{prefix}http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
 

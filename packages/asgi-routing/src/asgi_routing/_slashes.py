@@ -9,6 +9,7 @@ from ._types import Scope
 from .paths import get_full_path, without_authority
 
 _SAFE = "/!$&'()*+,;=:@"
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))  # a query is kept as it came, but never breaks the header
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -30,9 +31,9 @@ def slash_redirect(router: _Table, scope: Scope, route_path: str) -> bytes | Non
         return None
     from urllib.parse import quote
 
-    location = without_authority(quote(get_full_path(other), safe=_SAFE)).encode()
+    location = without_authority(quote(get_full_path(other), safe=_SAFE, errors="surrogateescape")).encode()
     if query := scope.get("query_string", b""):
-        location += b"?" + query
+        location += b"?" + quote(query, safe=_PRINTABLE).encode()
     return _origin(scope) + location if router.absolute_redirects else location
 
 

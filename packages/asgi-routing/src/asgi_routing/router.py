@@ -10,8 +10,8 @@ assert router.url_path_for("hello", name="you & me") == "/hello/you%20&%20me"
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ._matcher import Candidate
 from ._replies import reply, reply_not_found
@@ -23,6 +23,9 @@ from .paths import URLPath, get_route_path
 from .routes import BaseRoute, Host, Mount, Route, WebSocketRoute
 from .routes.base import PREFIX, MiddlewareRecords, enter, url_below, wrap
 from .routes.route import ALLOWED_METHODS
+
+if TYPE_CHECKING:
+    from .check import Finding
 
 
 class Router:
@@ -103,7 +106,7 @@ class Router:
         return None
 
     async def _unmatched(
-        self, scope: Scope, receive: Receive, send: Send, path: str, partial: list[tuple[Candidate, Any]]
+        self, scope: Scope, receive: Receive, send: Send, path: str, partial: Sequence[tuple[Candidate, Any]]
     ) -> None:
         """Answer where no route matches fully: with what matches but for its method or its slash, else `default`."""
         if partial:
@@ -115,7 +118,7 @@ class Router:
         return await self.default(scope, receive, send)
 
     async def _answer_in_part(
-        self, scope: Scope, receive: Receive, send: Send, partial: list[tuple[Candidate, Any]]
+        self, scope: Scope, receive: Receive, send: Send, partial: Sequence[tuple[Candidate, Any]]
     ) -> None:
         """Let the first route that matches but for its method answer; it finds the methods of all of them."""
         allowed = {method for candidate, _ in partial for method in candidate.methods or ()}
@@ -153,6 +156,17 @@ class Router:
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """The path of the route of that name, percent-encoded; raises NoMatchFound where no route takes it."""
         return url_below(self._routes, name, path_params, name, path_params)
+
+    def check(self) -> list[Finding]:
+        """What is wrong with the table: routes that are never reached, and routes of one name."""
+        from .check import check_routes
+
+        return check_routes(self.routes)
+
+    def __str__(self) -> str:
+        from .table import format_table
+
+        return format_table(self.routes)
 
     def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
         """Add an application for everything below a path."""

@@ -1,0 +1,193 @@
+"""What is wrong with a table of routes, found before the first request.
+
+    for finding in router.check():
+        print(finding)
+
+A route is shadowed where others, declared before it, answer everything that it could.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ._matcher import Matcher, as_written, overrides
+from .convertors import (
+    NOT_CONVERTIBLE,
+    Convertor,
+    FloatConvertor,
+    IntegerConvertor,
+    PathConvertor,
+    StringConvertor,
+    UUIDConvertor,
+)
+from .paths import PARAM_FORMAT_REGEX, without_port
+from .routes import BaseRoute, Host, Mount, Route, WebSocketRoute
+
+_SAMPLES = {
+    StringConvertor: "-",
+    IntegerConvertor: "0",
+    FloatConvertor: "0.0",
+    PathConvertor: "",
+    UUIDConvertor: "00000000-0000-0000-0000-000000000000",
+}
+
+
+class Finding(NamedTuple):
+    """Something to look at: its kind (`shadowed` or `duplicate name`), the earlier and the later route, in words."""
+
+    kind: str
+    first: BaseRoute
+    second: BaseRoute
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def check_routes(routes: Sequence[BaseRoute]) -> list[Finding]:
+    """The routes that can never be reached, and the pairs of one name but different paths, those of mounts included."""
+    return [*_shadowed(routes), *_namesakes(routes)]
+
+
+def _shadowed(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
+    matchers = {kind: Matcher(routes, kind) for kind in ("http", "websocket")}
+    for place, route in enumerate(routes):
+        first = _shadow(route, _earlier(routes, place, matchers))
+        if first is not None:
+            yield Finding("shadowed", first, route, f"{route} is never reached: {first} answers before it")
+        elif isinstance(route, (Mount, Host)):
+            yield from _shadowed(route.routes)
+
+
+def _earlier(routes: Sequence[BaseRoute], place: int, matchers: dict[str, Matcher]) -> list[BaseRoute]:
+    """The earlier routes that could shadow one: those at a path that it matches, or all where we know of none."""
+    route = routes[place]
+    sample = _sample(route)
+    if sample is None:
+        return list(routes[:place])
+    kind = "websocket" if isinstance(route, WebSocketRoute) else "http"
+    return [candidate.route for candidate in matchers[kind].at_path(sample) if candidate.place < place]
+
+
+def _shadow(route: BaseRoute, earlier: list[BaseRoute]) -> BaseRoute | None:
+    """The route that, with those before it, leaves nothing for this one."""
+    left = set(route.methods or ()) if isinstance(route, Route) else set()
+    for other in earlier:
+        if not _covers(other, route):
+            continue
+        methods = other.methods if isinstance(other, Route) else None
+        if not methods or (left and left <= methods):
+            return other
+        left -= methods
+    return None
+
+
+def _covers(first: BaseRoute, second: BaseRoute) -> bool:
+    """Whether every path, or host, of the second is one of the first, as far as that can be told."""
+    if isinstance(first, Host) and isinstance(second, Host):
+        return _known(first) and _host(first) == _host(second) and first.param_convertors == second.param_convertors
+    if not isinstance(first, Mount) and isinstance(first, WebSocketRoute) is not isinstance(second, WebSocketRoute):
+        return False
+    if isinstance(second, Mount) and not isinstance(first, Mount):
+        return False
+    if not (_has_path(first) and _has_path(second)):
+        return False
+    return _covers_path(first, second)
+
+
+def _covers_path(first: Any, second: Any) -> bool:
+    ours, theirs = first.path_format.split("/"), second.path_format.split("/")
+    for i, segment in enumerate(ours):
+        if i == len(theirs):
+            return False
+        own = _convertor(segment, first.param_convertors)
+        if isinstance(own, PathConvertor):
+            return i == len(ours) - 1
+        if own is None:
+            alike = segment == theirs[i] and _same_convertors(segment, first, second)
+        else:
+            alike = _covers_segment(own, theirs[i], second.param_convertors)
+        if not alike:
+            return False
+    return len(ours) == len(theirs)
+
+
+def _covers_segment(own: Convertor[Any], segment: str, convertors: dict[str, Convertor[Any]]) -> bool:
+    other = _convertor(segment, convertors)
+    if other is not None:
+        return _includes(own, other)
+    if "{" in segment or re.fullmatch(own.regex, segment) is None:
+        return False
+    try:
+        own.convert(segment)
+    except NOT_CONVERTIBLE:
+        return False
+    return True
+
+
+def _includes(own: Convertor[Any], other: Convertor[Any]) -> bool:
+    """Whether every text of the one convertor is one of the other."""
+    if type(own) is StringConvertor:
+        return type(other) in (StringConvertor, IntegerConvertor, FloatConvertor, UUIDConvertor)
+    if type(own) is FloatConvertor and type(other) is IntegerConvertor:
+        return True
+    return type(own) is type(other)
+
+
+def _convertor(segment: str, convertors: dict[str, Convertor[Any]]) -> Convertor[Any] | None:
+    """The convertor of a segment that is one parameter."""
+    found = PARAM_FORMAT_REGEX.fullmatch(segment)
+    return convertors.get(found[1]) if found else None
+
+
+def _same_convertors(segment: str, first: Any, second: Any) -> bool:
+    names = PARAM_FORMAT_REGEX.findall(segment)
+    return all(type(first.param_convertors.get(name)) is type(second.param_convertors.get(name)) for name in names)
+
+
+def _sample(route: BaseRoute) -> str | None:
+    """A path that the route matches, where that is easy to tell."""
+    if not _has_path(route):
+        return None
+    pathed: Any = route
+    pieces = PARAM_FORMAT_REGEX.split(pathed.path_format)
+    for i in range(1, len(pieces), 2):
+        sample = _SAMPLES.get(type(pathed.param_convertors.get(pieces[i])))
+        if sample is None:
+            return None
+        pieces[i] = sample
+    return "".join(pieces)
+
+
+def _has_path(route: BaseRoute) -> bool:
+    return isinstance(route, (Route, WebSocketRoute, Mount)) and _known(route) and as_written(route)
+
+
+def _known(route: BaseRoute) -> bool:
+    """Whether the route matches as its class of ours does."""
+    return not overrides(route, "matches", Route, WebSocketRoute, Mount, Host)
+
+
+def _host(route: Host) -> str:
+    return without_port(route.host_format).lower()
+
+
+def _namesakes(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
+    seen: dict[str, tuple[str, BaseRoute]] = {}
+    for name, template, route in _named(routes, "", ""):
+        first_template, first = seen.setdefault(name, (template, route))
+        if first_template != template:
+            text = f'"{name}" is the name of both {first} and {route}'
+            yield Finding("duplicate name", first, route, text)
+
+
+def _named(routes: Sequence[BaseRoute], names: str, prefix: str) -> Iterator[tuple[str, str, BaseRoute]]:
+    for route in routes:
+        name = getattr(route, "name", None)
+        template = f"{prefix}{getattr(route, 'path_format', None) or getattr(route, 'host_format', '')}"
+        if name:
+            yield names + name, template, route
+        if isinstance(route, (Mount, Host)):
+            yield from _named(route.routes, f"{names}{name}:" if name else names, template.removesuffix("/{path}"))

@@ -1,0 +1,126 @@
+"""An OpenAPI description out of the docstrings of endpoints: what stands in them below `---`, as YAML.
+
+    schemas = SchemaGenerator({"openapi": "3.2.0", "info": {"title": "Shop", "version": "1"}})
+    schema = schemas.get_schema(router.routes)
+
+Reading docstrings needs pyyaml: `pip install asgi-routing[schemas]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._replies import reply
+from ._types import Receive, Scope, Send
+from .routes import BaseRoute, Host, Mount, Route
+from .routes.route import is_function
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_VERBS = ("get", "post", "put", "patch", "delete", "options", "query")
+_CONVERTOR = re.compile(r":\w+}")
+_VERSION = re.compile(r"(\d+)\.(\d+)")
+
+
+class EndpointInfo(NamedTuple):
+    """A path without its convertors, a method in lower case, and the function whose docstring describes them."""
+
+    path: str
+    http_method: str
+    func: Callable[..., Any]
+
+
+class OpenAPIResponse:
+    """A schema as YAML, as an ASGI application that answers with it."""
+
+    media_type = "application/vnd.oai.openapi"
+
+    def __init__(self, content: dict[str, Any], status_code: int = 200) -> None:
+        self.status_code = status_code
+        self.body = self.render(content)
+
+    def render(self, content: dict[str, Any]) -> bytes:
+        """The YAML of a schema, UTF-8."""
+        assert isinstance(content, dict), "The schema passed to OpenAPIResponse should be a dictionary."
+        text: str = _yaml().dump(content, default_flow_style=False)
+        return text.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the schema."""
+        await reply(scope, send, self.status_code, self.body.decode(), media_type=self.media_type)
+
+
+class BaseSchemaGenerator:
+    """What a generator of schemas needs: the endpoints below some routes, and what their docstrings say."""
+
+    def get_schema(self, routes: Iterable[BaseRoute]) -> dict[str, Any]:
+        """The schema of these routes."""
+        raise NotImplementedError
+
+    def get_endpoints(self, routes: Iterable[BaseRoute]) -> list[EndpointInfo]:
+        """Every documented method of every path, mounts and hosts included."""
+        return [info for route in routes for info in self._endpoints_of(route)]
+
+    def parse_docstring(self, func_or_method: Callable[..., Any]) -> dict[str, Any]:
+        """The YAML mapping below the last `---` of a docstring, or an empty one.
+
+        Raises ImportError without pyyaml, and yaml.YAMLError where the text is no YAML.
+        """
+        docstring = func_or_method.__doc__
+        if not docstring:
+            return {}
+        parsed = _yaml().safe_load(docstring.rpartition("---")[2])
+        return parsed if isinstance(parsed, dict) else {}
+
+    def OpenAPIResponse(self, request: Any) -> OpenAPIResponse:  # noqa: N802 - the name it has elsewhere
+        """The schema of `request.app`, ready to be returned or called."""
+        return OpenAPIResponse(self.get_schema(request.app.routes))
+
+    def _endpoints_of(self, route: BaseRoute) -> Iterator[EndpointInfo]:
+        if isinstance(route, (Mount, Host)):
+            prefix = self._remove_converter(route.path) if isinstance(route, Mount) else ""
+            for info in self.get_endpoints(route.routes or []):
+                yield info._replace(path=prefix + info.path)
+        elif isinstance(route, Route) and route.include_in_schema:
+            path = self._remove_converter(route.path)
+            if is_function(route.endpoint):
+                methods = sorted(route.methods or {"GET"})
+                yield from (EndpointInfo(path, name.lower(), route.endpoint) for name in methods if name != "HEAD")
+            else:
+                for verb in _VERBS:
+                    if hasattr(route.endpoint, verb):
+                        yield EndpointInfo(path, verb, getattr(route.endpoint, verb))
+
+    def _remove_converter(self, path: str) -> str:
+        return _CONVERTOR.sub("}", path)
+
+
+class SchemaGenerator(BaseSchemaGenerator):
+    """Adds `paths` to a base schema. The method QUERY needs OpenAPI 3.2 and is left out below that."""
+
+    def __init__(self, base_schema: dict[str, Any]) -> None:
+        self.base_schema = base_schema
+
+    def get_schema(self, routes: Iterable[BaseRoute]) -> dict[str, Any]:
+        """The base schema with the paths of these routes; the base schema stays as it is."""
+        paths: dict[str, Any] = {path: dict(verbs) for path, verbs in self.base_schema.get("paths", {}).items()}
+        version = _VERSION.match(str(self.base_schema.get("openapi", "")))
+        knows_query = version is not None and (int(version[1]), int(version[2])) >= (3, 2)
+        for endpoint in self.get_endpoints(routes):
+            if endpoint.http_method == "query" and not knows_query:
+                continue
+            parsed = self.parse_docstring(endpoint.func)
+            if parsed:
+                paths.setdefault(endpoint.path, {})[endpoint.http_method] = parsed
+        return {**self.base_schema, "paths": paths}
+
+
+def _yaml() -> ModuleType:
+    try:
+        import yaml
+    except ImportError as exc:
+        raise ImportError("schemas need pyyaml: pip install asgi-routing[schemas]") from exc
+    return yaml
