@@ -17,7 +17,7 @@ def request_netloc(scope: Scope) -> str:
     """The authority a request was sent to: the Host header if it is well-formed, else the server, else nothing."""
     for name, value in scope.get("headers", ()):
         if name == b"host" or (len(name) == 4 and name.lower() == b"host"):
-            host = value.decode("latin-1")
+            host: str = value.decode("latin-1")
             if is_authority(host):
                 return host
             break
@@ -45,7 +45,7 @@ def _server_netloc(scope: Scope) -> str:
 
 def join_netloc(components: SplitResult, changed: Mapping[str, Any]) -> str:
     """An authority with some of its parts (username, password, hostname, port) changed."""
-    userinfo, _, authority = components.netloc.rpartition("@")
+    authority = components.netloc.rpartition("@")[2]
     hostname = changed.get("hostname")
     if hostname is None:
         hostname = authority if authority[-1:] == "]" else authority.rpartition(":")[0] or authority

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-
-class _Closable(Protocol):
-    async def close(self) -> None: ...
-
-
-_T = TypeVar("_T", bound=_Closable)
+_T = TypeVar("_T")
 
 
 class AwaitableOrContextManager(Generic[_T]):
-    """A coroutine's result, closed at the end of the block where it was entered."""
+    """A coroutine's result, to await, or to enter; at the end of the block `close` is awaited."""
 
-    __slots__ = ("_coroutine", "_entered")
+    __slots__ = ("_close", "_coroutine")
 
-    _entered: _T
-
-    def __init__(self, coroutine: Coroutine[Any, Any, _T]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, _T], close: Callable[[], Awaitable[None]]) -> None:
         self._coroutine = coroutine
+        self._close = close
 
     def __await__(self) -> Generator[Any, None, _T]:
         return self._coroutine.__await__()
 
     async def __aenter__(self) -> _T:
-        self._entered = await self._coroutine
-        return self._entered
+        return await self._coroutine
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._entered.close()
+        await self._close()

@@ -1,13 +1,14 @@
 """One body, many readers: what has been read of a request's body, kept where every Request over its scope finds it.
 
 Rule: only this file decides whether a message still has to be delivered. Whoever takes a message from the server
-without delivering it (a look for a disconnect, a read that was cancelled) keeps it here for the next reader.
+without delivering it (a look for a disconnect, a read that fails or is cancelled) leaves it here for the next reader,
+and while one task waits for a message, the others wait for that task.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
@@ -15,150 +16,199 @@ import anyio.lowlevel
 from ._types import Message, Receive, Scope
 from .exceptions import ClientDisconnect, HTTPException
 
+if TYPE_CHECKING:
+    from .multidict import FormData
+
 BODY_KEY = "asgi_requests.body"
 MISSING: Any = object()
 
-# How much of a body a look for a disconnect may take in ahead of its reader, in bytes.
+# How much of a body a look for a disconnect takes in ahead of its reader, in bytes.
 _READ_AHEAD = 65536
-# Turns of the event loop a `receive` has to hand over a message that is already there.
+# A `receive` has this many turns of the event loop to hand over a message that is there already.
 _TURNS = 3
 
 
 class SharedBody:
-    """The body, JSON and form once read, and the messages that were received and not yet delivered."""
+    """The body, JSON and form once they are read, and the messages received but not yet delivered.
+
+    `reading` is who reads to the end, `streamed` once a stream has begun, `consumed` once it has ended.
+    """
 
     body: bytes | None = None
     json: Any = MISSING
-    form: Any = None
-    busy = False
+    form: FormData | None = None
+    reading: object | None = None
     streamed = False
     consumed = False
-    complete = False
-    disconnected = False
+    _receiving = False
+    _looker: int | None = None
+    _complete = False
+    _disconnected = False
     _kept: deque[Message] | None = None
     _kept_size = 0
-    _freed: anyio.Event | None = None
+    _changed: anyio.Event | None = None
 
     async def message(self, receive: Receive) -> Message:
-        """The next message: one that was kept, a disconnect that was seen before, or a fresh one."""
+        """The next message: one that was kept, the disconnect if it was seen, or a fresh one."""
+        if self._looker is not None and await self._asked_by_looker():
+            return await receive()
         if self._kept:
             message = self._kept.popleft()
-            self._kept_size -= _size(message)
+            self._kept_size -= _weight(message)
+            self.wake()
             return message
-        if self.disconnected:
+        if self._disconnected:
             return {"type": "http.disconnect"}
-        return self._note(await receive())
+        return await self._fresh(receive)
 
-    async def read(self, receive: Receive, max_size: int | None = None) -> bytes:
-        """The whole body; a read that fails or is cancelled loses nothing.
+    async def _asked_by_looker(self) -> bool:
+        """Whether the one who looks asks here, through a `receive` of its own; others wait for what it comes upon."""
+        task = anyio.get_current_task().id
+        while self._looker is not None and not self._kept and self._looker != task:
+            await self.change()
+        return self._looker == task
 
-        Raises ClientDisconnect, RuntimeError if a stream has taken it, HTTPException (413) beyond `max_size`.
+    async def _fresh(self, receive: Receive) -> Message:
+        self._receiving = True
+        try:
+            message = await receive()
+        finally:
+            self._receiving = False
+            self.wake()
+        if message["type"] == "http.disconnect":
+            self._disconnected = True
+        elif not message.get("more_body", False):
+            self._complete = True
+        return message
+
+    async def read(self, receive: Receive, max_size: float) -> bytes:
+        """The whole body; a read that fails leaves all of it to the next.
+
+        Raises ClientDisconnect, HTTPException (413) beyond `max_size`, RuntimeError where a stream has taken it.
         """
-        while self.busy:
-            await self.turn()
+        while self.reading is not None:
+            await self.change()
         if self.body is None:
-            self.check_untouched()
-            self.busy = True
-            chunks: list[bytes] = []
+            self.refuse_streamed()
+            self.reading = self
+            taken: list[Message] = []
             try:
-                await self._collect(receive, chunks, max_size)
+                await self._take_all(receive, taken, max_size)
             except BaseException:
-                if chunks:
-                    self._keep({"type": "http.request", "body": b"".join(chunks), "more_body": True}, first=True)
+                self._put_back(taken)
                 raise
             finally:
-                self.free()
-            self.body = b"".join(chunks)
-        elif max_size is not None and len(self.body) > max_size:
+                self.reading = None
+                self.wake()
+            self.body = b"".join([message.get("body", b"") for message in taken])
+        elif len(self.body) > max_size:
             raise HTTPException(413)
         return self.body
 
-    async def _collect(self, receive: Receive, chunks: list[bytes], max_size: int | None) -> None:
-        size = 0
-        while True:
+    async def _take_all(self, receive: Receive, taken: list[Message], max_size: float) -> None:
+        more = True
+        while more:
             message = await self.message(receive)
-            kind = message["type"]
-            if kind == "http.request":
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if max_size is not None and size > max_size:
+            if message["type"] == "http.request":
+                taken.append(message)
+                max_size -= len(message.get("body", b""))
+                if max_size < 0:
                     raise HTTPException(413)
-                if not message.get("more_body", False):
-                    return
-            elif kind == "http.disconnect":
+                more = message.get("more_body", False)
+            elif message["type"] == "http.disconnect":
                 raise ClientDisconnect()
 
-    def check_untouched(self) -> None:
-        """Raise RuntimeError where a stream has taken the body, or a part of it."""
+    def refuse_streamed(self) -> None:
+        """Raise RuntimeError where a stream has taken the body, or has begun to."""
         if self.consumed:
             raise RuntimeError("Stream consumed")
         if self.streamed:
-            raise RuntimeError("Stream consumed in part: another request over this scope has begun to stream the body")
+            raise RuntimeError("Stream consumed in part: a stream over this scope has begun to take the body")
 
-    async def turn(self) -> None:
-        """Wait until the task that reads has ended or failed."""
-        if self._freed is None:
-            self._freed = anyio.Event()
-        await self._freed.wait()
+    async def change(self) -> None:
+        """Wait until a read ends or a message is taken, or given up."""
+        if self._changed is None:
+            self._changed = anyio.Event()
+        await self._changed.wait()
 
-    def free(self) -> None:
-        """End a read, and wake those who wait for it."""
-        self.busy = False
-        if self._freed is not None:
-            self._freed.set()
-            self._freed = None
+    def wake(self) -> None:
+        """Wake those who wait for a change."""
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
-    async def look(self, receive: Receive) -> bool:
-        """Whether the client has left, as far as what has already arrived tells; keeps the chunks it comes upon."""
-        while not self.disconnected and not self.busy and (self.complete or self._kept_size < _READ_AHEAD):
-            if not await self._peek(receive):
+    async def disconnected(self, receive: Receive) -> bool:
+        """Whether the client has left, as far as the messages tell that have arrived; they are kept."""
+        while not (self._disconnected or self._receiving or self._is_ahead()):
+            complete = self._complete
+            # What follows the last chunk can only be a disconnect; a `receive` that repeats itself is not heard out.
+            if not await self._keep_arrived(receive) or complete:
                 break
-        return self.disconnected
+        return self._disconnected
 
-    async def _peek(self, receive: Receive) -> bool:
-        """Keep the next message if it has arrived; false if none has."""
+    async def wait_for_disconnect(self, receive: Receive) -> bool:
+        """Wait for the client to leave, keeping what it sends meanwhile; false if `receive` will never tell."""
+        while not self._disconnected:
+            if self._receiving or self._is_ahead():
+                await self.change()
+            else:
+                complete = self._complete
+                await self._keep_next(receive)
+                if complete:
+                    break
+        return self._disconnected
+
+    def _is_ahead(self) -> bool:
+        return self._kept_size >= _READ_AHEAD and not self._complete
+
+    async def _keep_next(self, receive: Receive) -> None:
+        """Leave the next message to its reader; what comes after the last chunk has none."""
+        complete = self._complete
+        self._looker = anyio.get_current_task().id
+        try:
+            message = await self._fresh(receive)
+        finally:
+            self._looker = None
+        if message["type"] == "http.request" and not complete:
+            if self._kept is None:
+                self._kept = deque()
+            self._kept.append(message)
+            self._kept_size += _weight(message)
+
+    async def _keep_arrived(self, receive: Receive) -> bool:
+        """Keep the next message if it is there; the wait for one that is not is cancelled."""
         arrived = False
-        failure: BaseException | None = None
+        failure: Exception | None = None
 
         async def give_up() -> None:
             for _ in range(_TURNS):
                 await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
 
-        self.busy = True
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(give_up)
-                try:
-                    self._keep(self._note(await receive()))
-                    arrived = True
-                except Exception as exc:
-                    failure = exc
-                tasks.cancel_scope.cancel()
-        finally:
-            self.free()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(give_up)
+            try:
+                await self._keep_next(receive)
+                arrived = True
+            except Exception as exc:
+                # Kept out of the group, which would wrap it.
+                failure = exc
+            tasks.cancel_scope.cancel()
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                # Its traceback holds this frame: no cycle is to remain.
+                failure = None
         return arrived
 
-    def _note(self, message: Message) -> Message:
-        if message["type"] == "http.disconnect":
-            self.disconnected = True
-        elif not message.get("more_body", False):
-            self.complete = True
-        return message
-
-    def _keep(self, message: Message, *, first: bool = False) -> None:
-        if message["type"] == "http.disconnect":
-            return
-        if self._kept is None:
-            self._kept = deque()
-        (self._kept.appendleft if first else self._kept.append)(message)
-        self._kept_size += _size(message)
+    def _put_back(self, messages: list[Message]) -> None:
+        self._kept = deque((*messages, *(self._kept or ())))
+        self._kept_size += sum(map(_weight, messages))
 
 
 def shared_body(scope: Scope) -> SharedBody:
-    """The holder of this scope, made when first asked for."""
+    """The holder of this scope, made when it is first asked for."""
     shared: SharedBody | None = scope.get(BODY_KEY)
     if shared is None:
         shared = scope[BODY_KEY] = SharedBody()
@@ -181,5 +231,6 @@ class Replay:
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-def _size(message: Message) -> int:
+def _weight(message: Message) -> int:
+    # One more than the chunk, so that empty ones cannot pile up without end.
     return len(message.get("body", b"")) + 1

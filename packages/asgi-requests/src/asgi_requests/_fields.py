@@ -1,9 +1,13 @@
-"""What may stand in a header field (RFC 9110 §5), checked where it is set."""
+"""Header fields as pairs of bytes: found in a list, and checked where they are set (RFC 9110 §5)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+
+from ._types import Scope
+
+RawHeaders = list[tuple[bytes, bytes]]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _ENDS_A_FIELD = re.compile(r"[\r\n\0]").search
@@ -18,14 +22,45 @@ def encode_name(name: str) -> bytes:
 
 def encode_value(value: str) -> bytes:
     """The latin-1 bytes of a header value; raises ValueError for CR, LF or NUL (RFC 9110 §5.5)."""
-    if _ENDS_A_FIELD(value) is not None:
-        raise ValueError(f"Invalid header value, it contains CR, LF or NUL: {value!r}")
+    refuse_line_breaks(value)
     return value.encode("latin-1")
 
 
 def encode_field(name: str, value: str) -> tuple[bytes, bytes]:
     """A checked pair of bytes."""
     return encode_name(name), encode_value(value)
+
+
+def refuse_line_breaks(value: str) -> None:
+    """Raise ValueError for what would end a header field and begin another."""
+    if _ENDS_A_FIELD(value) is not None:
+        raise ValueError(f"Invalid header value, it contains CR, LF or NUL: {value!r}")
+
+
+def scope_headers(scope: Scope) -> RawHeaders:
+    """The headers of a scope as a list; what can be iterated only once is put back as that list."""
+    headers = scope.get("headers", ())
+    if type(headers) is list:
+        return headers
+    pairs = [(name, value) for name, value in headers]
+    if not isinstance(headers, tuple):
+        scope["headers"] = pairs
+    return pairs
+
+
+def find(headers: RawHeaders, name: bytes) -> bytes | None:
+    """The first value of a lower-case name; servers owe us lower-case names, but not every one pays."""
+    size = len(name)
+    for field, value in headers:
+        if len(field) == size and field.lower() == name:
+            return value
+    return None
+
+
+def find_all(headers: RawHeaders, name: bytes) -> list[bytes]:
+    """Every value of a lower-case name."""
+    size = len(name)
+    return [value for field, value in headers if len(field) == size and field.lower() == name]
 
 
 def merge_vary(present: Iterable[str], added: str) -> str:

@@ -1,8 +1,8 @@
 """Read the Cookie header as browsers write it.
 
-    from asgi_requests.cookies import cookie_parser
+from asgi_requests.cookies import cookie_parser
 
-    assert cookie_parser("session=abc; theme=dark") == {"session": "abc", "theme": "dark"}
+assert cookie_parser("session=abc; theme=dark") == {"session": "abc", "theme": "dark"}
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _ESCAPED = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
 def cookie_parser(cookie_string: str) -> dict[str, str]:
     """The cookies of a Cookie header by name; of several with one name the last counts.
 
-    Split on `;` and trimmed of space and tab alone (RFC 6265 §5.2), so that no other character can hide
-    before a name. Quoted values are unquoted (RFC 2109).
+    Split at `;` and trimmed of space and tab alone (RFC 6265 §5.2): a character that Unicode takes for a space
+    stays part of the name. Quoted values are unquoted (RFC 2109). What has no `=` is the value of the name "".
     """
     cookies: dict[str, str] = {}
     for part in cookie_string.split(";"):
@@ -25,12 +25,14 @@ def cookie_parser(cookie_string: str) -> dict[str, str]:
             name, value = "", name
         name, value = name.strip(" \t"), value.strip(" \t")
         if name or value:
-            cookies[name] = _unquote(value) if value[:1] == '"' else value
+            cookies[name] = value
+    if '"' in cookie_string:
+        return {name: _unquote(value) for name, value in cookies.items()}
     return cookies
 
 
 def _unquote(value: str) -> str:
-    if len(value) < 2 or value[-1] != '"':
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
         return value
     return _ESCAPED.sub(_unescape, value[1:-1]) if "\\" in value else value[1:-1]
 

@@ -1,23 +1,23 @@
 """HTTP headers: multi-valued, ordered, case-insensitive, latin-1 at the edge.
 
-    from asgi_requests.headers import Headers, MutableHeaders
+from asgi_requests.headers import Headers, MutableHeaders
 
-    headers = Headers(scope={"headers": [(b"accept", b"text/html"), (b"x-forwarded-for", b"10.0.0.1")]})
-    assert headers["Accept"] == "text/html"
+headers = Headers(scope={"headers": [(b"accept", b"text/html"), (b"x-forwarded-for", b"10.0.0.1")]})
+assert headers["Accept"] == "text/html"
 
-    answer = MutableHeaders({"content-type": "text/plain"})
-    answer.add_vary_header("Accept")
-    assert answer.raw == [(b"content-type", b"text/plain"), (b"vary", b"Accept")]
+answer = MutableHeaders({"content-type": "text/plain"})
+answer.add_vary_header("Accept")
+assert answer.raw == [(b"content-type", b"text/plain"), (b"vary", b"Accept")]
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
-from ._fields import encode_field, encode_name, encode_value, merge_vary
+from ._fields import RawHeaders, encode_field, find, find_all, merge_vary, scope_headers
 
-RawHeaders = list[tuple[bytes, bytes]]
+_T = TypeVar("_T")
 
 
 class Headers(Mapping[str, str]):
@@ -36,8 +36,9 @@ class Headers(Mapping[str, str]):
         scope: MutableMapping[str, Any] | None = None,
     ) -> None:
         if scope is not None:
-            assert headers is None and raw is None, 'Cannot set both "scope" and "headers" or "raw".'
-            self._list = _scope_headers(scope)
+            assert headers is None, 'Cannot set both "headers" and "scope".'
+            assert raw is None, 'Cannot set both "raw" and "scope".'
+            self._list = scope_headers(scope)
         elif headers is not None:
             assert raw is None, 'Cannot set both "headers" and "raw".'
             self._list = [encode_field(name, value) for name, value in headers.items()]
@@ -46,36 +47,32 @@ class Headers(Mapping[str, str]):
 
     @property
     def raw(self) -> RawHeaders:
-        """The pairs as bytes, in order: the list itself, not a copy."""
-        return self._list
-
-    def _find(self, key: str) -> bytes | None:
-        name = key.lower().encode("latin-1", "replace")
-        for field in self._list:
-            if field[0] == name:
-                return field[1]
-        # Servers owe us lower-case names; not every one pays.
-        size = len(name)
-        for field in self._list:
-            if len(field[0]) == size and field[0].lower() == name:
-                return field[1]
-        return None
+        """The pairs as bytes, in order, in a list of their own."""
+        return list(self._list)
 
     def __getitem__(self, key: str) -> str:
-        value = self._find(key)
+        value = find(self._list, key.lower().encode("latin-1", "replace"))
         if value is None:
             raise KeyError(key)
         return value.decode("latin-1")
 
-    def get(self, key: str, default: Any = None) -> Any:
+    @overload
+    def get(self, key: str, default: None = None) -> str | None: ...
+
+    @overload
+    def get(self, key: str, default: str) -> str: ...
+
+    @overload
+    def get(self, key: str, default: _T) -> str | _T: ...
+
+    def get(self, key: str, default: object = None) -> object:
         """The first value of the header, or the default."""
-        value = self._find(key)
+        value = find(self._list, key.lower().encode("latin-1", "replace"))
         return default if value is None else value.decode("latin-1")
 
     def getlist(self, key: str) -> list[str]:
         """Every value of the header, in order."""
-        name = key.lower().encode("latin-1", "replace")
-        return [value.decode("latin-1") for field, value in self._list if field.lower() == name]
+        return [value.decode("latin-1") for value in find_all(self._list, key.lower().encode("latin-1", "replace"))]
 
     def keys(self) -> list[str]:  # type: ignore[override]
         """The names in order, repeated as they were sent."""
@@ -94,7 +91,7 @@ class Headers(Mapping[str, str]):
         return MutableHeaders(raw=[(name, value) for name, value in self._list])
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._find(key) is not None
+        return isinstance(key, str) and self.get(key) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -132,6 +129,11 @@ class MutableHeaders(Headers):
         if scope is not None:
             self._list = scope["headers"] = list(self._list)
 
+    @property
+    def raw(self) -> RawHeaders:
+        """The pairs as bytes, in order: the list that is edited, not a copy."""
+        return self._list
+
     def __setitem__(self, key: str, value: str) -> None:
         name, encoded = encode_field(key, value)
         found = [index for index, field in enumerate(self._list) if field[0].lower() == name]
@@ -152,11 +154,11 @@ class MutableHeaders(Headers):
 
     def setdefault(self, key: str, value: str) -> str:
         """The header's value, set first if it is absent."""
-        found = self._find(key)
-        if found is not None:
-            return found.decode("latin-1")
-        self._list.append((encode_name(key), encode_value(value)))
-        return value
+        found = self.get(key)
+        if found is None:
+            self.append(key, value)
+            return value
+        return found
 
     def update(self, other: Mapping[str, str]) -> None:
         """Set each of the given headers."""
@@ -179,14 +181,3 @@ class MutableHeaders(Headers):
             raise TypeError(f"Expected a mapping but got {other.__class__.__name__}")
         self.update(other)
         return self
-
-
-def _scope_headers(scope: MutableMapping[str, Any]) -> RawHeaders:
-    """The headers of a scope as a list; what can be iterated only once is put back as that list."""
-    headers = scope.get("headers", ())
-    if type(headers) is list:
-        return headers
-    pairs = [(name, value) for name, value in headers]
-    if not isinstance(headers, tuple):
-        scope["headers"] = pairs
-    return pairs

@@ -1,11 +1,11 @@
 """Dictionaries that keep every value of a key, in order: query parameters and forms.
 
-    from asgi_requests.multidict import QueryParams
+from asgi_requests.multidict import QueryParams
 
-    params = QueryParams("tag=a&tag=b&page=2")
-    assert params["tag"] == "b"
-    assert params.getlist("tag") == ["a", "b"]
-    assert str(params) == "tag=a&tag=b&page=2"
+params = QueryParams("tag=a&tag=b&page=2")
+assert params["tag"] == "b"
+assert params.getlist("tag") == ["a", "b"]
+assert str(params) == "tag=a&tag=b&page=2"
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from .uploads import UploadFile
 
 _Key = TypeVar("_Key")
-_Value = TypeVar("_Value", covariant=True)
+_Value_co = TypeVar("_Value_co", covariant=True)
 
 
-class ImmutableMultiDict(Mapping[_Key, _Value]):
+class ImmutableMultiDict(Mapping[_Key, _Value_co]):
     """A mapping of keys to their last value that keeps every pair, in order, in `multi_items()`.
 
     Equal to another of its class with the same pairs in any order.
     """
 
-    _dict: dict[_Key, _Value]
-    _list: list[tuple[_Key, _Value]]
+    _dict: dict[_Key, _Value_co]
+    _list: list[tuple[_Key, _Value_co]]
 
     def __init__(
         self,
-        *args: ImmutableMultiDict[_Key, _Value] | Mapping[_Key, _Value] | Iterable[tuple[_Key, _Value]],
+        *args: ImmutableMultiDict[_Key, _Value_co] | Mapping[_Key, _Value_co] | Iterable[tuple[_Key, _Value_co]],
         **kwargs: Any,
     ) -> None:
         assert len(args) < 2, "Too many arguments."
@@ -44,7 +44,7 @@ class ImmutableMultiDict(Mapping[_Key, _Value]):
         self._list = pairs
         self._dict = dict(pairs)
 
-    def getlist(self, key: Any) -> list[_Value]:
+    def getlist(self, key: Any) -> list[_Value_co]:
         """Every value of the key, in order."""
         return [value for name, value in self._list if name == key]
 
@@ -52,15 +52,15 @@ class ImmutableMultiDict(Mapping[_Key, _Value]):
         """The keys, each once."""
         return self._dict.keys()
 
-    def values(self) -> ValuesView[_Value]:
+    def values(self) -> ValuesView[_Value_co]:
         """The last value of each key."""
         return self._dict.values()
 
-    def items(self) -> ItemsView[_Key, _Value]:
+    def items(self) -> ItemsView[_Key, _Value_co]:
         """Each key with its last value."""
         return self._dict.items()
 
-    def multi_items(self) -> list[tuple[_Key, _Value]]:
+    def multi_items(self) -> list[tuple[_Key, _Value_co]]:
         """Every pair, in order."""
         return list(self._list)
 
@@ -68,7 +68,7 @@ class ImmutableMultiDict(Mapping[_Key, _Value]):
         """The last value of the key, or the default."""
         return self._dict.get(key, default)
 
-    def __getitem__(self, key: _Key) -> _Value:
+    def __getitem__(self, key: _Key) -> _Value_co:
         return self._dict[key]
 
     def __contains__(self, key: Any) -> bool:

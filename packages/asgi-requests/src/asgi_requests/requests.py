@@ -1,25 +1,27 @@
 """A connection and a request, read from an ASGI scope and its `receive` when asked, and not before.
 
-    from asgi_requests.requests import Request
+from asgi_requests.requests import Request
 
-    async def app(scope, receive, send):
-        request = Request(scope, receive)
-        body = f"{request.method} {request.url.path} {await request.json()}".encode()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": body})
+async def app(scope, receive, send):
+    request = Request(scope, receive)
+    body = f"{request.method} {request.url.path} {await request.json()}".encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
 """
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, cast
 
 from ._awaitable import AwaitableOrContextManager
 from ._body import BODY_KEY, MISSING, Replay, SharedBody, shared_body
+from ._fields import encode_value, find_all, refuse_line_breaks, scope_headers
+from ._jsonbody import InvalidJSON, decode_json
 from ._types import Message, Receive, Scope, Send
 from .cookies import cookie_parser
-from .exceptions import ClientDisconnect, HTTPException
+from .exceptions import ClientDisconnect
 from .headers import Headers
 from .multidict import FormData, QueryParams
 from .state import State
@@ -33,6 +35,19 @@ else:
     from typing import TypeVar
 
     StateT = TypeVar("StateT", bound=Mapping[str, Any] | State)
+
+__all__ = [
+    "SERVER_PUSH_HEADERS_TO_COPY",
+    "ClientDisconnect",
+    "HTTPConnection",
+    "InvalidJSON",
+    "Request",
+    "StateT",
+    "cookie_parser",
+    "empty_receive",
+    "empty_send",
+    "replay_receive",
+]
 
 SERVER_PUSH_HEADERS_TO_COPY = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 
@@ -99,7 +114,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def headers(self) -> Headers:
         """The headers."""
         if self._headers is None:
-            self._headers = Headers(scope=self.scope)
+            self._headers = Headers(None, scope_headers(self.scope))
         return self._headers
 
     @property
@@ -118,7 +133,8 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def cookies(self) -> dict[str, str]:
         """The cookies by name, of every Cookie header: HTTP/2 may send several (RFC 9113 §8.2.3)."""
         if self._cookies is None:
-            self._cookies = cookie_parser("; ".join(self.headers.getlist("cookie")))
+            lines = find_all(scope_headers(self.scope), b"cookie")
+            self._cookies = cookie_parser(b"; ".join(lines).decode("latin-1"))
         return self._cookies
 
     @property
@@ -156,9 +172,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
         """The absolute URL of a route; raises RuntimeError without a router, and what the router raises."""
         router = self.scope.get("router") or self.scope.get("app")
         if router is None:
-            raise RuntimeError(
-                "The `url_for` method can only be used inside a Starlette application or with a router."
-            )
+            raise RuntimeError("The `url_for` method can only be used inside a Starlette application or with a router.")
         path = router.url_path_for(name, **path_params)
         if hasattr(path, "make_absolute_url"):
             return URL(str(path.make_absolute_url(base_url=self.base_url)))
@@ -166,7 +180,10 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
 
 class Request(HTTPConnection[StateT]):
-    """An HTTP request; its body is read when asked for, once, and shared by every Request over the scope."""
+    """An HTTP request; its body is read when asked for, once, and shared by every Request over the scope.
+
+    A middleware that changes the body takes the key `asgi_requests.body` out of the scope it hands on.
+    """
 
     _form: FormData | None = None
     _streaming = False
@@ -184,7 +201,7 @@ class Request(HTTPConnection[StateT]):
 
     @property
     def receive(self) -> Receive:
-        """The next message, first those that a look for a disconnect has taken."""
+        """The next message, beginning with those that a look for a disconnect has come upon."""
         return self._next_message
 
     async def _next_message(self) -> Message:
@@ -192,47 +209,48 @@ class Request(HTTPConnection[StateT]):
         return await (self._receive() if shared is None else shared.message(self._receive))
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """The body in chunks, an empty one last; the body itself where it has been read.
+        """The body in chunks and an empty one at the end; the body in one piece where it has been read.
 
-        Raises ClientDisconnect, and RuntimeError where the body has been streamed.
+        Raises ClientDisconnect, and RuntimeError where the body has been streamed or is being streamed elsewhere.
         """
+        shared = shared_body(self.scope)
         body = self.__dict__.get("_body")
         if body is None:
-            shared = shared_body(self.scope)
-            while shared.busy:
-                await shared.turn()
+            while shared.reading not in (None, self):
+                await shared.change()
             body = shared.body
         if body is not None:
             yield body
-            yield b""
-            return
-        if not self._streaming or shared.consumed:
-            shared.check_untouched()
-        shared.streamed = self._streaming = True
-        while not shared.consumed:
-            message = await shared.message(self._receive)
-            if message["type"] == "http.request":
-                if not message.get("more_body", False):
-                    shared.consumed = True
-                if chunk := message.get("body", b""):
-                    yield chunk
-            elif message["type"] == "http.disconnect":
-                raise ClientDisconnect()
+        else:
+            if not self._streaming or shared.consumed:
+                shared.refuse_streamed()
+            shared.streamed = self._streaming = True
+            while not shared.consumed:
+                message = await shared.message(self._receive)
+                if message["type"] == "http.request":
+                    shared.consumed = not message.get("more_body", False)
+                    if chunk := message.get("body", b""):
+                        yield chunk
+                elif message["type"] == "http.disconnect":
+                    raise ClientDisconnect()
         yield b""
 
     async def body(self) -> bytes:
-        """The whole body; raises ClientDisconnect, and RuntimeError where it has been streamed elsewhere."""
+        """The whole body, or what this request's own stream has left of it.
+
+        Raises ClientDisconnect, and RuntimeError where the body has been streamed.
+        """
         body: bytes | None = self.__dict__.get("_body")
         if body is None:
             if self._streaming or type(self).stream is not Request.stream:
                 body = b"".join([chunk async for chunk in self.stream()])
             else:
-                body = await shared_body(self.scope).read(self._receive)
+                body = await shared_body(self.scope).read(self._receive, math.inf)
             self._body = body
         return body
 
     async def json(self) -> Any:
-        """The body as JSON; raises InvalidJSON, a json.JSONDecodeError that answers 400."""
+        """The body as JSON; raises InvalidJSON, a json.JSONDecodeError that answers 400, and what `body()` raises."""
         value = self.__dict__.get("_json", MISSING)
         if value is MISSING:
             body = await self.body()
@@ -240,110 +258,115 @@ class Request(HTTPConnection[StateT]):
             if shared is None or shared.body is not body:
                 value = decode_json(body)
             else:
-                if shared.json is MISSING:
-                    shared.json = decode_json(body)
                 value = shared.json
+                if value is MISSING:
+                    value = shared.json = decode_json(body)
             self._json = value
         return value
-
-    async def _get_form(
-        self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
-    ) -> FormData:
-        if self._form is None:
-            content_type = self.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
-            self._form = await self._parse_form(content_type, max_files, max_fields, max_part_size)
-        return self._form
-
-    async def _parse_form(
-        self, content_type: str, max_files: int | float, max_fields: int | float, max_part_size: int
-    ) -> FormData:
-        if content_type not in ("multipart/form-data", "application/x-www-form-urlencoded"):
-            return FormData()
-        from .forms import FormParser, MultiPartException, MultiPartParser
-
-        try:
-            if content_type == "multipart/form-data":
-                return await MultiPartParser(
-                    self.headers,
-                    self.stream(),
-                    max_files=max_files,
-                    max_fields=max_fields,
-                    max_part_size=max_part_size,
-                ).parse()
-            return await FormParser(
-                self.headers, self.stream(), max_fields=max_fields, max_part_size=max_part_size
-            ).parse()
-        except MultiPartException as exc:
-            raise HTTPException(status_code=400, detail=exc.message) from exc
 
     def form(
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
     ) -> AwaitableOrContextManager[FormData]:
         """The form, to await, or to enter so that its files are closed at the end; sizes are in bytes.
 
-        Raises HTTPException (400) for a form that is malformed or beyond a limit.
+        The limits of the first to ask hold. Raises MultiPartException, an HTTPException (400), for a form that is
+        malformed or beyond a limit, and RuntimeError where the body has been streamed.
         """
-        return AwaitableOrContextManager(
-            self._get_form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
-        )
+        coroutine = self._get_form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
+        return AwaitableOrContextManager(coroutine, self.close)
+
+    async def _get_form(
+        self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
+    ) -> FormData:
+        if self._form is None:
+            shared = shared_body(self.scope)
+            own: bytes | None = self.__dict__.get("_body")
+            if type(self).stream is not Request.stream or (own is not None and own is not shared.body):
+                self._form = await self._parse_form(max_files, max_fields, max_part_size)
+            else:
+                self._form = await self._shared_form(shared, max_files, max_fields, max_part_size)
+        return self._form
+
+    async def _shared_form(
+        self, shared: SharedBody, max_files: int | float, max_fields: int | float, max_part_size: int
+    ) -> FormData:
+        while shared.reading is not None:
+            await shared.change()
+        if shared.form is None:
+            if shared.body is None:
+                shared.refuse_streamed()
+            shared.reading = self
+            try:
+                shared.form = await self._parse_form(max_files, max_fields, max_part_size)
+            finally:
+                shared.reading = None
+                shared.wake()
+        return shared.form
+
+    async def _parse_form(self, max_files: int | float, max_fields: int | float, max_part_size: int) -> FormData:
+        content_type = self.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
+        if content_type == "multipart/form-data":
+            from .forms import MultiPartParser
+
+            return await MultiPartParser(
+                self.headers,
+                self.stream(),
+                max_files=max_files,
+                max_fields=max_fields,
+                max_part_size=max_part_size,
+            ).parse()
+        if content_type == "application/x-www-form-urlencoded":
+            from .forms import FormParser
+
+            return await FormParser(
+                self.headers, self.stream(), max_fields=max_fields, max_part_size=max_part_size
+            ).parse()
+        return FormData()
 
     async def close(self) -> None:
-        """Close the files of the form, if it was read."""
+        """Close the files of the form, if it was read; another Request may parse it anew from a body in memory."""
         if self._form is not None:
             await self._form.close()
+            shared = shared_body(self.scope)
+            if shared.form is self._form and shared.body is not None:
+                shared.form = None
 
     async def is_disconnected(self) -> bool:
-        """Whether the client is known to have left; no chunk of the body is lost by asking."""
-        return await shared_body(self.scope).look(self._receive)
+        """Whether the client is known to have left; what it sent before stays to be read.
+
+        Looks past at most 64 KiB of a body that nobody has read yet.
+        """
+        return await shared_body(self.scope).disconnected(self._receive)
 
     async def replay(self, *, max_size: int = 1024 * 1024) -> Receive:
-        """A `receive` for another application, that hands out the body read here, then what the server has to say.
+        """A `receive` to hand to another application: the body, read here and kept, then what the server has to say.
 
-        `max_size` is in bytes; raises HTTPException (413) beyond it, and what `body()` raises.
+        `max_size` is in bytes; raises HTTPException (413) for a larger body, and what `body()` raises.
         """
-        shared = shared_body(self.scope)
-        return replay_receive(await shared.read(self._receive, max_size), self.receive)
+        body = await shared_body(self.scope).read(self._receive, max_size)
+        return replay_receive(body, self.receive)
 
     async def send_push_promise(self, path: str) -> None:
-        """Have the server push a path (HTTP/2), where it can."""
+        """Have the server push a path (RFC 9113 §8.4), where it offers to; raises ValueError for CR, LF or NUL."""
         if "http.response.push" in (self.scope.get("extensions") or ()):
+            refuse_line_breaks(path)
             headers = [
                 (name.encode("latin-1"), value.encode("latin-1"))
-                for name in SERVER_PUSH_HEADERS_TO_COPY
+                for name in sorted(SERVER_PUSH_HEADERS_TO_COPY)
                 for value in self.headers.getlist(name)
             ]
             await self._send({"type": "http.response.push", "path": path, "headers": headers})
 
     async def send_early_hints(self, link: str, /, *additional_links: str) -> None:
-        """Send 103 with Link header values ahead of the response (RFC 8297), where the server can."""
+        """Send Link header values ahead of the response (103, RFC 8297), where the server offers to.
+
+        Raises ValueError for CR, LF or NUL in one.
+        """
         if "http.response.early_hint" in (self.scope.get("extensions") or ()):
-            links = [value.encode("latin-1") for value in (link, *additional_links)]
+            links = [encode_value(value) for value in (link, *additional_links)]
             await self._send({"type": "http.response.early_hint", "links": links})
 
 
 def replay_receive(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that hands out `body` as one message and from then on is `receive`."""
+    """A `receive` that hands out `body` in one message and from then on is `receive`; it invents no disconnect."""
     return Replay(body, receive)
-
-
-class InvalidJSON(HTTPException, json.JSONDecodeError):
-    """A body that is not JSON: a json.JSONDecodeError to those who catch it, left alone an answer of 400."""
-
-    def __init__(self, msg: str, doc: str, pos: int) -> None:
-        json.JSONDecodeError.__init__(self, msg, doc, pos)
-        HTTPException.__init__(self, 400, f"Invalid JSON: {msg} (line {self.lineno}, column {self.colno})")
-
-    __str__ = json.JSONDecodeError.__str__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.msg, self.doc, self.pos)
-
-
-def decode_json(body: bytes) -> Any:
-    """JSON in UTF-8, UTF-16 or UTF-32; raises InvalidJSON, for what is no text and what is nested too deep as well."""
-    try:
-        return json.loads(body)
-    except json.JSONDecodeError as exc:
-        raise InvalidJSON(exc.msg, exc.doc, exc.pos) from None
-    except (ValueError, RecursionError) as exc:
-        raise InvalidJSON(str(exc), body.decode("utf-8", "replace"), 0) from exc

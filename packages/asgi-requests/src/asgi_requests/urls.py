@@ -1,10 +1,10 @@
 """URLs to read and to derive from, and addresses.
 
-    from asgi_requests.urls import URL
+from asgi_requests.urls import URL
 
-    url = URL("https://example.org/search?q=asgi")
-    assert url.hostname == "example.org"
-    assert str(url.include_query_params(page=2)) == "https://example.org/search?q=asgi&page=2"
+url = URL("https://example.org/search?q=asgi")
+assert url.hostname == "example.org"
+assert str(url.include_query_params(page=2)) == "https://example.org/search?q=asgi&page=2"
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class URL:
     def __repr__(self) -> str:
         url = str(self)
         if self.password:
-            url = str(self.replace(password="********"))
+            url = str(self.replace(password="*" * 8))
         return f"{self.__class__.__name__}({url!r})"
 
 
