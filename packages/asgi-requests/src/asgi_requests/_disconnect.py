@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Coroutine, Generator
-from typing import Any
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, cast
 
 import anyio
 
+from ._body import shared_body
+from ._threads import asyncio_task
 from ._types import Receive, Scope
 
 
-async def run_beside_a_watcher(coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
+async def run_until_disconnect(coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
     """Await the coroutine, cancelling it when the client leaves; exceptions pass as they are."""
+    task = asyncio_task()
+    if task is None:
+        await _run_beside_a_watcher(coroutine, scope, receive)
+        return
+    try:
+        waits_for = coroutine.send(None)
+    except StopIteration:
+        return
+    await _Lookout(task, scope, receive).run(coroutine, waits_for)
+
+
+async def _run_beside_a_watcher(coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
     failure: Exception | None = None
 
     async def watch() -> None:
@@ -36,7 +50,7 @@ async def run_beside_a_watcher(coroutine: Coroutine[Any, Any, None], scope: Scop
         raise failure
 
 
-class Lookout:
+class _Lookout:
     """The watch over one coroutine that runs in `task`; ends it as asyncio.timeout would, by cancelling the task."""
 
     def __init__(self, task: asyncio.Task[Any], scope: Scope, receive: Receive) -> None:
@@ -50,7 +64,7 @@ class Lookout:
         cancelling = self.task.cancelling()
         watcher = self.task.get_loop().create_task(self.watch())
         try:
-            await _go_on(coroutine, waits_for)
+            await cast("Awaitable[None]", _go_on(coroutine, waits_for))
         except asyncio.CancelledError:
             if not self.left or self.task.uncancel() > cancelling:
                 raise
@@ -70,9 +84,7 @@ class Lookout:
 
 async def _client_left(scope: Scope, receive: Receive) -> bool:
     try:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        return True
+        return await shared_body(scope).wait_for_disconnect(receive)
     except Exception:
         # A receive that fails has no news of the client; the response is none the worse for it.
         return False

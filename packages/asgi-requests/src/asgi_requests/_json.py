@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from json import encoder as stdlib
 from typing import Any
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _chunks_in_c() -> Callable[[Any, int], tuple[str, ...]] | None:
+def _chunks_of() -> Callable[[Any, int], Iterable[str]]:
     """The standard library's C encoder as `JSONEncoder` would build it for every call, without the memory of cycles.
 
     That memory is not safe to share between threads; a cycle ends in RecursionError instead.
     """
-    make = getattr(stdlib, "c_make_encoder", None)
-    quote = getattr(stdlib, "c_encode_basestring", None)
-    if make is None or quote is None:
-        return None
-    encode: Callable[[Any, int], tuple[str, ...]] = make(
+    make, quote = getattr(stdlib, "c_make_encoder", None), getattr(stdlib, "c_encode_basestring", None)
+    if make is None or quote is None:  # pragma: no cover - not CPython
+        return lambda content, _: _encoder.iterencode(content)
+    chunks: Callable[[Any, int], Iterable[str]] = make(
         None, _encoder.default, quote, None, ":", ",", False, False, False
     )
-    return encode
+    return chunks
 
 
-_chunks = _chunks_in_c()
+_chunks = _chunks_of()
 
 
 def encode_json(content: Any) -> bytes:

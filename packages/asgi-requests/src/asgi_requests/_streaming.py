@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from ._disconnect import Lookout, run_beside_a_watcher
+from ._disconnect import run_until_disconnect
 from ._response import Response, denial_send
-from ._threads import Exclusive, asyncio_task
+from ._threads import Exclusive
 from ._types import Message, Receive, Scope, Send
 from .background import BackgroundTask
 from .exceptions import ClientDisconnect
@@ -42,7 +42,9 @@ class StreamingResponse(Response):
         media_type: str | None = None,
         background: BackgroundTask | None = None,
     ) -> None:
-        self.body_iterator = content if hasattr(content, "__aiter__") else _iterate(content)
+        self.body_iterator = (
+            cast("AsyncIterable[Content]", content) if hasattr(content, "__aiter__") else _iterate(content)
+        )
         self.status_code = status_code
         if media_type is not None:
             self.media_type = media_type
@@ -80,16 +82,8 @@ class StreamingResponse(Response):
                 await self._deny(scope, send)
             elif scope.get("method") == "HEAD":
                 await self._send_empty(send)
-            elif (task := asyncio_task()) is None:
-                await run_beside_a_watcher(self.stream_response(send), scope, receive)
             else:
-                streaming = self.stream_response(send)
-                try:
-                    waits_for = streaming.send(None)
-                except StopIteration:
-                    pass
-                else:
-                    await Lookout(task, scope, receive).run(streaming, waits_for)
+                await run_until_disconnect(self.stream_response(send), scope, receive)
         except ClientDisconnect as exc:
             gone = exc
         finally:
@@ -148,11 +142,14 @@ class _ThreadedIterator:
         return self
 
     async def __anext__(self) -> Content:
-        chunk = await anyio.to_thread.run_sync(self.exclusive.use, next, self.iterator, _END, abandon_on_cancel=True)
+        chunk = await anyio.to_thread.run_sync(self.exclusive.use, self.step, abandon_on_cancel=True)
         if chunk is _END:
             self.ended = True
             raise StopAsyncIteration
-        return chunk
+        return cast("Content", chunk)
+
+    def step(self) -> Any:
+        return next(self.iterator, _END)
 
     async def aclose(self) -> None:
         if not (self.ended and isinstance(self.iterator, Generator)) and hasattr(self.iterator, "close"):

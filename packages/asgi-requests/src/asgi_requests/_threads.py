@@ -48,13 +48,13 @@ class Exclusive:
         self._lock = threading.Lock()
         self.closed = False
 
-    def use(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
+    def use(self, function: Callable[[], T]) -> T:
         """Call in the current thread; raises RuntimeError once closed."""
         try:
             with self._lock:
                 if self.closed:
                     raise RuntimeError("already closed")
-                return function(*args)
+                return function()
         finally:
             if self.closed:
                 self.close()

@@ -22,14 +22,18 @@ from ._json import encode_json
 from ._response import Response
 from ._streaming import Content, ContentStream, StreamingResponse
 from .background import BackgroundTask
+from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable
 from .urls import URL
 
 __all__ = [
     "Content",
     "ContentStream",
+    "FileResponse",
     "HTMLResponse",
     "JSONResponse",
+    "MalformedRangeHeader",
     "PlainTextResponse",
+    "RangeNotSatisfiable",
     "RedirectResponse",
     "Response",
     "StreamingResponse",

@@ -1,0 +1,69 @@
+"""Which paths may name a static file, and where one leads, without leaving its directory."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+# Refused on every system, so that what is safe on one is safe on the other: NUL, backslash, a drive, an absolute
+# path, a way up.
+_UNSAFE = re.compile(r"[\\\0]|^[A-Za-z]:|^/|(?:^|/)\.\.(?:/|$)").search
+_HIDDEN = re.compile(r"(?:^|/)\.(?!$)").search
+# Streams, devices and names that Windows trims to other names.
+_UNSAFE_ON_WINDOWS = re.compile(
+    r":|[. ](?:/|$)|(?:^|/)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ .]*(?:[.:][^/]*)?(?:/|$)",
+    re.IGNORECASE,
+).search
+
+
+def is_safe(path: str, *, dotfiles: bool, windows: bool = os.name == "nt") -> bool:
+    """Whether a relative path, with `/` between its segments, may be looked up.
+
+    Without `dotfiles` no segment begins with a dot, but for a first one that is `.well-known` (RFC 8615).
+    """
+    if path == ".":
+        return True
+    if _UNSAFE(path) is not None or (windows and _UNSAFE_ON_WINDOWS(path) is not None):
+        return False
+    return dotfiles or _HIDDEN(path.removeprefix(".well-known")) is None
+
+
+class Directory:
+    """One directory to serve from; what its path resolves to is remembered while it stays the same directory."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._identity: tuple[int, int] | None = None
+        self._real_path = ""
+
+    def find(self, path: str, *, follow_symlink: bool) -> tuple[str, os.stat_result] | None:
+        """The full path and status of what a safe path leads to; raises OSError where nothing is.
+
+        None where a symbolic link leads out of the directory, unless those are to be followed.
+        """
+        if follow_symlink:
+            full_path = os.path.abspath(os.path.join(self.path, path))
+            return full_path, os.stat(full_path)
+        status = os.stat(self.path)
+        full_path = root = self._resolve(status)
+        if path != ".":
+            for segment in path.split(os.sep):
+                full_path = os.path.join(full_path, segment)
+                status = os.lstat(full_path)
+                if stat.S_ISLNK(status.st_mode):
+                    return _within(root, os.path.realpath(os.path.join(root, path)))
+        return full_path, status
+
+    def _resolve(self, status: os.stat_result) -> str:
+        identity = status.st_dev, status.st_ino
+        if identity != self._identity:
+            self._real_path = os.path.realpath(self.path)
+            self._identity = identity
+        return self._real_path
+
+
+def _within(root: str, full_path: str) -> tuple[str, os.stat_result] | None:
+    if os.path.commonpath((root, full_path)) != root:
+        return None
+    return full_path, os.stat(full_path)

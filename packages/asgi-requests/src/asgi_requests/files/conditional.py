@@ -1,0 +1,119 @@
+"""Conditional requests as pure functions: what the client knows, against what there is (RFC 9110 §13).
+
+async def app(scope, receive, send):
+    status = evaluate_preconditions(scope, etag='"v7"')
+    response = Response("seven", status or 200, {"etag": '"v7"'}) if status is None else Response(None, status)
+    await response(scope, receive, send)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
+
+from .._types import Scope
+
+_CONDITIONS = frozenset(
+    {b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"}
+)
+_ENTITY_TAG = re.compile(r'(W/)?("[^"]*")')
+# The longest of the three forms of an HTTP date has 33 characters.
+_MAX_DATE = 40
+
+
+def evaluate_preconditions(
+    scope: Scope, *, etag: str | None = None, last_modified: datetime | float | None = None
+) -> int | None:
+    """304 or 412 if that is what the request's conditions ask for, None to go on (RFC 9110 §13.2.2).
+
+    `etag` is as in the header, with its quotes; `last_modified` is a time zone's or a number of seconds since 1970.
+    """
+    if isinstance(last_modified, datetime):
+        last_modified = last_modified.timestamp()
+    date = None if last_modified is None else http_date(int(last_modified))
+    return precondition(scope["method"], request_conditions(scope), etag, date)
+
+
+def request_conditions(scope: Scope) -> dict[str, str]:
+    """The conditional headers and Range by name, repeated ones as one list."""
+    found: dict[str, str] = {}
+    for name, value in scope.get("headers", ()):
+        if name in _CONDITIONS:
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def precondition(method: str, conditions: Mapping[str, str], etag: str | None, last_modified: str | None) -> int | None:
+    """The status the conditions ask for, in the order of RFC 9110 §13.2.2; `last_modified` is an HTTP date."""
+    if not conditions:
+        return None
+    if (tags := conditions.get("if-match")) is not None:
+        if not _matches(tags, etag, weak=False):
+            return 412
+    elif (since := conditions.get("if-unmodified-since")) is not None and _unchanged_since(
+        since, last_modified
+    ) is False:
+        return 412
+    is_read = method in ("GET", "HEAD")
+    if (tags := conditions.get("if-none-match")) is not None:
+        if _matches(tags, etag, weak=True):
+            return 304 if is_read else 412
+    elif (
+        is_read
+        and (since := conditions.get("if-modified-since")) is not None
+        and _unchanged_since(since, last_modified)
+    ):
+        return 304
+    return None
+
+
+def range_applies(conditions: Mapping[str, str], etag: str | None, last_modified: str | None) -> bool:
+    """Whether If-Range, if there is one, names what there is: a strong entity tag or the exact date (§13.1.5)."""
+    validator = conditions.get("if-range")
+    if validator is None:
+        return True
+    validator = validator.strip(" \t")
+    if '"' in validator:
+        return validator == etag and validator[:2] != "W/"
+    return last_modified is not None and parse_http_date(validator) == parse_http_date(last_modified) is not None
+
+
+def _matches(tags: str, etag: str | None, *, weak: bool) -> bool:
+    """Whether a list of entity tags, or `*`, has ours (RFC 9110 §8.8.3.2)."""
+    if tags.strip(" \t") == "*":
+        return True
+    if etag is None or (etag[:2] == "W/" and not weak):
+        return False
+    ours = etag.removeprefix("W/")
+    return any(tag == ours and (weak or not mark) for mark, tag in _ENTITY_TAG.findall(tags))
+
+
+def _unchanged_since(since: str, last_modified: str | None) -> bool | None:
+    """None where either is no date: such a condition is ignored."""
+    if last_modified is None:
+        return None
+    if since == last_modified:
+        return True
+    limit, modified = parse_http_date(since), parse_http_date(last_modified)
+    return None if limit is None or modified is None else modified <= limit
+
+
+@lru_cache(maxsize=1024)
+def http_date(seconds: int) -> str:
+    """Seconds since 1970 as an HTTP date (RFC 9110 §5.6.7)."""
+    return formatdate(seconds, usegmt=True)
+
+
+def parse_http_date(value: str) -> datetime | None:
+    """An HTTP date in any of its three forms, or None if it is none."""
+    if len(value) > _MAX_DATE:
+        return None
+    try:
+        date = parsedate_to_datetime(value)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
