@@ -39,7 +39,7 @@ class HTTPSRedirectMiddleware:
         self.app = app
         self.status_code = status_code
         self.ports: dict[int | None, int | None] = {80: None, 443: None}
-        self.ports |= dict(port_map or {})
+        self.ports |= {port: secure for port, secure in (port_map or {}).items()}  # noqa: C416
         self.exempt_paths = frozenset(exempt_paths)
         self.exempt_below = tuple(path for path in exempt_paths if path.endswith("/"))
         if not all(path.startswith("/") for path in exempt_paths):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import Any, Protocol, TypeVar
 
 try:
-    from anyio import CapacityLimiter, create_task_group, from_thread, to_thread
+    from anyio import CapacityLimiter, Event, create_task_group, from_thread, to_thread
     from anyio.lowlevel import RunVar
 except ImportError as exc:
     raise ImportError("WSGIMiddleware needs anyio: pip install asgi-middleware[wsgi]") from exc
@@ -112,6 +112,7 @@ class _Exchange:
         self._send = send
         self.early = b""
         self.body_over = False
+        self.whole_body_read = Event()
         self.gone = False
         self.head: Message | None = None
         self.headless_body = scope["method"] == "HEAD"
@@ -126,9 +127,8 @@ class _Exchange:
         if not _declares_body(self.scope):
             self.early = await self._next_body()
         failure: Exception | None = None
-        async with create_task_group() as self.tasks:
-            if self.body_over:
-                self.tasks.start_soon(self._watch)
+        async with create_task_group() as tasks:
+            tasks.start_soon(self._watch)
             try:
                 if not self.gone:
                     await to_thread.run_sync(self.respond, limiter=limiter)
@@ -137,12 +137,13 @@ class _Exchange:
                 failure = exc  # raised below: within the task group it would come out in an ExceptionGroup
             finally:
                 self.gone = True
-                self.tasks.cancel_scope.cancel()
+                tasks.cancel_scope.cancel()
         if failure is not None and not isinstance(failure, ClientGone):
             raise failure
 
     async def _watch(self) -> None:
         try:
+            await self.whole_body_read.wait()
             while (await self._receive())["type"] != "http.disconnect":
                 pass
         except Exception:  # noqa: S110 - whatever the server raises here, nobody reads any more
@@ -155,7 +156,9 @@ class _Exchange:
         while not self.body_over and not self.gone:
             message = await self._receive()
             self.gone = message["type"] == "http.disconnect"
-            self.body_over = not self.gone and not message.get("more_body", False)
+            if not self.gone and not message.get("more_body", False):
+                self.body_over = True
+                self.whole_body_read.set()
             if body := message.get("body", b""):
                 return bytes(body)
         return b""
@@ -166,9 +169,7 @@ class _Exchange:
         if early or self.body_over:
             return early
         body = await self._next_body()
-        if self.body_over:
-            self.tasks.start_soon(self._watch)
-        elif self.gone:
+        if self.gone:
             raise ClientGone("the client left before the end of its request")
         return body
 
@@ -195,11 +196,11 @@ class _Exchange:
         if self.ended:
             return
         if self.expected is not None and self.written < self.expected and not self.headless_body:
-            raise RuntimeError(f"the body ended at {self.written} of the {self.expected} bytes of its Content-Length")
+            raise RuntimeError(f"the body has {self.written} bytes and its Content-Length says {self.expected}")
         await self._begin()
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def in_loop(self, function: Callable[..., Awaitable[Result]], *args: Any) -> Result:
+    def in_loop(self, function: Callable[..., Coroutine[Any, Any, Result]], *args: Any) -> Result:
         """Have the loop run a coroutine function and wait for it."""
         try:
             return from_thread.run(function, *args)
@@ -271,8 +272,8 @@ class _Exchange:
         if self.single and self.expected is None and not self.started:
             self.expected = len(chunk)
             self.head["headers"].append((b"content-length", b"%d" % len(chunk)))
-        if self.expected is not None and self.written > self.expected:
-            raise RuntimeError(f"the body is longer than its Content-Length of {self.expected} bytes")
+        if self.expected is not None and (self.written > self.expected or self.single and self.written < self.expected):
+            raise RuntimeError(f"the body has {self.written} bytes and its Content-Length says {self.expected}")
         self.in_loop(self.send_chunk, chunk)
 
 

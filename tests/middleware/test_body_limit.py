@@ -1,0 +1,278 @@
+"""RequestBodyLimitMiddleware: no way round it, and no more than it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from asgi_middleware.body_limit import RequestBodyLimitMiddleware, RequestBodyTooLarge
+from wire import Reply, body_messages, http_scope, request, run, websocket_scope
+
+
+async def answer(send, status=200, content=b"done"):
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def reader(scope, receive, send):
+    received = 0
+    while True:
+        message = await receive()
+        received += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return await answer(send, content=b"%d" % received)
+
+
+async def quick(scope, receive, send):
+    await answer(send)
+
+
+def catching(status=200):
+    async def app(scope, receive, send):
+        for _ in range(3):
+            try:
+                await receive()
+            except RequestBodyTooLarge:
+                continue
+        await answer(send, status)
+
+    return app
+
+
+def length(*values):
+    return [(b"Content-Length", value.encode()) for value in values]
+
+
+def limited(app, size=3, **options):
+    return RequestBodyLimitMiddleware(app, size, **options)
+
+
+def is_413(reply):
+    return reply.types == ["http.response.start", "http.response.body"] and (reply.status, reply.text) == (
+        413,
+        "Content Too Large",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "passes"), [(b"", True), (b"abc", True), (b"abcd", False), ([b"ab", b"", b"cd"], False)]
+)
+async def test_a_body_is_counted_as_it_is_read(body, passes):
+    reply = await request(limited(reader), "POST", body=body)
+    assert reply.text == str(len(body)) if passes else is_413(reply)
+
+
+async def test_an_answer_413_closes_the_connection_of_http_1():
+    assert (await request(limited(reader), "POST", body=b"abcd")).header("connection") == "close"
+    assert (await request(limited(reader), "POST", body=b"abcd", http_version="2")).header("connection") is None
+
+
+@pytest.mark.parametrize(
+    ("app", "declared"),
+    [(quick, True), *((app, d) for app in (reader, catching(), catching(500), catching(302)) for d in (False, True))],
+)
+async def test_the_limit_cannot_be_caught_and_bypassed(app, declared):
+    reply = await request(limited(app), "POST", body=b"abcd", headers=length("4") if declared else [])
+    assert is_413(reply)
+
+
+async def test_an_application_that_knows_may_say_so_in_its_own_words():
+    reply = await request(limited(catching(422)), "POST", body=b"abcd")
+    assert (reply.status, reply.text) == (422, "done")
+
+
+async def test_an_application_that_never_reads_is_overruled_whatever_it_answers():
+    async def missing(scope, receive, send):
+        await answer(send, 404)
+
+    assert is_413(await request(limited(missing), "POST", headers=length("4")))
+
+
+async def test_nothing_is_sent_after_the_413_even_if_the_application_goes_on():
+    async def stubborn(scope, receive, send):
+        for _ in range(3):
+            try:
+                await answer(send)
+            except RequestBodyTooLarge:
+                continue
+
+    assert is_413(await request(limited(stubborn), "POST", headers=length("4")))
+
+
+async def test_an_overflow_after_the_start_is_raised():
+    async def early(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await receive()
+
+    reply = Reply()
+    with pytest.raises(RequestBodyTooLarge):
+        await run(limited(early), http_scope("POST"), body_messages(b"abcd"), reply=reply)
+    assert reply.types == ["http.response.start"]
+
+
+async def test_other_exceptions_pass_as_they_are():
+    error = LookupError("no")
+
+    async def failing(scope, receive, send):
+        raise error
+
+    with pytest.raises(LookupError) as caught:
+        await request(limited(failing), "POST", body=b"abcd", headers=length("4"))
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("values", [("x",), ("-1",), ("",), ("3", "3"), ("+1",), ("1.5",)])
+async def test_a_malformed_or_repeated_content_length_is_400(values):
+    reply = await request(limited(quick), "POST", headers=length(*values))
+    assert (reply.status, reply.text) == (400, "Invalid Content-Length header")
+
+
+@pytest.mark.parametrize("value", ["4", "9" * 5000, "0" * 15 + "4"])
+@pytest.mark.parametrize("overridable", [True, False])
+async def test_a_declared_body_is_refused_before_it_is_read(value, overridable):
+    calls = []
+
+    async def app(scope, receive, send):
+        calls.append("called")
+        await reader(scope, receive, send)
+
+    async def receive():
+        raise AssertionError("nothing is read")
+
+    reply = Reply()
+
+    async def send(message):
+        reply.messages.append(message)
+
+    await limited(app, overridable=overridable)(http_scope("POST", headers=length(value)), receive, send)
+    assert is_413(reply)
+    assert calls == (["called"] if overridable else [])
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "size", "passes"), [(3, 10, 4, True), (10, 3, 4, False), (3, 10, 12, False), (0, 5, 5, True)]
+)
+@pytest.mark.parametrize("declared", [False, True])
+async def test_an_inner_limit_replaces_the_outer_one(outer, inner, size, passes, declared):
+    app = limited(limited(reader, inner), outer)
+    reply = await request(app, "POST", body=b"a" * size, headers=length(str(size)) if declared else [])
+    assert reply.text == str(size) if passes else is_413(reply)
+
+
+@pytest.mark.parametrize(("outer", "inner"), [((3, False), (10, True)), ((10, True), (3, False))])
+async def test_a_limit_that_is_not_overridable_holds_inside_and_outside(outer, inner):
+    app = limited(limited(reader, inner[0], overridable=inner[1]), outer[0], overridable=outer[1])
+    assert is_413(await request(app, "POST", body=b"abcd"))
+    assert is_413(await request(app, "POST", headers=length("4")))
+    assert (await request(app, "POST", body=b"abc", headers=length("3"))).text == "3"
+
+
+async def test_a_limit_of_nothing_lets_empty_bodies_through():
+    assert (await request(limited(reader, 0))).text == "0"
+    assert is_413(await request(limited(reader, 0), "POST", body=b"a"))
+
+
+async def test_the_exception_is_an_application_and_may_be_another():
+    class Mine(Exception):
+        pass
+
+    async def passing_on(scope, receive, send):
+        try:
+            await receive()
+        except RequestBodyTooLarge as exc:
+            await exc(scope, receive, send)
+
+    reply = await request(limited(passing_on), "POST", body=b"abcd")
+    assert is_413(reply)
+    assert (RequestBodyTooLarge(3).status_code, RequestBodyTooLarge(3).limit) == (413, 3)
+    assert str(RequestBodyTooLarge(3)) == "Content Too Large"
+    seen = []
+
+    async def app(scope, receive, send):
+        try:
+            await receive()
+        except Mine as exc:
+            seen.append(exc)
+            raise
+
+    assert is_413(await request(limited(app, too_large=lambda limit: Mine()), "POST", body=b"abcd"))
+    assert len(seen) == 1
+
+
+async def test_disconnects_and_unknown_messages_pass():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.extend([await receive(), await receive()])
+        await send({"type": "http.response.x-future"})
+
+    messages = [{"type": "http.x-future"}, {"type": "http.disconnect"}]
+    reply = await run(limited(app), http_scope("POST"), messages)
+    assert seen == messages
+    assert reply.types == ["http.response.x-future"]
+
+
+async def test_the_scope_is_copied_and_routing_handed_back():
+    async def app(scope, receive, send):
+        scope["route"] = "r"
+        scope["private"] = 1
+
+    scope = http_scope("POST")
+    await run(limited(app), scope)
+    assert scope == http_scope("POST") | {"route": "r"}
+
+
+async def test_other_scopes_pass_with_the_same_objects():
+    seen = []
+
+    async def app(*triple):
+        seen.append(triple)
+
+    for kind in ("lifespan", "websocket", "x-custom"):
+        triple = ({"type": kind}, object(), object())
+        await limited(app)(*triple)
+        assert all(a is b for a, b in zip(seen.pop(), triple, strict=True))
+
+
+async def test_request_headers_may_be_a_generator():
+    scope = http_scope("POST") | {"headers": iter(length("4"))}
+    assert is_413(await run(limited(reader), scope))
+
+
+@pytest.mark.parametrize(
+    ("message", "passes"),
+    [
+        ({"text": "abc"}, True),
+        ({"text": "abé"}, False),
+        ({"text": "abcd"}, False),
+        ({"bytes": b"abc", "text": None}, True),
+        ({"bytes": b"abcd"}, False),
+        ({"text": ""}, True),
+        ({}, True),
+    ],
+)
+async def test_a_websocket_message_too_large_closes_with_1009(message, passes):
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(await receive())
+        await send({"type": "websocket.accept"})
+        seen.append(await receive())
+        await send({"type": "websocket.send", "text": "thanks"})
+        if not passes:
+            seen.append(await receive())
+
+    message = {"type": "websocket.receive", **message}
+    reply = await run(limited(app, max_message_size=3), websocket_scope(), [{"type": "websocket.connect"}, message])
+    if passes:
+        assert seen[1] is message
+        assert reply.types == ["websocket.accept", "websocket.send"]
+    else:
+        assert [m["type"] for m in seen[1:]] == ["websocket.disconnect"] * 2
+        assert seen[1]["code"] == reply.messages[1]["code"] == 1009
+        assert reply.types == ["websocket.accept", "websocket.close"]
+
+
+@pytest.mark.parametrize("options", [{"size": -1}, {"size": 1, "max_message_size": -1}])
+def test_a_negative_size_is_refused(options):
+    with pytest.raises(ValueError, match="from 0"):
+        limited(quick, **options)

@@ -1,0 +1,339 @@
+"""GZipMiddleware: for whom it encodes, what it leaves alone, and how streams flow."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import threading
+import zlib
+
+import pytest
+
+from asgi_middleware._accept_encoding import accepts_gzip
+from asgi_middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from wire import Reply, http_scope, request, run
+
+TEXT = b"hello, world! " * 100
+GZIP = [(b"accept-encoding", b"gzip")]
+
+
+def start(headers=(), status=200, **keys):
+    return {"type": "http.response.start", "status": status, "headers": list(headers), **keys}
+
+
+def body(piece=b"", more=False):
+    return {"type": "http.response.body", "body": piece, "more_body": more}
+
+
+def sending(*messages):
+    async def app(scope, receive, send):
+        for message in messages:
+            await send(message)
+
+    return app
+
+
+def whole(headers=((b"Content-Type", b"text/plain"),), status=200, content=TEXT):
+    return sending(start([*headers, (b"Content-Length", b"%d" % len(content))], status), body(content))
+
+
+async def get(app, headers=GZIP, method="GET", **options):
+    return await request(GZipMiddleware(app, **options), method, headers=headers)
+
+
+def decoded(reply):
+    return gzip.decompress(reply.body)
+
+
+async def test_a_whole_body_is_encoded_with_its_new_length():
+    reply = await get(whole())
+    assert decoded(reply) == TEXT
+    assert reply.header("content-encoding") == "gzip"
+    assert reply.header("content-length") == str(len(reply.body))
+    assert reply.header("vary") == "Accept-Encoding"
+    assert reply.body[4:8] == bytes(4)
+    assert (await get(whole())).body == reply.body
+
+
+@pytest.mark.parametrize(
+    ("lines", "accepted"),
+    [
+        ([], False),
+        ([b""], False),
+        ([b"gzip"], True),
+        ([b"GZIP"], True),
+        ([b"x-gzip"], True),
+        ([b"notgzip"], False),
+        ([b"gzip;q=0"], False),
+        ([b"gzip;q=0.000"], False),
+        ([b"gzip ; q=0.001"], True),
+        ([b"gzip;q=0.0001"], False),
+        ([b"gzip;q=2"], False),
+        ([b"gzip;q=x"], False),
+        ([b"gzip;q"], False),
+        ([b"*"], True),
+        ([b"*;q=0"], False),
+        ([b"*, gzip;q=0"], False),
+        ([b"*;q=0, gzip"], True),
+        ([b"identity;q=1, gzip;q=0.5"], False),
+        ([b"identity;q=0.5, gzip"], True),
+        ([b"gzip;q=0, x-gzip"], True),
+        ([b"br", b"deflate, gzip"], True),
+        ([b"br, zstd"], False),
+        ([b"deflate,, ,gzip"], True),
+        ([b"gzip, " + b"a, " * 20], True),
+        ([b"gzip, " + b"a, " * 20000], False),
+    ],
+)
+async def test_accept_encoding_is_read_by_its_weights(lines, accepted):
+    headers = [(b"Accept-Encoding", line) for line in lines]
+    assert accepts_gzip(headers) is accepted
+    reply = await get(whole(), headers)
+    assert reply.header("content-encoding") == ("gzip" if accepted else None)
+    assert reply.header("vary") == "Accept-Encoding"
+    assert (decoded(reply) if accepted else reply.body) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([], 204),
+        ([], 206),
+        ([], 205),
+        ([], 101),
+        ([(b"Content-Range", b"bytes 0-9/100")], 200),
+        ([(b"Content-Encoding", b"br")], 200),
+        ([(b"Cache-Control", b"public"), (b"cache-control", b"max-age=1, No-Transform")], 200),
+        ([(b"Content-Digest", b"sha-256=:x:")], 200),
+        ([(b"repr-digest", b"sha-256=:x:")], 200),
+        ([(b"Trailer", b"Content-Digest")], 200),
+        ([(b"Content-Type", b"image/PNG; x=y")], 200),
+        ([(b"content-type", b"video/mp4")], 200),
+        ([(b"content-type", b"text/event-stream; charset=utf-8")], 200),
+    ],
+)
+async def test_what_must_not_be_encoded_passes_as_it_is(headers, status):
+    messages = [start(headers, status), body(TEXT[:700], True), body(TEXT[700:])]
+    reply = await get(sending(*messages))
+    assert all(sent is message for sent, message in zip(reply.messages, messages, strict=True))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"content-encoding", b"identity")],
+        [(b"cache-control", b"max-age=1")],
+        [(b"trailer", b"server-timing")],
+        [(b"content-type", b"image/svg+xml")],
+        [],
+    ],
+)
+async def test_what_may_be_encoded_is(headers):
+    reply = await get(whole(headers))
+    assert decoded(reply) == TEXT
+    assert reply.header("content-encoding") == "gzip"
+
+
+def test_the_excluded_types_are_starlettes():
+    assert (
+        *("application/grpc", "application/gzip", "application/x-gzip", "application/zip", "audio/*", "font/woff"),
+        *("font/woff2", "image/avif", "image/gif", "image/jpeg", "image/png", "image/webp", "text/event-stream"),
+        "video/*",
+    ) == DEFAULT_EXCLUDED_CONTENT_TYPES
+
+
+async def test_the_excluded_types_can_be_chosen():
+    options = {"exclude_content_types": ["Text/*"]}
+    assert (await get(whole(), **options)).header("content-encoding") is None
+    assert (await get(whole([(b"content-type", b"image/png")]), **options)).header("content-encoding") == "gzip"
+
+
+async def test_validators_and_ranges_are_of_the_encoded_body():
+    headers = [(b"ETag", b'"x"'), (b"Accept-Ranges", b"bytes"), (b"Set-Cookie", b"a"), (b"Set-Cookie", b"\xff")]
+    reply = await get(whole(headers))
+    assert (reply.header("etag"), reply.header("accept-ranges")) == ('W/"x"', None)
+    assert reply.all("set-cookie") == ["a", "\xff"]
+    assert (await get(whole([(b"etag", b'W/"x"')]))).header("etag") == 'W/"x"'
+    plain = await get(whole(headers), [])
+    assert (plain.header("etag"), plain.header("accept-ranges")) == ('"x"', "bytes")
+
+
+async def test_two_content_lengths_become_one():
+    app = sending(start([(b"Content-Length", b"1400"), (b"content-length", b"1400")]), body(TEXT))
+    reply = await get(app)
+    assert reply.header("content-length") == str(len(reply.body))
+
+
+@pytest.mark.parametrize(
+    ("lines", "merged"), [([b"*"], "*"), ([b"Cookie", b"accept-encoding"], "Cookie, accept-encoding")]
+)
+async def test_vary_is_merged(lines, merged):
+    assert (await get(whole([(b"Vary", line) for line in lines]))).header("vary") == merged
+
+
+async def test_head_and_not_modified_only_vary():
+    reply = await get(sending(start([(b"content-length", b"1400")]), body()), method="HEAD")
+    assert (reply.headers, reply.body) == ([(b"content-length", b"1400"), (b"vary", b"Accept-Encoding")], b"")
+    reply = await get(sending(start([(b"etag", b'"x"')], 304), body()))
+    assert reply.headers == [(b"etag", b'"x"'), (b"vary", b"Accept-Encoding")]
+
+
+async def test_a_small_body_stays_as_it_is():
+    reply = await get(sending(start(), body(b"tiny")))
+    assert (reply.body, reply.header("content-encoding"), reply.header("vary")) == (b"tiny", None, "Accept-Encoding")
+    assert (await get(sending(start(), body(b"tiny" * 3)), minimum_size=0)).header("content-encoding") is None
+    assert decoded(await get(sending(start(), body(b"a" * 50)), minimum_size=50)) == b"a" * 50
+
+
+async def test_a_body_that_gzip_makes_longer_stays_as_it_is():
+    noise = bytes((i * i * 31 + i // 7) % 256 for i in range(40))
+    reply = await get(whole(content=noise), minimum_size=0)
+    assert (reply.body, reply.header("content-encoding"), reply.header("content-length")) == (noise, None, "40")
+
+
+@pytest.mark.parametrize("content", [b"tiny", TEXT])
+async def test_the_content_length_decides_where_a_body_comes_in_two_messages(content):
+    length = (b"content-length", b"%d" % len(content))
+    reply = await get(sending(start([length]), body(content, True), body()))
+    assert (decoded(reply) if content is TEXT else reply.body) == content
+    assert reply.header("content-length") == str(len(reply.body))
+    assert reply.messages[-1] == body()
+
+
+@pytest.mark.parametrize("length", [b"x", b"9" * 30, b"-1"])
+async def test_a_content_length_that_is_no_number_is_dropped(length):
+    reply = await get(sending(start([(b"content-length", length)]), body(TEXT, True), body()))
+    assert (decoded(reply), reply.header("content-length")) == (TEXT, None)
+
+
+async def test_a_stream_is_flushed_chunk_by_chunk():
+    chunks = [b"first", b"", b"second" * 400, b"third"]
+    app = sending(start([(b"content-length", b"5000")]), *(body(chunk, True) for chunk in chunks), body(b"end"))
+    reply = await get(app)
+    inflate = zlib.decompressobj(31)
+    pieces = [inflate.decompress(message["body"]) for message in reply.messages[1:]]
+    assert pieces == [*chunks, b"end"]
+    assert inflate.eof
+    assert reply.header("content-length") is None
+
+
+async def test_defaults_of_messages_hold():
+    app = sending(
+        {"type": "http.response.start", "status": 200},
+        {"type": "http.response.body", "more_body": True},
+        {"type": "http.response.body", "body": memoryview(TEXT), "more_body": True},
+        {"type": "http.response.body", "body": bytearray(TEXT), "more_body": True},
+        {"type": "http.response.body"},
+    )
+    assert decoded(await get(app)) == TEXT * 2
+    assert (
+        await get(sending({"type": "http.response.start", "status": 200}, {"type": "http.response.body"}))
+    ).body == b""
+
+
+@pytest.mark.parametrize("container", [tuple, iter, lambda pairs: [[*pair] for pair in pairs]])
+@pytest.mark.parametrize("kind", [b"text/html", b"image/png"])
+async def test_headers_may_come_in_any_container(container, kind):
+    head = {"type": "http.response.start", "status": 200, "headers": container([(b"Content-Type", kind), (b"A", b"b")])}
+    reply = await get(sending(head, body(TEXT)))
+    assert (reply.header("content-type"), reply.header("a")) == (kind.decode(), "b")
+
+
+async def test_messages_and_lists_that_the_application_keeps_are_not_touched():
+    head, last = start([(b"etag", b'"x"')]), {"type": "http.response.body", "body": TEXT}
+    app = GZipMiddleware(sending(head, last))
+    assert decoded(await request(app, headers=GZIP)) == TEXT
+    assert (await request(app)).body == TEXT
+    assert (head, last) == (start([(b"etag", b'"x"')]), {"type": "http.response.body", "body": TEXT})
+
+
+@pytest.mark.parametrize("kind", ["pathsend", "zerocopysend", "x-future", "trailers", "push", "debug", "early_hint"])
+async def test_other_messages_pass_at_once_after_the_start_that_waits(kind):
+    other = {"type": f"http.response.{kind}", "x": 1}
+    reply = await get(sending(other, start(), other, body(TEXT)))
+    assert [message["type"].rpartition(".")[2] for message in reply.messages] == [kind, "start", kind, "body"]
+    assert reply.messages[2] is other
+    assert (reply.body, reply.header("content-encoding"), reply.header("vary")) == (TEXT, None, "Accept-Encoding")
+
+
+async def test_trailers_follow_an_encoded_stream():
+    trailers = {"type": "http.response.trailers", "headers": [(b"a", b"b")]}
+    reply = await get(sending(start(trailers=True), body(TEXT, True), body(), trailers))
+    assert (decoded(reply), reply.messages[-1], reply.start["trailers"]) == (TEXT, trailers, True)
+
+
+async def test_a_start_without_a_body_goes_out_when_the_application_ends():
+    assert (await get(sending(start()))).types == ["http.response.start"]
+    assert (await get(sending())).types == []
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_a_start_that_waits_goes_out_before_an_exception(broken):
+    error = LookupError("no")
+    reply = Reply()
+
+    async def app(scope, receive, send):
+        await send(start())
+        raise error
+
+    async def send(message):
+        reply.messages.append(message)
+        if broken:
+            raise OSError("gone")
+
+    with pytest.raises(LookupError) as caught:
+        await GZipMiddleware(app)(http_scope(headers=GZIP), None, send)
+    assert caught.value is error
+    assert error.__context__ is None
+    assert reply.types == ["http.response.start"]
+
+
+async def test_two_of_them_encode_once():
+    reply = await request(GZipMiddleware(GZipMiddleware(whole())), headers=GZIP)
+    assert (decoded(reply), reply.header("content-encoding")) == (TEXT, "gzip")
+    assert reply.header("vary") == "Accept-Encoding"
+
+
+async def test_request_headers_may_be_a_generator_and_lifespan_passes():
+    scope = http_scope() | {"headers": iter(GZIP)}
+    assert decoded(await run(GZipMiddleware(whole()), scope)) == TEXT
+    seen = []
+
+    async def any_app(*triple):
+        seen.append(triple)
+
+    triple = ({"type": "lifespan"}, object(), object())
+    await GZipMiddleware(any_app)(*triple)
+    assert all(a is b for a, b in zip(seen[0], triple, strict=True))
+
+
+async def big_in_threads(monkeypatch):
+    names = []
+    real = zlib.compress
+
+    def compress(*args, **options):
+        names.append(threading.current_thread().name)
+        return real(*args, **options)
+
+    monkeypatch.setattr("zlib.compress", compress)
+    for _ in range(2):
+        reply = await get(whole(), thread_minimum_size=1000)
+        assert decoded(reply) == TEXT
+    return [name != threading.current_thread().name for name in names]
+
+
+async def test_a_big_chunk_is_encoded_in_a_thread(monkeypatch):
+    assert await big_in_threads(monkeypatch) == [True, True]
+
+
+async def test_without_anyio_asyncio_has_its_own_threads_and_trio_none(monkeypatch, anyio_backend_name):
+    monkeypatch.setitem(sys.modules, "anyio", None)
+    assert await big_in_threads(monkeypatch) == [anyio_backend_name == "asyncio"] * 2
+
+
+@pytest.mark.parametrize(
+    "options", [{"compresslevel": 10}, {"compresslevel": -2}, {"minimum_size": -1}, {"thread_minimum_size": -1}]
+)
+def test_a_configuration_out_of_range_is_refused(options):
+    with pytest.raises(ValueError, match="from 0"):
+        GZipMiddleware(whole(), **options)

@@ -1,0 +1,124 @@
+"""HTTPSRedirectMiddleware: where it sends, and what it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
+from wire import http_scope, request, run, websocket_scope
+
+
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+def host(value):
+    return [(b"Host", value.encode("latin-1"))]
+
+
+@pytest.mark.parametrize(
+    ("authority", "target"),
+    [
+        ("e.org", "https://e.org/"),
+        ("E.org.", "https://e.org/"),
+        ("e.org:80", "https://e.org/"),
+        ("e.org:443", "https://e.org/"),
+        ("e.org:8000", "https://e.org:8000/"),
+        ("e.org:8080", "https://e.org:8443/"),
+        ("[::1]:80", "https://[::1]/"),
+        ("[::1]:8000", "https://[::1]:8000/"),
+        ("my_service", "https://my_service/"),
+        ("", "https://testserver/"),
+    ],
+)
+async def test_the_authority_is_kept_but_for_its_port(authority, target):
+    redirect = HTTPSRedirectMiddleware(app, port_map={8080: 8443})
+    reply = await request(redirect, headers=host(authority))
+    assert (reply.status, reply.header("location")) == (307, target)
+    assert (reply.body, reply.header("content-length"), reply.header("content-type")) == (b"", "0", None)
+
+
+@pytest.mark.parametrize(
+    ("path", "raw_path", "query", "target"),
+    [
+        ("/a b", b"/a%20b", b"", "/a%20b"),
+        ("/ü", b"/%C3%BC", b"q=%20+&&", "/%C3%BC?q=%20+&&"),
+        ("/a/b", b"/a%2fb", b"", "/a%2fb"),
+        ("//evil.org/x", b"//evil.org/x", b"", "//evil.org/x"),
+        ("@evil.org", b"@evil.org", b"", "/@evil.org"),
+        ("/rewritten ü", b"/other", b"", "/rewritten%20%C3%BC"),
+        ("/p", None, b"", "/p"),
+        ("/p", b"/p?q=1", b"q=1", "/p?q=1"),
+        ("/p", b"/p", b"a\r\nb: c", "/p?a%0D%0Ab:%20c"),
+        ("/\ufffd", b"/%ff", b"", "/%ff"),
+    ],
+)
+async def test_path_and_query_stay_byte_for_byte(path, raw_path, query, target):
+    reply = await request(
+        HTTPSRedirectMiddleware(app), path=path, raw_path=raw_path, query=query, headers=host("e.org")
+    )
+    assert reply.header("location") == f"https://e.org{target}"
+
+
+@pytest.mark.parametrize(
+    "headers", [host("bad/host"), host("a") + host("b"), host("a:99999"), host("[::g]"), host("[1::2::3]")]
+)
+async def test_without_a_valid_host_the_answer_is_400(headers):
+    reply = await request(HTTPSRedirectMiddleware(app), headers=headers)
+    assert (reply.status, reply.text) == (400, "Invalid host header")
+
+
+@pytest.mark.parametrize(
+    ("server", "status"), [(None, 400), (("/run/socket", None), 400), (("::1", 80), 307), (("e.org", 80), 307)]
+)
+async def test_without_a_host_the_servers_name_stands_in(server, status):
+    reply = await request(HTTPSRedirectMiddleware(app), server=server)
+    assert reply.status == status
+
+
+async def test_a_scope_without_a_scheme_is_http():
+    scope = http_scope(headers=host("e.org"))
+    del scope["scheme"], scope["raw_path"]
+    assert (await run(HTTPSRedirectMiddleware(app, status_code=308), scope)).status == 308
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/.well-known/acme-challenge/", "/.well-known/acme-challenge/x"])
+async def test_exempt_paths_pass(path):
+    redirect = HTTPSRedirectMiddleware(app, exempt_paths=["/healthz", "/.well-known/acme-challenge/"])
+    assert (await request(redirect, path=path)).text == "hello"
+    assert (await request(redirect, path="/healthz/x")).status == 307
+
+
+async def test_https_passes_and_so_does_everything_else():
+    redirect = HTTPSRedirectMiddleware(app)
+    assert (await request(redirect, scheme="https")).text == "hello"
+    seen = []
+
+    async def any_app(*triple):
+        seen.append(triple)
+
+    scope, receive, send = {"type": "lifespan"}, object(), object()
+    await HTTPSRedirectMiddleware(any_app)(scope, receive, send)
+    assert all(a is b for a, b in zip(seen[0], (scope, receive, send), strict=True))
+
+
+async def test_a_websocket_is_sent_to_wss_or_closed():
+    redirect = HTTPSRedirectMiddleware(app)
+    connect = [{"type": "websocket.connect"}]
+    reply = await run(redirect, websocket_scope("/ws", headers=host("e.org")), connect)
+    assert (reply.status, reply.header("location")) == (307, "wss://e.org/ws")
+    scope = websocket_scope("/ws", headers=host("e.org"), extensions={})
+    del scope["scheme"]
+    assert (await run(redirect, scope, connect)).types == ["websocket.close"]
+
+
+async def test_request_headers_may_be_a_generator():
+    scope = http_scope() | {"headers": iter(host("e.org"))}
+    assert (await run(HTTPSRedirectMiddleware(app), scope)).header("location") == "https://e.org/"
+
+
+@pytest.mark.parametrize("options", [{"status_code": 200}, {"exempt_paths": ["healthz"]}])
+def test_a_configuration_that_could_not_work_is_refused(options):
+    with pytest.raises(ValueError, match="."):
+        HTTPSRedirectMiddleware(app, **options)

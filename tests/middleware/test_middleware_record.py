@@ -1,0 +1,73 @@
+"""The Middleware record, and what importing the package costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import asgi_middleware
+from asgi_middleware import Middleware
+
+
+class Greeting:
+    def __init__(self, app, greeting, *rest, secret_key=None, **options):
+        self.app = app
+
+
+class Unreadable:
+    __signature__ = "no signature at all"
+
+
+def test_a_record_unpacks_into_class_arguments_and_keywords():
+    cls, args, kwargs = Middleware(Greeting, "hello", secret_key="s")
+    assert (cls, args, kwargs) == (Greeting, ("hello",), {"secret_key": "s"})
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        (Middleware(Greeting), "Middleware(Greeting)"),
+        (Middleware(Greeting, "hello", bar=123), "Middleware(Greeting, 'hello', bar=123)"),
+        (Middleware(Greeting, "a", "b", "c"), "Middleware(Greeting, 'a', 'b', 'c')"),
+        (Middleware(Greeting, "a", secret_key="hush"), "Middleware(Greeting, 'a', secret_key='***')"),
+        (Middleware(lambda app, password: app, "hush"), "Middleware(<lambda>, '***')"),
+        (Middleware(Unreadable, "hush"), "Middleware(Unreadable, '***')"),
+    ],
+)
+def test_a_record_shows_its_arguments_but_no_secrets(record, shown):
+    assert repr(record) == shown
+
+
+def test_a_nameless_factory_is_shown_as_itself():
+    class Factory:
+        def __call__(self, app):
+            return app
+
+        def __repr__(self):
+            return "a factory"
+
+    assert repr(Middleware(Factory())) == "Middleware(a factory)"
+
+
+def test_the_package_exports_the_record_and_its_version():
+    assert asgi_middleware.__all__ == ["Middleware", "__version__"]
+
+
+@pytest.mark.parametrize(
+    "module", ["cors", "gzip", "httpsredirect", "trustedhost", "body_limit", "around"], ids=lambda name: name
+)
+def test_a_module_imports_no_third_party_and_no_other_feature(module):
+    script = f"""
+import sys
+before = set(sys.modules)
+import asgi_middleware.{module}
+new = {{name for name in set(sys.modules) - before}}
+third = [n for n in new if n.split('.')[0] not in sys.stdlib_module_names and not n.startswith('asgi_middleware')]
+ours = [n for n in new if n.startswith('asgi_middleware.') and not n.startswith('asgi_middleware._')]
+assert not third, third
+assert ours == ['asgi_middleware.{module}'], ours
+assert 'inspect' not in new
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
