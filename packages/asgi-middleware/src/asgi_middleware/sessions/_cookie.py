@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Literal
 
-from .._headers import RawHeaders, all_values
+from .._headers import RawHeaders
 
 SameSite = Literal["lax", "strict", "none"]
 
@@ -50,19 +49,21 @@ class Cookie:
         """The value of a Set-Cookie header that ends the cookie, in the words of Starlette."""
         return self._removal
 
-    def values(self, headers: RawHeaders) -> Iterator[bytes]:
+    def values(self, headers: RawHeaders) -> list[bytes]:
         """Every value sent under this name, the last one first; HTTP/2 may split Cookie into several headers.
 
         Only spaces and tabs are trimmed: other blanks are part of a name, and may hide one that is not ours.
         """
         before = self._before
-        for line in reversed(all_values(headers, b"cookie")):
-            if before not in line:
-                continue
-            for pair in reversed(line.split(b";")):
-                pair = pair.strip(b" \t")
-                if pair.startswith(before):
-                    yield pair[len(before) :].strip(b" \t").strip(b'"')
+        found = []
+        for key, line in headers:
+            if key.lower() == b"cookie" and before in line:
+                for pair in line.split(b";"):
+                    pair = pair.strip(b" \t")
+                    if pair.startswith(before):
+                        found.append(pair[len(before) :].strip(b' \t"'))
+        found.reverse()
+        return found
 
 
 def _check(name: str, path: str, same_site: str, secure: bool, domain: str | None, partitioned: bool) -> None:

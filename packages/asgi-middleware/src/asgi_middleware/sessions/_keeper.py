@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import binascii
 import warnings
-from json import JSONDecoder, JSONEncoder
+from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING
 
 from .._headers import RawHeaders
 from ._cookie import LARGEST, Cookie
+from ._json import decode, encode
 from ._session import NOTHING, Contents, SessionWarning
 
 if TYPE_CHECKING:  # itsdangerous may not be installed
     from ._signer import PreparedSigner
-
-encode = JSONEncoder().encode
-_decode = JSONDecoder().decode
 
 
 class Keeper:
@@ -41,19 +38,17 @@ class Keeper:
         """What the last good cookie holds; a damaged, expired, foreign or oversized one is no session and no error."""
         for value in self.cookie.values(headers):
             try:
-                payload = self._signer.payload(value, self._max_age)
-                text = "" if payload is None else binascii.a2b_base64(payload).decode()
-                values = _decode(text)
-            except (ValueError, RecursionError):
+                signed = self._signer.payload(value, self._max_age)
+                if signed is None:
+                    continue
+                text = a2b_base64(signed[0]).decode()
+                values = decode(text)
+            except (ValueError, RecursionError):  # what somebody signed for another purpose, or its time
                 continue
             if isinstance(values, dict):
-                return Contents(values, text, self._is_due(value))
+                is_due = self._refresh_after is not None and signed[1] >= self._refresh_after
+                return Contents(values, text, is_due=is_due)
         return NOTHING
-
-    def _is_due(self, value: bytes) -> bool:
-        if self._refresh_after is None:
-            return False
-        return self._signer.age(value) >= self._refresh_after
 
     def header(self, text: str, contents: Contents, *, modified: bool) -> bytes | None:
         """The Set-Cookie value for a session whose JSON is now `text`, or None where the browser's cookie will do."""
@@ -61,7 +56,7 @@ class Keeper:
             return self.cookie.remove() if contents.values else None
         if not modified and not contents.is_due and not _differs(text, contents.text):
             return None
-        value = self.cookie.set(self._signer.sign(binascii.b2a_base64(text.encode(), newline=False)))
+        value = self.cookie.set(self._signer.sign_now(b2a_base64(text.encode(), newline=False)))
         if len(value) > LARGEST:
             self._complain(len(value))
         return value
@@ -75,4 +70,4 @@ class Keeper:
 
 def _differs(text: str, written: str) -> bool:
     """Whether two JSON texts hold different values: another program may have spaced them in another way."""
-    return text != written and text != encode(_decode(written))
+    return text != written and text != encode(decode(written))

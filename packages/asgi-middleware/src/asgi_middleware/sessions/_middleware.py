@@ -9,9 +9,11 @@ from .._headers import merge_vary
 from .._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
 from .._types import ASGIApp, Message, Receive, Scope, Send
 from ._cookie import Cookie, SameSite
-from ._keeper import Keeper, encode
+from ._json import encode
+from ._keeper import Keeper
 from ._session import Session, warn_of_late_change
 
+_CONTAINERS = frozenset({list, dict})
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 
@@ -140,7 +142,7 @@ class _Exchange:
 
 
 def _has_nested(session: Session) -> bool:
-    return any(value.__class__ in (list, dict) for value in dict.values(session))
+    return not _CONTAINERS.isdisjoint(map(type, dict.values(session)))
 
 
 def _keys(secret_key: object) -> list[bytes]:

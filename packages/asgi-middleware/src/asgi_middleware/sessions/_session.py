@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from .._headers import RawHeaders
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 _UNREAD: dict[str, Any] = {"": None}  # C code asks a dict for its size before it asks a subclass for its items
 
 
-class Contents(NamedTuple):
+class Contents:
     """What a cookie held: the values, their JSON as it was written, and whether it is old enough to be sent again."""
 
-    values: dict[str, Any]
-    text: str
-    is_due: bool
+    __slots__ = ("is_due", "text", "values")
+
+    def __init__(self, values: dict[str, Any], text: str, *, is_due: bool) -> None:
+        self.values = values
+        self.text = text
+        self.is_due = is_due
 
 
 NOTHING = Contents({}, "{}", is_due=False)
@@ -65,7 +68,8 @@ class Session(dict[str, Any]):
     def mark_accessed(self) -> None:
         """Say that the answer depends on the session: it gets `Vary: Cookie`."""
         self._accessed = True
-        self.fill()
+        if self._contents is None:
+            self.fill()
 
     def mark_modified(self) -> None:
         """Say that the session is to be written; warns where the response has started and it cannot be."""

@@ -1,0 +1,61 @@
+"""Decides what is traced; the span itself is made elsewhere, where opentelemetry-api may be imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
+from .._types import ASGIApp, Receive, Scope, Send
+from ._attributes import url_of
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+_KEY = "asgi_middleware.opentelemetry"
+
+
+class OpenTelemetryMiddleware:
+    """Traces and measures requests: one server span each, the duration in seconds, and how many are under way.
+
+    `excluded_urls` are regular expressions, as a list or separated by commas, searched in the whole URL. Of several
+    instances around one request, the outermost traces. With `websockets`, each WebSocket is one span of its whole life.
+    Raises ImportError without opentelemetry-api.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        excluded_urls: str | Sequence[str] = (),
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        websockets: bool = False,
+    ) -> None:
+        try:
+            from ._telemetry import Telemetry
+        except ImportError as exc:
+            message = "tracing needs opentelemetry-api: pip install asgi-middleware[opentelemetry]"
+            raise ImportError(message) from exc
+        patterns = excluded_urls.split(",") if isinstance(excluded_urls, str) else excluded_urls
+        patterns = [pattern.strip() for pattern in patterns if pattern.strip()]
+        self.app = app
+        self._types = ("http", "websocket") if websockets else ("http",)
+        self._excluded = re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
+        self._telemetry = Telemetry(tracer_provider, meter_provider)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in self._types or _KEY in scope:
+            return await self.app(scope, receive, send)
+        if not has_lasting_headers(scope):
+            return await call_with_lasting_headers(self, scope, receive, send)
+        if self._excluded is not None and self._excluded.search(url_of(scope)):
+            return await self.app(scope, receive, send)
+        inner = copy_scope(scope, **{_KEY: True})
+        try:
+            await self._telemetry.trace(self.app, inner, receive, send)
+        finally:
+            copy_back(inner, scope)
+        return None

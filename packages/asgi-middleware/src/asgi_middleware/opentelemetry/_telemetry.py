@@ -1,0 +1,158 @@
+"""The span of one request, and the two instruments of all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from opentelemetry import context, metrics, propagate, trace
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from .._headers import RawHeaders, all_values
+from .._types import ASGIApp, Message, Receive, Scope, Send
+from ._attributes import error_type, method_of, request_attributes, route_of
+
+_NAME = "asgi_middleware"
+_SCHEMA = "https://opentelemetry.io/schemas/1.36.0"
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+
+class _HeaderGetter(Getter[RawHeaders]):
+    def get(self, carrier: RawHeaders, key: str) -> list[str] | None:
+        values = [value.decode("latin-1") for value in all_values(carrier, key.lower().encode())]
+        return values or None
+
+    def keys(self, carrier: RawHeaders) -> list[str]:
+        return [name.decode("latin-1").lower() for name, _ in carrier]
+
+
+_GETTER = _HeaderGetter()
+
+
+class Telemetry:
+    """A tracer and two instruments, made once."""
+
+    def __init__(
+        self, tracer_provider: trace.TracerProvider | None, meter_provider: metrics.MeterProvider | None
+    ) -> None:
+        self._tracer = trace.get_tracer(_NAME, tracer_provider=tracer_provider, schema_url=_SCHEMA)
+        meter = metrics.get_meter(_NAME, meter_provider=meter_provider, schema_url=_SCHEMA)
+        self._durations = meter.create_histogram(
+            "http.server.request.duration",
+            unit="s",
+            description="Duration of HTTP server requests.",
+            explicit_bucket_boundaries_advisory=_BUCKETS,
+        )
+        self._active = meter.create_up_down_counter(
+            "http.server.active_requests", unit="{request}", description="Number of active HTTP server requests."
+        )
+
+    async def trace(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the application inside a span, in the same task, and end the span with what is known then."""
+        is_http = scope["type"] == "http"
+        common = {"http.request.method": method_of(scope), "url.scheme": scope.get("scheme", "http")}
+        span = self._tracer.start_span(
+            _span_name(scope),
+            context=propagate.extract(scope.get("headers", ()), getter=_GETTER),
+            kind=SpanKind.SERVER,
+            attributes=request_attributes(scope),
+        )
+        exchange = _Exchange(span, send)
+        if is_http:
+            self._active.add(1, common)
+        token = context.attach(trace.set_span_in_context(span))
+        try:
+            await app(scope, receive, exchange.send)
+        except Exception as exc:
+            exchange.fail(exc)
+            raise
+        finally:
+            context.detach(token)
+            if is_http:
+                self._active.add(-1, common)
+            outcome = exchange.finish(scope)
+            if is_http:
+                self._durations.record(exchange.seconds, common | outcome)
+
+
+class _Exchange:
+    """Watches the answer: its status, and the moment it was complete; work after that is not the request's."""
+
+    __slots__ = ("_ended_at", "_error", "_send", "_span", "_started", "_status", "_with_trailers", "seconds")
+
+    def __init__(self, span: Span, send: Send) -> None:
+        self._span = span
+        self._send = send
+        self._status: int | None = None
+        self._error: str | None = None
+        self._with_trailers = False
+        self._ended_at: int | None = None
+        self._started = time.perf_counter()
+        self.seconds = 0.0
+
+    def send(self, message: Message) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.body" and (message.get("more_body", False) or self._with_trailers):
+            return self._send(message)
+        if kind in ("http.response.start", "websocket.http.response.start"):
+            self._status = message["status"]
+            self._with_trailers = message.get("trailers", False)
+        elif kind == "websocket.accept":
+            self._status = 101
+        elif kind == "websocket.close" and self._status is None:
+            self._status = 403
+        elif _is_last(message):
+            return self._send_last(message)
+        return self._send(message)
+
+    async def _send_last(self, message: Message) -> None:
+        await self._send(message)
+        self._end()
+
+    def _end(self) -> None:
+        if self._ended_at is None:
+            self._ended_at = time.time_ns()
+            self.seconds = time.perf_counter() - self._started
+
+    def fail(self, exc: Exception) -> None:
+        """Note an exception that left the application."""
+        self._error = error_type(exc)
+        self._span.record_exception(exc)
+        self._span.set_status(Status(StatusCode.ERROR, f"{type(exc).__name__}: {exc}"))
+
+    def finish(self, scope: Scope) -> dict[str, Any]:
+        """End the span as of the end of the answer; returns the attributes of its outcome."""
+        self._end()
+        if self._error is None and self._status is not None and self._status >= 500:
+            self._error = str(self._status)
+            self._span.set_status(Status(StatusCode.ERROR))
+        attributes = {
+            "http.response.status_code": self._status,
+            "http.route": route_of(scope),
+            "error.type": self._error,
+            "network.protocol.version": scope.get("http_version"),
+        }
+        outcome = {name: value for name, value in attributes.items() if value is not None}
+        self._span.update_name(_span_name(scope))
+        self._span.set_attributes(outcome)
+        self._span.end(self._ended_at)
+        return outcome
+
+
+def _is_last(message: Message) -> bool:
+    """Whether a message ends the answer; a body of which more follows was seen to before."""
+    kind = message["type"]
+    if kind == "http.response.trailers":
+        return not message.get("more_trailers", False)
+    return kind in ("http.response.body", "http.response.pathsend") or (
+        kind == "http.response.zerocopysend" and not message.get("more_body", False)
+    )
+
+
+def _span_name(scope: Scope) -> str:
+    method = method_of(scope)
+    verb = "HTTP" if method == "_OTHER" else method
+    route = route_of(scope)
+    return verb if route is None else f"{verb} {route}"
