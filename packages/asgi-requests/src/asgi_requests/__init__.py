@@ -1,5 +1,168 @@
-"""Request, Response, WebSocket, forms, files, static files and templates for any ASGI application."""
+"""Request, Response, WebSocket, forms, files, static files and templates for any ASGI application.
+
+    from asgi_requests import PlainTextResponse, request_response
+
+    app = request_response(lambda request: PlainTextResponse("Hello"))
+
+Each name is imported from its module when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import status
+    from .adapters import request_response, websocket_session
+    from .background import BackgroundTask, BackgroundTasks
+    from .concurrency import is_async_callable, iterate_in_threadpool, run_in_threadpool, run_until_first_complete
+    from .cookies import cookie_parser
+    from .endpoints import HTTPEndpoint, WebSocketEndpoint
+    from .exceptions import (
+        ClientDisconnect,
+        HTTPException,
+        MultiPartException,
+        RequestsDeprecationWarning,
+        WebSocketDisconnect,
+        WebSocketDisconnected,
+        WebSocketException,
+    )
+    from .files import FileResponse
+    from .forms import FormParser, MultiPartParser, MultipartPart
+    from .headers import Headers, MutableHeaders
+    from .middleware import BaseHTTPMiddleware, DispatchFunction, RequestResponseEndpoint
+    from .multidict import FormData, ImmutableMultiDict, MultiDict, QueryParams
+    from .requests import HTTPConnection, Request
+    from .responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+    from .secrets import CommaSeparatedStrings, Secret
+    from .state import State
+    from .staticfiles import StaticFiles
+    from .templating import Jinja2Templates
+    from .uploads import UploadFile
+    from .urls import URL, Address
+    from .websockets import WebSocket, WebSocketClose, WebSocketState
 
 __version__ = "1.0.0"
 
-__all__ = ["__version__"]
+_MODULES = {
+    "request_response": "adapters",
+    "websocket_session": "adapters",
+    "BackgroundTask": "background",
+    "BackgroundTasks": "background",
+    "is_async_callable": "concurrency",
+    "iterate_in_threadpool": "concurrency",
+    "run_in_threadpool": "concurrency",
+    "run_until_first_complete": "concurrency",
+    "cookie_parser": "cookies",
+    "HTTPEndpoint": "endpoints",
+    "WebSocketEndpoint": "endpoints",
+    "ClientDisconnect": "exceptions",
+    "HTTPException": "exceptions",
+    "MultiPartException": "exceptions",
+    "RequestsDeprecationWarning": "exceptions",
+    "WebSocketDisconnect": "exceptions",
+    "WebSocketDisconnected": "exceptions",
+    "WebSocketException": "exceptions",
+    "FileResponse": "files",
+    "FormParser": "forms",
+    "MultiPartParser": "forms",
+    "MultipartPart": "forms",
+    "Headers": "headers",
+    "MutableHeaders": "headers",
+    "BaseHTTPMiddleware": "middleware",
+    "DispatchFunction": "middleware",
+    "RequestResponseEndpoint": "middleware",
+    "FormData": "multidict",
+    "ImmutableMultiDict": "multidict",
+    "MultiDict": "multidict",
+    "QueryParams": "multidict",
+    "HTTPConnection": "requests",
+    "Request": "requests",
+    "HTMLResponse": "responses",
+    "JSONResponse": "responses",
+    "PlainTextResponse": "responses",
+    "RedirectResponse": "responses",
+    "Response": "responses",
+    "StreamingResponse": "responses",
+    "CommaSeparatedStrings": "secrets",
+    "Secret": "secrets",
+    "State": "state",
+    "StaticFiles": "staticfiles",
+    "Jinja2Templates": "templating",
+    "UploadFile": "uploads",
+    "URL": "urls",
+    "Address": "urls",
+    "WebSocket": "websockets",
+    "WebSocketClose": "websockets",
+    "WebSocketState": "websockets",
+}
+
+__all__ = [
+    "URL",
+    "Address",
+    "BackgroundTask",
+    "BackgroundTasks",
+    "BaseHTTPMiddleware",
+    "ClientDisconnect",
+    "CommaSeparatedStrings",
+    "DispatchFunction",
+    "FileResponse",
+    "FormData",
+    "FormParser",
+    "HTMLResponse",
+    "HTTPConnection",
+    "HTTPEndpoint",
+    "HTTPException",
+    "Headers",
+    "ImmutableMultiDict",
+    "JSONResponse",
+    "Jinja2Templates",
+    "MultiDict",
+    "MultiPartException",
+    "MultiPartParser",
+    "MultipartPart",
+    "MutableHeaders",
+    "PlainTextResponse",
+    "QueryParams",
+    "RedirectResponse",
+    "Request",
+    "RequestResponseEndpoint",
+    "RequestsDeprecationWarning",
+    "Response",
+    "Secret",
+    "State",
+    "StaticFiles",
+    "StreamingResponse",
+    "UploadFile",
+    "WebSocket",
+    "WebSocketClose",
+    "WebSocketDisconnect",
+    "WebSocketDisconnected",
+    "WebSocketEndpoint",
+    "WebSocketException",
+    "WebSocketState",
+    "__version__",
+    "cookie_parser",
+    "is_async_callable",
+    "iterate_in_threadpool",
+    "request_response",
+    "run_in_threadpool",
+    "run_until_first_complete",
+    "status",
+    "websocket_session",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "status":
+        return import_module(".status", __name__)
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

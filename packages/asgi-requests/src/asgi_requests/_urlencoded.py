@@ -40,17 +40,19 @@ class FormParser:
 
     async def parse(self) -> FormData:
         """The fields, in order."""
+        held = b""
         async for chunk in self.stream:
-            self._feed(chunk)
+            if chunk:
+                if held:
+                    self._feed(held)
+                held = chunk
         if self._tail:
-            self._take(bytes(self._tail))
+            self._feed(held)
+            held = bytes(self._tail)
+        self._take(held)
         return FormData(self._items)  # type: ignore[arg-type]
 
     def _feed(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size > max(self.max_memory_size, self.max_part_size):
-            limit = max(self.max_memory_size, self.max_part_size)
-            raise MultiPartException(f"Fields exceeded maximum size of {limit // 1024}KB.")
         start = chunk.find(b"&")
         if start < 0:
             return self._hold(chunk)
@@ -73,6 +75,7 @@ class FormParser:
 
     def _take(self, fields: bytes) -> None:
         """Add whole fields, which are checked one by one only where a limit could be passed."""
+        self._size += len(fields)
         if len(fields) > self.max_part_size or fields.count(b"&") >= self.max_fields - len(self._items):
             for field in self._checked(fields):
                 self._add(field)
@@ -82,17 +85,22 @@ class FormParser:
             for field in fields.split(b"&"):
                 if field:
                     self._add(field)
+        limit = max(self.max_memory_size, self.max_part_size)
+        if self._size > limit:
+            raise MultiPartException(f"Fields exceeded maximum size of {limit // 1024}KB.")
 
     def _add_ascii(self, fields: str) -> None:
         if "+" in fields:
             fields = fields.replace("+", " ")
+        add = self._items.append
         for field in fields.split("&"):
             if field:
                 name, _, value = field.partition("=")
-                if "%" in field:
-                    name = unquote_to_bytes(name).decode("utf-8", "replace")
+                if "%" in value:
                     value = unquote_to_bytes(value).decode("utf-8", "replace")
-                self._items.append((name, value))
+                if "%" in name:
+                    name = unquote_to_bytes(name).decode("utf-8", "replace")
+                add((name, value))
 
     def _add(self, field: bytes) -> None:
         name, _, value = field.replace(b"+", b" ").partition(b"=")

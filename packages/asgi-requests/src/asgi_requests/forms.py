@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["FormParser", "MultiPartException", "MultiPartParser", "MultipartPart", "SpooledTemporaryFile"]
 
 # What goes to disk is collected and written in pieces of about this many bytes, so that a thread is worth its hop.
-_WRITE_SIZE = 512 * 1024
+_WRITE_SIZE = 1024 * 1024
 
 
 @dataclass
