@@ -1,0 +1,199 @@
+"""Fixtures for pytest: test clients for the project's application, synchronous and asynchronous.
+
+    # pytest.ini
+    [pytest]
+    asgi_app = shop.asgi:application
+
+    # tests/test_pages.py
+    def test_the_front_page_greets(asgi_client):
+        assert "Welcome" in asgi_client.get("/").text
+
+A project may define the fixture `asgi_app` itself instead. The clients run the application's lifespan, and show what
+passed between them and the application when a test fails. The asynchronous ones go with pytest-asyncio, anyio's plugin
+and pytest-trio. Nothing but pytest is imported before a test asks for a client.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from importlib import import_module
+from operator import attrgetter
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .client import AsyncTestClient, TestClient
+
+    MakeClient = Callable[..., TestClient]
+    MakeAsyncClient = Callable[..., Awaitable[AsyncTestClient]]
+
+CLIENTS = pytest.StashKey[list[Any]]()
+ASYNC_FIXTURES = frozenset({"async_asgi_client", "make_async_asgi_client"})
+SHOWN = 40  # messages of an exchange in a report
+ADVICE = (
+    "no application to test: set `asgi_app = package.module:name` in the pytest configuration, "
+    "define a fixture named asgi_app that returns it, or pass it to make_asgi_client(app)"
+)
+NO_PLUGIN = (
+    "asynchronous test clients need an asynchronous test: install pytest-asyncio, anyio or pytest-trio and mark the "
+    "test with pytest.mark.asyncio, anyio or trio; synchronous tests use asgi_client"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare asgi_app, asgi_timeout and asgi_strict."""
+    parser.addini("asgi_app", "the ASGI application that asgi_client tests: package.module:name", default="")
+    parser.addini("asgi_timeout", "seconds the asgi clients wait for the application, or none", default="")
+    parser.addini("asgi_strict", "how strict the asgi clients check messages: errors, all or off", default="")
+
+
+class NoApplication:
+    """Stands for the application of a project that names none."""
+
+    async def __call__(self, *args: object) -> None:
+        raise pytest.UsageError(ADVICE)
+
+
+@pytest.fixture
+def asgi_app(request: pytest.FixtureRequest) -> Any:
+    """The application under test: the one that the setting asgi_app names. To be overridden by projects."""
+    path: str = request.config.getini("asgi_app")
+    if not path:
+        return NoApplication()
+    module, _, name = path.partition(":")
+    if not module or not name:
+        raise pytest.UsageError(f"asgi_app is package.module:name, not {path!r}")
+    try:
+        return attrgetter(name)(import_module(module))
+    except AttributeError as exc:
+        raise pytest.UsageError(f"asgi_app: {exc}") from exc
+
+
+@pytest.fixture
+def make_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) -> Iterator[MakeClient]:
+    """A function that makes started clients of an application and options; they are closed when the test ends."""
+    from .client import TestClient
+
+    with ExitStack() as stack:
+
+        def make(app: Any = asgi_app, **options: Any) -> TestClient:
+            client = TestClient(_given(app), **_settings(request.config) | options)
+            _remember(request, client)
+            return stack.enter_context(client)
+
+        yield make
+
+
+@pytest.fixture
+def asgi_client(make_asgi_client: MakeClient) -> TestClient:
+    """A TestClient for asgi_app, its lifespan started."""
+    return make_asgi_client()
+
+
+@pytest.fixture
+async def make_async_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) -> AsyncIterator[MakeAsyncClient]:
+    """As make_asgi_client, for asynchronous tests; the function is awaited."""
+    from .client import AsyncTestClient
+
+    async with AsyncExitStack() as stack:
+
+        async def make(app: Any = asgi_app, **options: Any) -> AsyncTestClient:
+            client = AsyncTestClient(_given(app), **_settings(request.config) | options)
+            _remember(request, client)
+            return await stack.enter_async_context(client)
+
+        yield make
+
+
+@pytest.fixture
+async def async_asgi_client(make_async_asgi_client: MakeAsyncClient) -> AsyncTestClient:
+    """An AsyncTestClient for asgi_app on the test's own event loop, its lifespan started."""
+    return await make_async_asgi_client()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Give the asynchronous fixtures to the plugin that runs the test: anyio and pytest-trio take them as they are."""
+    function: Any = fixturedef.func
+    if fixturedef.argname not in ASYNC_FIXTURES or function.__module__ != __name__:
+        return (yield)
+    if request.node.get_closest_marker("asyncio") is not None:
+        fixturedef.func = _for_asyncio(function, _loop_scope(request.node))  # type: ignore[misc]
+    elif request.node.get_closest_marker("trio") is None and "anyio_backend" not in request.fixturenames:
+        pytest.skip(NO_PLUGIN)
+    try:
+        return (yield)
+    finally:
+        fixturedef.func = function  # type: ignore[misc]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the section "ASGI messages" to the report of a failure: the last exchange of each client."""
+    report = yield
+    if report.failed:
+        for client in item.stash.get(CLIENTS, ()):
+            if client.last_exchange is not None:
+                report.sections.append(("ASGI messages", _told(client.last_exchange)))
+    return report
+
+
+def _given(app: Any) -> Any:
+    if isinstance(app, NoApplication):
+        pytest.fail(ADVICE, pytrace=False)
+    return app
+
+
+def _settings(config: pytest.Config) -> dict[str, Any]:
+    """The options of a client that the configuration sets."""
+    options: dict[str, Any] = {}
+    if timeout := config.getini("asgi_timeout"):
+        try:
+            options["timeout"] = None if timeout.lower() == "none" else float(timeout)
+        except ValueError:
+            raise pytest.UsageError(f"asgi_timeout is a number of seconds or none, not {timeout!r}") from None
+    if strict := config.getini("asgi_strict"):
+        options["strict"] = strict
+    return options
+
+
+def _remember(request: pytest.FixtureRequest, client: Any) -> None:
+    request.node.stash.setdefault(CLIENTS, []).append(client)
+
+
+def _loop_scope(item: pytest.Item) -> Any:
+    """The scope of the event loop that pytest-asyncio runs the test on."""
+    marker = item.get_closest_marker("asyncio")
+    options = {} if marker is None else marker.kwargs
+    return options.get("loop_scope") or options.get("scope") or item.config.getini("asyncio_default_test_loop_scope")
+
+
+def _for_asyncio(function: FunctionType, scope: Any) -> FunctionType:
+    """A copy of a fixture function that is marked as one of pytest-asyncio's, for the loop of the test."""
+    copy = FunctionType(function.__code__, function.__globals__, function.__name__, None, function.__closure__)
+    copy.__annotations__ = function.__annotations__
+    sys.modules["pytest_asyncio"].fixture(copy, loop_scope=scope)
+    return copy
+
+
+def _told(exchange: Any) -> str:
+    lines = [repr(exchange), *(_line(direction, message) for direction, message in exchange.messages)]
+    if len(lines) > SHOWN:
+        lines[SHOWN // 2 : -SHOWN // 2] = [f"... {len(lines) - SHOWN} more messages ..."]
+    return "\n".join(lines)
+
+
+def _line(direction: str, message: dict[str, Any]) -> str:
+    fields = (f"{key}={_short(value)}" for key, value in message.items() if key != "type")
+    return " ".join([f"{direction:>7}", str(message.get("type")), *fields])
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
