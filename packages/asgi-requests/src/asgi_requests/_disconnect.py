@@ -47,7 +47,11 @@ async def _run_beside_a_watcher(coroutine: Coroutine[Any, Any, None], scope: Sco
             failure = exc
         tasks.cancel_scope.cancel()
     if failure is not None:
-        raise failure
+        try:
+            raise failure
+        finally:
+            # Its traceback holds this frame: no cycle is to remain.
+            failure = None
 
 
 class _Lookout:

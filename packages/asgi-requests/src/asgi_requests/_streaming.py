@@ -92,7 +92,11 @@ class StreamingResponse(Response):
         if self.background is not None:
             await self.background()
         if gone is not None:
-            raise gone
+            try:
+                raise gone
+            finally:
+                # Its traceback holds this frame: no cycle is to remain.
+                gone = None
 
     async def _close_iterator(self) -> None:
         aclose = getattr(self.body_iterator, "aclose", None)
