@@ -265,6 +265,7 @@ async def test_trailers_follow_an_encoded_stream():
 async def test_a_start_without_a_body_goes_out_when_the_application_ends():
     assert (await get(sending(start()))).types == ["http.response.start"]
     assert (await get(sending())).types == []
+    assert (await get(sending(body(TEXT)))).messages == [body(TEXT)]
 
 
 @pytest.mark.parametrize("broken", [False, True])

@@ -314,7 +314,7 @@ async def test_a_client_that_leaves_ends_an_endless_response(broken):
         result = Closing(endless())
         return result
 
-    messages = iter(body_messages(b""))
+    messages = iter([*body_messages(b""), {"type": "http.x-future"}])
     sent = []
 
     async def receive():

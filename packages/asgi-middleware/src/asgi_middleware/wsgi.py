@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 try:
     from anyio import CapacityLimiter, Event, create_task_group, from_thread, to_thread
@@ -25,7 +25,6 @@ from ._replies import refuse
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from ._types import Message, Receive, Scope, Send
 
-Result = TypeVar("Result")
 Headers = list[tuple[str, str]]
 Write = Callable[[bytes], object]
 
@@ -41,6 +40,10 @@ WSGIApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 class ClientGone(OSError):
     """Raised in the application's thread when it reads from or writes to a client that has left."""
+
+
+_NO_FAILURE = (ClientGone, CancelledError)
+"""The client has left, or the request is cancelled, which anyio may tell a thread in these words."""
 
 
 class FileWrapper:
@@ -138,7 +141,7 @@ class _Exchange:
             finally:
                 self.gone = True
                 tasks.cancel_scope.cancel()
-        if failure is not None and not isinstance(failure, ClientGone):
+        if failure is not None and not isinstance(failure, _NO_FAILURE):
             raise failure
 
     async def _watch(self) -> None:
@@ -200,13 +203,6 @@ class _Exchange:
         await self._begin()
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def in_loop(self, function: Callable[..., Coroutine[Any, Any, Result]], *args: Any) -> Result:
-        """Have the loop run a coroutine function and wait for it."""
-        try:
-            return from_thread.run(function, *args)
-        except CancelledError as exc:
-            raise ClientGone("the request was cancelled") from exc
-
     def respond(self) -> None:
         """Call the application and send what it returns; its `close()` is called whatever happens."""
         body = io.BufferedReader(_RequestBody(self), 64 * 1024)
@@ -221,7 +217,7 @@ class _Exchange:
 
     def _send_all(self, result: Iterable[bytes]) -> None:
         if isinstance(result, FileWrapper) and (path := self._sendable_path(result.file)):
-            return self.in_loop(self.send_path, path)
+            return from_thread.run(self.send_path, path)
         self.single = isinstance(result, (list, tuple)) and len(result) == 1 and not self.started
         for chunk in result:
             if chunk:
@@ -272,9 +268,10 @@ class _Exchange:
         if self.single and self.expected is None and not self.started:
             self.expected = len(chunk)
             self.head["headers"].append((b"content-length", b"%d" % len(chunk)))
-        if self.expected is not None and (self.written > self.expected or self.single and self.written < self.expected):
+        expected = self.written if self.expected is None else self.expected
+        if self.written > expected or (self.single and self.written < expected):
             raise RuntimeError(f"the body has {self.written} bytes and its Content-Length says {self.expected}")
-        self.in_loop(self.send_chunk, chunk)
+        from_thread.run(self.send_chunk, chunk)
 
 
 class _RequestBody(io.RawIOBase):
@@ -289,7 +286,7 @@ class _RequestBody(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         if not self.rest:
-            self.rest = memoryview(self.exchange.in_loop(self.exchange.read))
+            self.rest = memoryview(from_thread.run(self.exchange.read))
         count = min(len(buffer), len(self.rest))
         buffer[:count] = self.rest[:count]
         self.rest = self.rest[count:]
