@@ -6,16 +6,17 @@ woken after each.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Awaitable, Coroutine
 from contextvars import Context, copy_context
 from types import TracebackType
 from typing import Any, ClassVar
 
-from ._asgiref import bridge
 from ._backends import Loop, Signal, Task
 from ._callers import Caller
 from ._checks import Calls, Checks, ProtocolViolation
+from ._django import OPEN_CONNECTIONS, crossing
 from ._logged import Sighting, watching
 from ._settings import Settings
 from ._types import ASGIApp, Message, Scope
@@ -164,8 +165,13 @@ class Exchange:
             from .lint import Stepped
 
             awaitable = Stepped(awaitable, self.checks.blocked)
-        crossing = bridge(self.settings.sync_on_caller, self.caller)
-        return await (awaitable if crossing is None else crossing.run(awaitable))
+        way = crossing(self.settings.sync_on_caller, self.caller)
+        if way is not None:
+            awaitable = way.run(awaitable)
+        if self.scope["type"] == "lifespan" or "django.db" not in sys.modules:
+            return await awaitable
+        with OPEN_CONNECTIONS:
+            return await awaitable
 
     def _forgotten(self) -> None:
         for name, where in self._calls.dropped():

@@ -9,7 +9,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextvars import copy_context
 from types import ModuleType, TracebackType
 from typing import Any, ClassVar, Literal, Self, TypeVar
@@ -28,7 +28,7 @@ from ._settings import Extensions, LifespanMode, RaiseServerExceptions, Settings
 from ._streams import TaskStream, ThreadStream, advised
 from ._threads import LoopThread
 from ._websocket import WebSocketExchange
-from .exceptions import BlockedEventLoop, UnfinishedTasks
+from .exceptions import AppTimeout, BlockedEventLoop, UnfinishedTasks
 from .lifespan import LifespanExchange
 
 STREAM = "asgi_testclient.stream"
@@ -262,7 +262,11 @@ class ThreadTransport(Transport):
 
     def portal_call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function, or await a coroutine function, on the application's loop, and give its result."""
-        return self.portal_start(function, *args).result(self.settings.timeout)
+        limit = self.settings.timeout
+        future = self.portal_start(function, *args)
+        if limit is not None and not wait([future], limit).done:
+            raise AppTimeout(f"portal_call: {_name(function)} has not returned after {limit:g} s")
+        return future.result()
 
     def portal_start(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Begin what `portal_call` does, and give the future of its result."""
@@ -648,6 +652,11 @@ def is_own(task: Any) -> bool:
     """Whether a task is the loop thread's own, which ends with the thread."""
     code = getattr(task.get_coro(), "cr_code", None)
     return code is LoopThread._until_stopped.__code__
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """A function as an error shows it."""
+    return f"{function.__module__}.{function.__qualname__}" if hasattr(function, "__qualname__") else repr(function)
 
 
 def _stop_all(threads: list[LoopThread]) -> None:
