@@ -13,7 +13,7 @@ from ._json import encode
 from ._keeper import Keeper
 from ._session import Session, warn_of_late_change
 
-_CONTAINERS = frozenset({list, dict})
+_CONTAINERS: frozenset[object] = frozenset({list, dict})
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 
