@@ -70,7 +70,7 @@ class Matcher:
         self.asking = bool(self.hosts or self.always)
         self._probe()
 
-    def find(self, path: str, method: str, scope: Scope) -> tuple[Candidate | None, Any]:
+    def find(self, path: str, method: str, scope: Scope) -> tuple[Candidate | None, Any]:  # noqa: C901 - a hot path
         """The first route that matches fully, with its parameters or, without `read`, the keys of its scope.
 
         None, with the list of `(candidate, keys or parameters)` that match in part, where no route does.
@@ -122,7 +122,7 @@ class Matcher:
 
     def _probe(self) -> None:
         """Note which dicts to ask, and for what, by the number of segments; `_deep` is for more than any route has."""
-        for length in range(2, self.deepest + 2):
+        for length in range(1, self.deepest + 2):
             self._probes[length] = [
                 (_key_of(fixed), table) for (size, fixed), table in self._fixed.items() if size == length
             ] + [
@@ -145,9 +145,9 @@ class Matcher:
 
         Only usual methods are kept, so that nobody can fill the memory.
         """
-        if candidate.direct and method in _KNOWN_METHODS:
-            if all(hit.read is read_nothing for hit in hits[: hits.index(candidate)]):
-                self.known.setdefault(path, {})[method] = candidate.route
+        before = hits[: hits.index(candidate)]
+        if candidate.direct and method in _KNOWN_METHODS and all(hit.read is read_nothing for hit in before):
+            self.known.setdefault(path, {})[method] = candidate.route
 
     def _place(self, place: int, route: BaseRoute, kind: str) -> None:
         own, other = (Route, WebSocketRoute) if kind == "http" else (WebSocketRoute, Route)
