@@ -10,8 +10,9 @@ RawHeaders = Iterable[Sequence[bytes]]
 
 def first_value(headers: RawHeaders, name: bytes) -> bytes | None:
     """The first value of a header; `name` is given in lower case."""
+    size = len(name)
     for key, value in headers:
-        if key.lower() == name:
+        if len(key) == size and key.lower() == name:
             return value
     return None
 

@@ -15,7 +15,7 @@ The application is awaited in place: no task, no queue, no buffer. To answer in 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping
 from typing import Any, Concatenate, Generic, ParamSpec
 
 from ._headers import merge_vary, without
@@ -103,10 +103,12 @@ class ResponseStart:
         return self._headers
 
     def changed_message(self) -> Message:
-        """The application's own message, or where something was changed a new one."""
+        """The application's own message where nothing was changed, or a new one."""
         headers = self._headers
-        if headers is None or (not headers.changed and headers.raw is self.message.get("headers")):
-            return self.message if self.status == self.message["status"] else {**self.message, "status": self.status}
+        if headers is None:
+            return {**self.message, "status": self.status}
+        if not headers.changed and headers.raw is self.message.get("headers") and self.status == self.message["status"]:
+            return self.message
         return {**self.message, "status": self.status, "headers": headers.raw}
 
 
@@ -187,24 +189,14 @@ class _Exchange:
         self.started = False
         self.trailers = False
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if not self.waits:
-            return await self._send(message)
-        if not self.started:
-            if message["type"] == "http.response.start":
-                message = await self._at_head(message)
-            return await self._send(message)
-        await self._send(message)
-        if message.get("more_body", False) or not self._ends(message):
-            return None
-        self.waits = False
-        try:
-            await self.generator.__anext__()
-        except StopAsyncIteration:
-            return None
-        return await self.generator.aclose()
+            return self._send(message)
+        if self.started:
+            return self._after_head(message)
+        return self._at_head(message) if message["type"] == "http.response.start" else self._send(message)
 
-    async def _at_head(self, message: Message) -> Message:
+    async def _at_head(self, message: Message) -> None:
         """Hand the head to the generator; one that ends or fails here does not wait any more."""
         self.started = True
         self.trailers = message.get("trailers", False)
@@ -215,7 +207,20 @@ class _Exchange:
             self.waits = True
         except StopAsyncIteration:
             pass
-        return start.changed_message()
+        untouched = start._headers is None and start.status == message["status"]
+        await self._send(message if untouched else start.changed_message())
+
+    async def _after_head(self, message: Message) -> None:
+        """Send a message and, if it was the last, run the code after the response."""
+        await self._send(message)
+        if message.get("more_body", False) or not self._ends(message):
+            return None
+        self.waits = False
+        try:
+            await self.generator.__anext__()
+        except StopAsyncIteration:
+            return None
+        return await self.generator.aclose()
 
     def _ends(self, message: Message) -> bool:
         """Whether this message is the last of the response; one with more body to come has been ruled out."""

@@ -117,7 +117,11 @@ class CORSMiddleware:
         if not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
         headers = scope.get("headers", ())
-        origin = first_value(headers, b"origin")
+        origin = None
+        for name, value in headers:  # in place, for speed
+            if len(name) == 6 and name.lower() == b"origin":
+                origin = value
+                break
         if kind == "websocket":
             return await self._websocket(origin, scope, receive, send)
         if origin is None:
@@ -128,7 +132,9 @@ class CORSMiddleware:
             wanted = first_value(headers, b"access-control-request-method")
             if wanted is not None:
                 return await self._answer_preflight(wanted, grants, scope, send)
-        return await self._relay(grants or (), scope, receive, send)
+        if self.expose_errors:
+            return await self._relay_errors(grants or (), scope, receive, send)
+        return await self.app(scope, receive, self._granting(grants or (), send))
 
     async def _decide(self, origin: bytes, scope: Scope) -> Grants | None:
         """What is granted to an origin that is not simply listed; None is nothing."""
@@ -142,15 +148,13 @@ class CORSMiddleware:
                 allowed = await allowed
         return ((_ORIGIN, origin), *self._with_origin) if allowed else None
 
-    async def _relay(self, grants: Grants, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
+    def _granting(self, grants: Grants, send: Send) -> Send:
+        """A `send` that adds the grants and Vary to the head of the response."""
         added = (*grants, self._vary_line)
 
         def send_with_grants(message: Message) -> Awaitable[None]:
             if message["type"] != "http.response.start":
                 return send(message)
-            nonlocal started
-            started = True
             headers = message.get("headers", ())
             if not isinstance(headers, (list, tuple)):
                 headers = list(headers)
@@ -159,8 +163,18 @@ class CORSMiddleware:
                     return send({**message, "headers": self._merged(headers, grants)})
             return send({**message, "headers": [*headers, *added]})
 
-        if not self.expose_errors:
-            return await self.app(scope, receive, send_with_grants)
+        return send_with_grants
+
+    async def _relay_errors(self, grants: Grants, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what the application raises while nothing is sent, and raise it again for whoever logs it."""
+        started = False
+
+        def send_and_note(message: Message) -> Awaitable[None]:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            return send(message)
+
+        send_with_grants = self._granting(grants, send_and_note)
         try:
             await self.app(scope, receive, send_with_grants)
         except Exception:

@@ -10,7 +10,7 @@ an excluded type passes untouched.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from ._accept_encoding import accepts_gzip
@@ -76,13 +76,15 @@ class GZipMiddleware:
             return await self.app(scope, receive, send)
         if not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
-        response = _Response(self, send, scope["method"], accepts_gzip(scope.get("headers", ())))
+        response = _Response(self, scope, send)
         try:
             await self.app(scope, receive, response.relay)
         except Exception:
             await response.release_quietly()
             raise
-        return await response.release()
+        if response.held is not None:
+            await response.release()
+        return None
 
     def may_encode(self, status: int, headers: Sequence[Sequence[bytes]]) -> bool:
         """Whether a response with this head could be gzipped for some client, whatever its size."""
@@ -108,26 +110,22 @@ class GZipMiddleware:
 class _Response:
     """One response on its way: passed on, or its start held until the first piece of body tells how to encode it."""
 
-    __slots__ = ("accepted", "compressor", "config", "held", "method", "passing", "send")
+    __slots__ = ("compressor", "config", "held", "passing", "scope", "send")
 
-    def __init__(self, config: GZipMiddleware, send: Send, method: str, accepted: bool) -> None:
+    def __init__(self, config: GZipMiddleware, scope: Scope, send: Send) -> None:
         self.config = config
+        self.scope = scope
         self.send = send
-        self.method = method
-        self.accepted = accepted
         self.passing = False
         self.held: Message | None = None
         self.compressor: Any = None
 
-    async def relay(self, message: Message) -> None:
+    def relay(self, message: Message) -> Awaitable[None]:
         if self.passing:
-            return await self.send(message)
+            return self.send(message)
         if message["type"] == "http.response.start":
-            return await self._start(message)
-        if message["type"] == "http.response.body":
-            return await self._body(message)
-        await self.release()
-        return await self.send(message)
+            return self._start(message)
+        return self._body(message) if message["type"] == "http.response.body" else self._other(message)
 
     async def _start(self, message: Message) -> None:
         headers = message.get("headers", ())
@@ -139,11 +137,19 @@ class _Response:
         message = {**message, "headers": merge_vary(headers, b"Accept-Encoding")}
         length = _content_length(headers)
         small = length is not None and length < self.config.minimum_size
-        if small or not self.accepted or self.method == "HEAD" or message["status"] == 304:
+        if small or self.scope["method"] == "HEAD" or message["status"] == 304 or not self._accepted():
             self.passing = True
             return await self.send(message)
         self.held = message
         return None
+
+    def _accepted(self) -> bool:
+        return accepts_gzip(self.scope.get("headers", ()))
+
+    async def _other(self, message: Message) -> None:
+        """Keep the order, and leave a body that a message of another kind stands for as it is."""
+        await self.release()
+        await self.send(message)
 
     async def release(self) -> None:
         """Send the start as it is, if it still waits; what follows it then passes as it is."""
