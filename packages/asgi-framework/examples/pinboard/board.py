@@ -1,0 +1,75 @@
+"""The application: its routes, its middleware, what it opens at start and closes at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import api
+import live
+import pages
+from store import Store
+
+from asgi_framework import (
+    App,
+    CORSMiddleware,
+    GZipMiddleware,
+    Middleware,
+    Mount,
+    Route,
+    SessionMiddleware,
+    StaticFiles,
+    WebSocketRoute,
+)
+
+HERE = Path(__file__).parent
+
+
+def build(data: Path, *, debug: bool = False) -> App:
+    """The pinboard over a folder, which is made if it is not there."""
+    data.mkdir(parents=True, exist_ok=True)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: App) -> AsyncIterator[dict[str, object]]:
+        async with Store.open(data / "pinboard.sqlite") as store:
+            hub = live.Hub()
+            yield {"store": store, "hub": hub, "pictures": data / "pictures"}
+            await hub.close()
+
+    return App(
+        debug=debug,
+        lifespan=lifespan,
+        max_body_size=5_000_000,
+        routes=[
+            Route("/", pages.index, name="index"),
+            Route("/notes", pages.pin, methods=["POST"], name="pin"),
+            Route("/pictures/{name}", pages.picture, name="picture"),
+            Route("/events", live.events, name="events"),
+            WebSocketRoute("/chat", live.chat, name="chat"),
+            Mount(
+                "/api",
+                name="api",
+                routes=[
+                    Route("/notes", api.Notes, name="notes"),
+                    Route("/notes/{id:int}", api.Note, name="note"),
+                ],
+                middleware=[Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST", "DELETE"])],
+            ),
+            Mount("/static", StaticFiles(directory=HERE / "static", cache_control="max-age=300"), name="static"),
+        ],
+        middleware=[
+            Middleware(GZipMiddleware, minimum_size=1000),
+            Middleware(SessionMiddleware, secret_key=secret(data / "secret.key"), session_cookie="pinboard"),
+        ],
+        exception_handlers={404: pages.not_found, 413: pages.too_large, 500: pages.broken, api.Invalid: api.invalid},
+    )
+
+
+def secret(path: Path) -> str:
+    """The key that signs the sessions: made once and kept, so that a restart logs nobody out."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32))
+    return path.read_text()

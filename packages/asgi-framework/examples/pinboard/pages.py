@@ -1,0 +1,104 @@
+"""What a browser sees: the board, its form, its pictures and its error pages."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from asgi_framework import (
+    BackgroundTask,
+    FileResponse,
+    HTTPException,
+    Jinja2Templates,
+    RedirectResponse,
+    Request,
+    Response,
+    UploadFile,
+    run_in_threadpool,
+)
+
+templates = Jinja2Templates(Path(__file__).parent / "templates")
+
+PICTURES = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp"}
+LONGEST = 500
+
+
+async def index(request: Request) -> Response:
+    store = request.state.store
+    context = {
+        "notes": await store.notes(),
+        "words": await store.top_words(),
+        "author": request.session.get("author", ""),
+        "pinned": request.session.get("pinned", 0),
+        "flash": request.session.pop("flash", None),
+        "longest": LONGEST,
+    }
+    return templates.TemplateResponse(request, "board.html", context)
+
+
+async def pin(request: Request) -> Response:
+    """Keep a note, and its picture if there is one; then back to the board (303: a reload posts nothing twice)."""
+    async with request.form(max_files=1) as form:
+        author, text = str(form.get("author", "")).strip(), str(form.get("text", "")).strip()
+        upload = form.get("picture")
+        if not (author and 0 < len(text) <= LONGEST):
+            request.session["flash"] = f"A note wants a name and a text of at most {LONGEST} characters."
+            return RedirectResponse(request.url_for("index"), status_code=303)
+        picture = await keep(upload, request.state.pictures) if isinstance(upload, UploadFile) and upload.size else None
+    note = await request.state.store.add(author, text, picture)
+    request.session.update(author=author, pinned=request.session.get("pinned", 0) + 1, flash="Pinned.")
+    return RedirectResponse(
+        request.url_for("index"), status_code=303, background=BackgroundTask(after_pinning, request, note)
+    )
+
+
+async def after_pinning(request: Request, note) -> None:
+    """What need not keep the browser waiting: tell the other browsers, and count the words."""
+    await request.state.hub.publish("note", note.as_dict())
+    await request.state.store.count_words(note.text)
+
+
+async def keep(upload: UploadFile, folder: Path) -> str:
+    """Write a picture under a name of our own; what the client calls it is never a path (and its type is looked at)."""
+    head = await upload.read(12)
+    suffix = next((suffix for magic, suffix in PICTURES.items() if head.startswith(magic)), None)
+    if suffix is None:
+        raise HTTPException(415, "A picture is a PNG, JPEG, GIF or WebP file.")
+    name = secrets.token_hex(8) + suffix
+    content = head + await upload.read()
+    folder.mkdir(exist_ok=True)
+    await run_in_threadpool((folder / name).write_bytes, content)
+    return name
+
+
+async def picture(request: Request) -> Response:
+    path = request.state.pictures / Path(request.path_params["name"]).name
+    if not path.is_file():
+        raise HTTPException(404)
+    headers = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+    return FileResponse(path, headers=headers)
+
+
+async def not_found(request: Request, exc: HTTPException) -> Response:
+    if request.url.path.startswith("/api/"):
+        return await problem(404, "There is nothing here.")
+    return templates.TemplateResponse(
+        request, "error.html", {"title": "Nothing is pinned here", "text": request.url.path}, status_code=404
+    )
+
+
+async def too_large(request: Request, exc: HTTPException) -> Response:
+    context = {"title": "That is too large", "text": "The board takes up to five megabytes at a time."}
+    return templates.TemplateResponse(request, "error.html", context, status_code=413)
+
+
+async def broken(request: Request, exc: Exception) -> Response:
+    context = {"title": "A pin fell out", "text": "The error is in the log of the server."}
+    return templates.TemplateResponse(request, "error.html", context, status_code=500)
+
+
+async def problem(status: int, detail: str, **more: object) -> Response:
+    """An error as RFC 9457 has it."""
+    from api import Problem
+
+    return Problem({"title": detail, "status": status, **more}, status_code=status)

@@ -1,0 +1,117 @@
+"""Endpoints that ask for permission: `@requires("admin")` above a function.
+
+    from asgi_framework import PlainTextResponse, Request, requires
+
+    @requires("admin", redirect="login")
+    async def dashboard(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("for admins")
+
+Who the user is, `AuthenticationMiddleware` finds out; its parts are handed on here.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec
+from urllib.parse import urlencode
+
+from asgi_middleware.authentication import (
+    AuthCredentials,
+    AuthenticationBackend,
+    AuthenticationError,
+    BaseUser,
+    SimpleUser,
+    UnauthenticatedUser,
+)
+from asgi_requests.concurrency import is_async_callable
+from asgi_requests.exceptions import HTTPException
+from asgi_requests.requests import HTTPConnection, Request
+from asgi_requests.responses import RedirectResponse
+from asgi_requests.websockets import WebSocket
+
+__all__ = [
+    "AuthCredentials",
+    "AuthenticationBackend",
+    "AuthenticationError",
+    "BaseUser",
+    "SimpleUser",
+    "UnauthenticatedUser",
+    "has_required_scope",
+    "requires",
+]
+
+P = ParamSpec("P")
+
+
+def has_required_scope(conn: HTTPConnection, scopes: Sequence[str]) -> bool:
+    """Whether the credentials of a connection hold every one of these scopes."""
+    return set(scopes) <= set(conn.auth.scopes)
+
+
+def requires(
+    scopes: str | Sequence[str], status_code: int = 403, redirect: str | None = None
+) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    """Let only connections with all of these scopes reach the decorated endpoint.
+
+    Others get `status_code`, or are sent (303) to the route named `redirect` with the path they asked
+    for in `next`; a WebSocket is closed. The endpoint has a parameter `request` or `websocket`:
+    TypeError names the function that has none.
+    """
+    needed = [scopes] if isinstance(scopes, str) else list(scopes)
+
+    def decorate(func: Callable[P, Any]) -> Callable[P, Any]:
+        names = list(inspect.signature(func).parameters)
+        kind = next((name for name in names if name in ("request", "websocket")), None)
+        if kind is None:
+            raise TypeError(f'No "request" or "websocket" argument on function "{func}"')
+        index = names.index(kind)
+
+        def connection(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return kwargs[kind] if kind in kwargs else args[index]
+
+        if kind == "websocket":
+
+            @functools.wraps(func)
+            async def guarded_websocket(*args: P.args, **kwargs: P.kwargs) -> None:
+                websocket: WebSocket = connection(args, kwargs)
+                if has_required_scope(websocket, needed):
+                    await func(*args, **kwargs)
+                else:
+                    await websocket.close()
+
+            return guarded_websocket
+
+        if is_async_callable(func):
+
+            @functools.wraps(func)
+            async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+                request: Request = connection(args, kwargs)
+                if has_required_scope(request, needed):
+                    return await func(*args, **kwargs)
+                return _refusal(request, status_code, redirect)
+
+            return guarded
+
+        @functools.wraps(func)
+        def guarded_sync(*args: P.args, **kwargs: P.kwargs) -> Any:
+            request: Request = connection(args, kwargs)
+            if has_required_scope(request, needed):
+                return func(*args, **kwargs)
+            return _refusal(request, status_code, redirect)
+
+        return guarded_sync
+
+    return decorate
+
+
+def _refusal(request: Request, status_code: int, redirect: str | None) -> RedirectResponse:
+    """The redirect to log in at; raises HTTPException where there is none.
+
+    `next` is a path of this site and never a URL: the Host header is the client's to choose.
+    """
+    if redirect is None:
+        raise HTTPException(status_code)
+    asked_for = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"{request.url_for(redirect)}?{urlencode({'next': asked_for})}", status_code=303)

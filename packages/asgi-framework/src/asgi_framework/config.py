@@ -1,0 +1,139 @@
+"""Configuration from the environment and from an env file, cast and checked where it is read.
+
+from asgi_framework.config import Config
+
+config = Config(environ={"WORKERS": "4"})
+workers = config("WORKERS", cast=int, default=1)
+debug = config("DEBUG", cast=bool, default=False)
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+T = TypeVar("T")
+
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class undefined:  # noqa: N801 - the name is part of the API that is matched
+    """Stands for "no default": None is a default like any other."""
+
+
+class EnvironError(Exception):
+    """Raised when a variable is changed after it has been read."""
+
+
+class Environ(MutableMapping[str, str]):
+    """The environment, in which what has been read can no longer be changed.
+
+    A test that sets a variable too late would otherwise pass or fail by the order of imports.
+    """
+
+    def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
+        self._environ = environ
+        self._has_been_read: set[str] = set()
+
+    def __getitem__(self, key: str) -> str:
+        self._has_been_read.add(key)
+        return self._environ[key]
+
+    def __setitem__(self, key: str, value: str) -> None:
+        if key in self._has_been_read:
+            raise EnvironError(f"Attempting to set environ[{key!r}], but the value has already been read.")
+        self._environ[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        if key in self._has_been_read:
+            raise EnvironError(f"Attempting to delete environ[{key!r}], but the value has already been read.")
+        del self._environ[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+
+environ = Environ()
+
+
+class Config:
+    """Reads a value from the environment, else from the env file, else takes the default.
+
+    `env_prefix` stands before the name in the environment, not in the file. A missing file is a
+    warning, so that one program runs with and without it.
+    """
+
+    def __init__(
+        self,
+        env_file: str | Path | None = None,
+        environ: Mapping[str, str] = environ,
+        env_prefix: str = "",
+        encoding: str = "utf-8",
+    ) -> None:
+        self.environ = environ
+        self.env_prefix = env_prefix
+        self.file_values: dict[str, str] = {}
+        if env_file is None:
+            return
+        if Path(env_file).is_file():
+            self.file_values = self._read_file(env_file, encoding)
+        else:
+            warnings.warn(f"Config file '{env_file}' not found.", stacklevel=2)
+
+    @overload
+    def __call__(self, key: str, *, default: None) -> str | None: ...
+    @overload
+    def __call__(self, key: str, cast: type[T], default: T = ...) -> T: ...
+    @overload
+    def __call__(self, key: str, cast: type[str] = ..., default: str = ...) -> str: ...
+    @overload
+    def __call__(self, key: str, cast: Callable[[Any], T], default: Any = ...) -> T: ...
+    @overload
+    def __call__(self, key: str, cast: type[str] = ..., default: T = ...) -> T | str: ...
+
+    def __call__(self, key: str, cast: Callable[[Any], Any] | None = None, default: Any = undefined) -> Any:
+        """The value of `key`, cast; raises KeyError where there is none, ValueError where it cannot be cast."""
+        return self.get(key, cast, default)
+
+    def get(self, key: str, cast: Callable[[Any], Any] | None = None, default: Any = undefined) -> Any:
+        """What calling the object does, by name."""
+        key = self.env_prefix + key
+        for values in (self.environ, self.file_values):
+            if key in values:
+                return self._perform_cast(key, values[key], cast)
+        if default is undefined:
+            raise KeyError(f"Config '{key}' is missing, and has no default.")
+        return self._perform_cast(key, default, cast)
+
+    def _read_file(self, file_name: str | Path, encoding: str) -> dict[str, str]:
+        values = {}
+        for line in Path(file_name).read_text(encoding).splitlines():
+            name, separator, value = line.strip().partition("=")
+            if separator and not name.startswith("#"):
+                values[name.strip()] = _unquoted(value.strip())
+        return values
+
+    def _perform_cast(self, key: str, value: Any, cast: Callable[[Any], Any] | None = None) -> Any:
+        if cast is None or value is None:
+            return value
+        if cast is bool and isinstance(value, str):
+            if value.lower() in BOOLEANS:
+                return BOOLEANS[value.lower()]
+            raise ValueError(f"Config '{key}' has value '{value}'. Not a valid bool.")
+        try:
+            return cast(value)
+        except (TypeError, ValueError) as exc:
+            name = getattr(cast, "__name__", type(cast).__name__)
+            raise ValueError(f"Config '{key}' has value '{value}'. Not a valid {name}.") from exc
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value

@@ -1,0 +1,167 @@
+"""Routes whose endpoints are functions: `function(request) -> response`, sync or async, or `function(websocket)`.
+
+    from asgi_framework.routing import Mount, Route
+
+    routes = [Route("/", index), Mount("/api", routes=[Route("/users/{id:int}", user, methods=["GET", "DELETE"])])]
+
+A class, such as an HTTPEndpoint, or any other callable object is an ASGI application and is used as it is. What nothing
+matches is raised as an HTTPException within an application, so that its exception handlers see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+import asgi_routing
+from asgi_middleware.body_limit import RequestBodyLimitMiddleware
+from asgi_requests.exceptions import HTTPException
+from asgi_routing import BaseRoute, Match, NoMatchFound, URLPath
+
+from ._endpoints import is_function, request_response, websocket_session
+from ._types import ASGIApp, Receive, Scope, Send
+
+__all__ = [
+    "BaseRoute",
+    "Host",
+    "Match",
+    "Mount",
+    "NoMatchFound",
+    "Route",
+    "Router",
+    "URLPath",
+    "WebSocketRoute",
+    "request_response",
+    "websocket_session",
+]
+
+Endpoint = Callable[..., Any]
+Records = Iterable[Iterable[Any]]
+
+
+class Route(asgi_routing.Route):
+    """One path, some methods, and the function or ASGI application that answers them.
+
+    `max_body_size` is in bytes and replaces the limit of what is around the route; a larger body is a 413.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+        middleware: Records | None = None,
+        max_body_size: int | None = None,
+    ) -> None:
+        self.max_body_size = max_body_size
+        super().__init__(
+            path,
+            endpoint,
+            methods=methods,
+            name=name,
+            include_in_schema=include_in_schema,
+            middleware=_limited(middleware, max_body_size),
+        )
+
+    def application(self, endpoint: Endpoint) -> ASGIApp:
+        """A function is adapted; any other endpoint is an ASGI application already."""
+        return request_response(endpoint) if is_function(endpoint) else endpoint
+
+    async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raise 405 for the exception handlers of the application, or answer it where there is none."""
+        if "app" not in scope:
+            return await super().method_not_allowed(scope, receive, send)
+        raise HTTPException(405, headers={"Allow": ", ".join(self.allowed_methods(scope))})
+
+
+class WebSocketRoute(asgi_routing.WebSocketRoute):
+    """One path, and the function or ASGI application that speaks WebSocket there."""
+
+    def application(self, endpoint: Endpoint) -> ASGIApp:
+        """A function is adapted; any other endpoint is an ASGI application already."""
+        return websocket_session(endpoint) if is_function(endpoint) else endpoint
+
+
+class Mount(asgi_routing.Mount):
+    """Everything below a path, for one application or for some routes; `max_body_size` as for a Route."""
+
+    def __init__(
+        self,
+        path: str,
+        app: ASGIApp | None = None,
+        routes: Sequence[BaseRoute] | None = None,
+        name: str | None = None,
+        *,
+        middleware: Records | None = None,
+        max_body_size: int | None = None,
+    ) -> None:
+        self.max_body_size = max_body_size
+        super().__init__(path, app, routes, name, middleware=_limited(middleware, max_body_size))
+
+    def make_router(self, routes: Iterable[BaseRoute]) -> ASGIApp:
+        """A Router of this module."""
+        return Router(list(routes))
+
+
+class Host(asgi_routing.Host):
+    """Everything at a host name, for one application."""
+
+
+class Router(asgi_routing.Router):
+    """Routes in their order, as one application; `max_body_size` as for a Route."""
+
+    def __init__(
+        self,
+        routes: Sequence[BaseRoute] | None = None,
+        redirect_slashes: bool = True,
+        default: ASGIApp | None = None,
+        lifespan: Any = None,
+        *,
+        middleware: Records | None = None,
+        max_body_size: int | None = None,
+        **options: Any,
+    ) -> None:
+        self.max_body_size = max_body_size
+        super().__init__(
+            routes, redirect_slashes, default, lifespan, middleware=_limited(middleware, max_body_size), **options
+        )
+
+    async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raise 404 for the exception handlers of the application, or answer it where there is none."""
+        if scope["type"] == "http" and "app" in scope:
+            raise HTTPException(404)
+        await super().not_found(scope, receive, send)
+
+    def add_route(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+    ) -> None:
+        """Add a Route at the end."""
+        self.routes.append(Route(path, endpoint, methods=methods, name=name, include_in_schema=include_in_schema))
+
+    def add_websocket_route(self, path: str, endpoint: Endpoint, name: str | None = None) -> None:
+        """Add a WebSocketRoute at the end."""
+        self.routes.append(WebSocketRoute(path, endpoint, name=name))
+
+    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
+        """Add a Mount at the end."""
+        self.routes.append(Mount(path, app=app, name=name))
+
+    def host(self, host: str, app: ASGIApp, name: str | None = None) -> None:
+        """Add a Host at the end."""
+        self.routes.append(Host(host, app=app, name=name))
+
+
+def _limited(middleware: Records | None, max_body_size: int | None) -> list[Iterable[Any]]:
+    """The middleware with the body limit outside of it, so that whatever reads the body is held to it."""
+    records = list(middleware or ())
+    if max_body_size is not None:
+        records.insert(0, (RequestBodyLimitMiddleware, (), {"max_body_size": max_body_size}))
+    return records

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import contextlib
+import logging
+
+import pytest
+
+from asgi_framework import (
+    App,
+    BaseHTTPMiddleware,
+    HTTPException,
+    JSONResponse,
+    Middleware,
+    Mount,
+    PlainTextResponse,
+    Request,
+    Route,
+    Router,
+    URLPath,
+    WebSocketRoute,
+)
+from asgi_framework.routing import NoMatchFound
+from wire import body_messages, http_scope, request, run, websocket_scope
+
+
+class Conflict(Exception):
+    pass
+
+
+async def home(request: Request):
+    return PlainTextResponse("home")
+
+
+async def fail(request):
+    raise Conflict("failed")
+
+
+class Named:
+    """Writes its name on the way in and into the answer on the way out."""
+
+    def __init__(self, app, name):
+        self.app = app
+        self.name = name
+
+    async def __call__(self, scope, receive, send):
+        async def named(message):
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"x-through", self.name)]}
+            await send(message)
+
+        await self.app(scope, receive, named)
+
+
+async def test_a_path_that_nothing_matches_is_a_404():
+    reply = await request(App(), "GET", "/nowhere")
+    assert (reply.status, reply.body) == (404, b"Not Found")
+
+
+async def test_a_wrong_method_is_a_405_with_the_right_ones():
+    app = App(routes=[Route("/", home), Route("/", home, methods=["POST"])])
+    reply = await request(app, "DELETE", "/")
+    assert (reply.status, reply.header("allow")) == (405, "GET, HEAD, POST")
+
+
+async def test_exception_handlers_see_404_and_405():
+    async def handler(request, exc):
+        return JSONResponse({"detail": exc.detail, "path": request.url.path}, exc.status_code, exc.headers)
+
+    app = App(routes=[Route("/", home)], exception_handlers={HTTPException: handler})
+    assert (await request(app, "GET", "/nowhere")).body == b'{"detail":"Not Found","path":"/nowhere"}'
+    assert (await request(app, "PUT", "/")).header("allow") == "GET, HEAD"
+
+
+async def test_a_handler_for_a_status_comes_before_one_for_a_class():
+    app = App(
+        exception_handlers={
+            HTTPException: lambda request, exc: PlainTextResponse("class", 404),
+            404: lambda request, exc: PlainTextResponse("status", 404),
+        }
+    )
+    assert (await request(app)).body == b"status"
+
+
+@pytest.mark.parametrize("key", [500, Exception])
+async def test_500_and_exception_answer_what_is_left_and_the_exception_goes_on(key):
+    app = App(routes=[Route("/", fail)], exception_handlers={key: lambda request, exc: PlainTextResponse("sorry", 500)})
+    from wire import Reply
+
+    reply = Reply()
+    with pytest.raises(Conflict):
+        await run(app, http_scope(), body_messages(b""), reply=reply)
+    assert (reply.status, reply.body) == (500, b"sorry")
+
+
+async def test_middleware_is_stacked_in_its_order():
+    app = App(routes=[Route("/", home)], middleware=[Middleware(Named, name=b"outer"), Middleware(Named, b"inner")])
+    app.add_middleware(Named, name=b"outermost")
+    assert (await request(app)).all("x-through") == ["inner", "outer", "outermost"]
+
+
+async def test_middleware_wraps_the_answers_of_exception_handlers():
+    app = App(middleware=[Middleware(Named, name=b"seen")])
+    reply = await request(app)
+    assert (reply.status, reply.header("x-through")) == (404, "seen")
+
+
+async def test_middleware_cannot_be_added_after_the_first_request():
+    app = App()
+    await request(app)
+    with pytest.raises(RuntimeError, match="Cannot add middleware after an application has started"):
+        app.add_middleware(Named, name=b"late")
+
+
+async def test_what_is_no_middleware_is_named_at_the_first_request():
+    def not_a_middleware(app):
+        return None
+
+    app = App(middleware=[Middleware(not_a_middleware)])
+    with pytest.raises(TypeError, match=r"not_a_middleware \(.*test_applications.py:\d+\) made None: a middleware is"):
+        await request(app)
+
+
+def test_a_handler_of_the_wrong_signature_is_refused_at_construction():
+    async def handler(exc):
+        pass
+
+    with pytest.raises(TypeError, match=r"takes \(request, exc\): .*handler \(.*test_applications.py:\d+\) does not"):
+        App(exception_handlers={404: handler})
+
+
+@pytest.mark.parametrize("key", ["404", 404.0, KeyboardInterrupt, None])
+def test_a_handler_for_what_can_never_be_raised_is_refused(key):
+    with pytest.raises(ValueError, match="an exception handler is for a status code or an Exception class"):
+        App(exception_handlers={key: fail})
+
+
+async def test_a_body_read_in_a_middleware_is_there_in_the_endpoint():
+    class Reader(BaseHTTPMiddleware):
+        async def dispatch(self, request, call_next):
+            assert await request.body() == b"the body"
+            return await call_next(request)
+
+    class PureReader:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            assert await Request(scope, receive).body() == b"the body"
+            await self.app(scope, receive, send)
+
+    async def echo(request):
+        return PlainTextResponse(await request.body())
+
+    for reader in (Reader, PureReader):
+        app = App(routes=[Route("/", echo, methods=["POST"])], middleware=[Middleware(reader)])
+        assert (await request(app, "POST", "/", body=b"the body")).body == b"the body"
+
+
+async def test_the_body_limit_holds_for_the_application_a_mount_and_a_route():
+    async def size(request):
+        return PlainTextResponse(str(len(await request.body())))
+
+    app = App(
+        routes=[
+            Route("/", size, methods=["POST"]),
+            Route("/large", size, methods=["POST"], max_body_size=20),
+            Mount("/small", routes=[Route("/", size, methods=["POST"])], max_body_size=2),
+            Mount("/router", Router([Route("/", size, methods=["POST"])], max_body_size=2)),
+        ],
+        max_body_size=10,
+    )
+    results = [(path, n, (await request(app, "POST", path, body=[b"x" * n])).status) for path, n in (
+        ("/", 10), ("/", 11), ("/large", 20), ("/large", 21),
+        ("/small/", 2), ("/small/", 3), ("/router/", 2), ("/router/", 3),
+    )]  # fmt: skip
+    assert [status for *_, status in results] == [200, 413] * 4, results
+
+
+async def test_the_debug_page_is_there_for_browsers():
+    from wire import Reply
+
+    reply = Reply()
+    app = App(debug=True, routes=[Route("/", fail)])
+    with pytest.raises(Conflict):
+        await run(app, http_scope(headers=[(b"accept", b"text/html")]), body_messages(b""), reply=reply)
+    assert b"Conflict" in reply.body
+    assert reply.header("cache-control") == "no-store"
+
+
+async def test_debug_logs_routes_that_nothing_reaches(caplog):
+    app = App(debug=True, routes=[Route("/{name}", home, name="any"), Route("/never", home, name="never")])
+    with caplog.at_level(logging.WARNING, "asgi_framework"):
+        await request(app, "GET", "/x")
+    assert "any" in caplog.text
+    assert "never" in caplog.text
+
+
+async def test_lifespan_state_reaches_requests_and_websockets():
+    events = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        events.append(("start", app))
+        yield {"pool": "open"}
+        events.append(("stop", app))
+
+    async def pool(request):
+        return PlainTextResponse(request.state.pool)
+
+    async def pool_ws(websocket):
+        await websocket.accept()
+        await websocket.send_text(websocket.state.pool)
+        await websocket.close()
+
+    app = App(routes=[Route("/", pool), WebSocketRoute("/ws", pool_ws)], lifespan=lifespan)
+    state = {}
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    reply = await run(app, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}, messages)
+    assert reply.types == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert events == [("start", app), ("stop", app)]
+    assert (await request(app, state=state)).body == b"open"
+    reply = await run(app, websocket_scope("/ws", state=state), [{"type": "websocket.connect"}])
+    assert reply.messages[1]["text"] == "open"
+
+
+async def test_routes_can_be_added_by_method():
+    async def other(request):
+        return PlainTextResponse("other " + request.url.path)
+
+    async def ws(websocket):
+        await websocket.close()
+
+    app = App()
+    app.add_route("/", home, methods=["GET"], name="home")
+    app.mount("/mounted", App(routes=[Route("/x", other, name="x")]), name="mounted")
+    app.host("api.example.org", App(routes=[Route("/", other)]), name="api")
+    app.router.add_websocket_route("/ws", ws, name="ws")
+    assert (await request(app)).body == b"home"
+    assert (await request(app, "GET", "/mounted/x")).body == b"other /mounted/x"
+    assert app.url_path_for("mounted:x") == "/mounted/x"
+    assert isinstance(app.url_path_for("home"), URLPath)
+    with pytest.raises(NoMatchFound):
+        app.url_path_for("nothing")
+    assert len(app.routes) == 4
+
+
+async def test_the_first_route_added_at_the_end_is_reached_after_the_first_request():
+    app = App(routes=[Route("/", home)])
+    assert (await request(app, "GET", "/late")).status == 404
+    app.add_route("/late", home)
+    assert (await request(app, "GET", "/late")).body == b"home"
+
+
+async def test_a_host_is_routed_by_name():
+    app = App()
+    app.host("api.example.org", PlainTextResponse("api"))
+    app.mount("/", PlainTextResponse("rest"))
+    assert (await request(app, headers=[(b"host", b"api.example.org")])).body == b"api"
+    assert (await request(app, headers=[(b"host", b"example.org")])).body == b"rest"
+
+
+async def test_state_is_shared_through_the_application():
+    async def endpoint(request):
+        return PlainTextResponse(request.app.state.name)
+
+    app = App(routes=[Route("/", endpoint)])
+    app.state.name = "ada"
+    assert (await request(app)).body == b"ada"
+
+
+async def test_url_for_goes_through_the_router_of_the_application():
+    async def endpoint(request):
+        return PlainTextResponse(str(request.url_for("item", id=3)))
+
+    app = App(routes=[Route("/", endpoint), Route("/items/{id:int}", home, name="item")])
+    assert (await request(app, headers=[(b"host", b"example.org")])).body == b"http://example.org/items/3"
+
+
+async def test_without_an_application_a_router_answers_for_itself():
+    router = Router([Route("/", home)])
+    assert (await request(router, "GET", "/nowhere")).status == 404
+    assert (await request(router, "POST", "/")).status == 405
+
+
+async def test_a_websocket_to_nowhere_is_refused():
+    reply = await run(App(), websocket_scope("/nowhere"), [{"type": "websocket.connect"}])
+    assert reply.status == 404
