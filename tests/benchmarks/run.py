@@ -1,0 +1,121 @@
+"""Measure ourselves, bare ASGI and the peers in one run, and print Markdown tables.
+
+    python tests/benchmarks/run.py [--quick] [--cases plaintext,json] [--frameworks bare,ours,starlette]
+
+Each framework lives in a process of its own, fresh for each case. The rounds are interleaved and the order of the
+frameworks is rotated, the figure is the median over the rounds: microseconds of CPU time per request, the ratio to bare
+ASGI, and our ratio to each peer. Absolute figures drift from machine to machine, ratios within one run hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from cases import CASES
+
+HERE = Path(__file__).parent
+FRAMEWORKS = [
+    "bare",
+    "ours",
+    "starlette",
+    "fastapi",
+    "litestar",
+    "falcon",
+    "blacksheep",
+    "asgi_tools",
+    "quart",
+    "lilya",
+]
+
+
+class Worker:
+    """The process of one framework and one case; `None` figures where the framework has no such thing."""
+
+    def __init__(self, framework: str, case: str) -> None:
+        command = [sys.executable, "-X", "frozen_modules=on", HERE / "worker.py", framework, case]
+        self.name = framework
+        self.figures: list[float] = []
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        answer = self.process.stdout.readline().strip()
+        self.ready = answer == "ready"
+        self.failed = "" if answer in ("ready", "none") else self.process.stderr.read().strip().splitlines()[-1:]
+
+    def measure(self, seconds: float) -> None:
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        self.figures.append(float(self.process.stdout.readline()))
+
+    def stop(self) -> None:
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        self.process.wait()
+
+
+def measure(case: str, frameworks: list[str], rounds: int, seconds: float) -> dict[str, float]:
+    """The median of each framework that has the case."""
+    workers = [Worker(framework, case) for framework in frameworks]
+    for worker in workers:
+        if worker.failed:
+            print(f"{case}: {worker.name} failed: {worker.failed}", file=sys.stderr)
+    ready = [worker for worker in workers if worker.ready]
+    for turn in range(rounds):
+        for i in range(len(ready)):
+            ready[(i + turn) % len(ready)].measure(seconds)
+    for worker in workers:
+        worker.stop()
+    return {worker.name: statistics.median(worker.figures) for worker in ready}
+
+
+def cell(value: float | None, form: str = ".2f") -> str:
+    return "–" if value is None else f"{value:{form}}"
+
+
+def table(figures: dict[str, dict[str, float]], frameworks: list[str]) -> None:
+    print("\nMicroseconds of CPU time per request\n")
+    print("| case | " + " | ".join(frameworks) + " |")
+    print("|---|" + "---:|" * len(frameworks))
+    for case, row in figures.items():
+        print(f"| {case} – {CASES[case].title} | " + " | ".join(cell(row.get(name)) for name in frameworks) + " |")
+    if "ours" in frameworks:
+        others = [name for name in frameworks if name != "ours"]
+        print("\nOurs as a share of theirs (below 1 we are faster)\n")
+        print("| case | " + " | ".join(others) + " |")
+        print("|---|" + "---:|" * len(others))
+        for case, row in figures.items():
+            ours = row.get("ours")
+            ratios = [None if ours is None or name not in row else ours / row[name] for name in others]
+            print(f"| {case} | " + " | ".join(cell(ratio, ".3g") for ratio in ratios) + " |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="the main cases, fewer rounds: under two minutes")
+    parser.add_argument("--cases")
+    parser.add_argument("--frameworks", default=",".join(FRAMEWORKS))
+    parser.add_argument("--rounds", type=int)
+    options = parser.parse_args()
+    frameworks = options.frameworks.split(",")
+    names = (
+        options.cases.split(",") if options.cases else [c.name for c in CASES.values() if c.quick or not options.quick]
+    )
+    rounds = options.rounds or (3 if options.quick else 7)
+    figures = {}
+    for name in names:
+        print(f"{name} ...", file=sys.stderr)
+        figures[name] = measure(name, frameworks, rounds, 0.06 if options.quick else 0.12)
+    table(figures, frameworks)
+
+
+if __name__ == "__main__":
+    main()
