@@ -58,6 +58,9 @@ class _NoLifespan(AbstractAsyncContextManager[None]):
     def __call__(self, app: object) -> _NoLifespan:
         return self
 
+    async def __aenter__(self) -> None:
+        return None
+
     async def __aexit__(self, *exc: object) -> None:
         return None
 
