@@ -202,6 +202,10 @@ class Exchange:
         """Whether an exception is only how the application learned that the client left."""
         return any(isinstance(link, ClientDisconnected) for link in chain(exc))
 
+    def advice(self) -> str:
+        """What the application waits in, where that is us, and the way out."""
+        return ""
+
     def progress(self) -> str:
         """What went back and forth, and what the application waits in."""
         received = [_short(message) for direction, message in self.messages if direction == "receive"]

@@ -68,6 +68,11 @@ def _warn_ignored(title: str, grace: float, where: str) -> None:
     )
 
 
+def _is_broken_request(exc: BaseException) -> bool:
+    """Whether the test's own body failed: neither a time limit nor an interruption."""
+    return isinstance(exc, Exception) and not isinstance(exc, AppTimeout)
+
+
 class ThreadRun:
     """An exchange on a loop thread, waited for by another thread. `title` names it in errors."""
 
@@ -101,10 +106,11 @@ class ThreadRun:
             self.force()
             _warn_ignored(self.title, grace, where)
 
-    def abort(self) -> None:
-        """Disconnect and cancel at once: the test has given up."""
+    def abort(self, exc: BaseException) -> None:
+        """Disconnect, and cancel: at once where the test has given up, after the grace where its request is broken."""
         self.tell(self.exchange.disconnect)
-        self.force()
+        if not _is_broken_request(exc) or not self.caller.until(self.done, self.exchange.settings.disconnect_grace):
+            self.force()
 
     def force(self) -> None:
         self.tell(self.exchange.cancel)

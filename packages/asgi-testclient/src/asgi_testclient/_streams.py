@@ -75,8 +75,8 @@ class ThreadStream:
                 self.run.leave()
             elif exchange.settings.wait_for_app:
                 self.run.wait(self.run.done, seconds, exchange.expectation, exchange.advice)
-        except BaseException:
-            self.run.abort()
+        except BaseException as exc:
+            self.run.abort(exc)
             raise
         finally:
             self.owner.forget(self.run)

@@ -18,7 +18,7 @@ from ._apps import as_asgi3
 from ._backends import AsyncioLoop, Loop, current_loop
 from ._bodies import buffered_body, buffered_body_async
 from ._callers import TaskCaller, ThreadCaller
-from ._checks import Strict
+from ._checks import ProtocolViolation, Strict
 from ._exchange import Exchange
 from ._http import Body, HTTPExchange
 from ._records import Record
@@ -127,7 +127,8 @@ class Transport:
         exc: Problem = client_error or exchange.failure()
         if exc is None:
             return
-        if client_error is None and not self._entered and self._lifespan_mode != "off":
+        told = client_error is not None or isinstance(exc, ProtocolViolation)
+        if not told and not self._entered and self._lifespan_mode != "off":
             advised(exc, HINT)
         exchange.exception = None  # the exception's frames know the exchange; the exchange need not know it
         try:
@@ -338,8 +339,8 @@ class ThreadTransport(Transport):
         run.start()
         try:
             run.wait(self._ready(exchange, buffered), seconds, exchange.expectation, exchange.advice)
-        except BaseException:
-            run.abort()
+        except BaseException as exc:
+            run.abort(exc)
             raise
         if exchange.done and (buffered or not exchange.started):
             self.raise_failure(exchange)
@@ -364,7 +365,8 @@ class ThreadTransport(Transport):
 
     def _wait_closed(self, run: ThreadRun, limit: float | None) -> None:
         seconds = self.settings.timeout if limit is None else limit
-        run.wait(run.done, seconds, lambda: "the application has not returned")
+        exchange = run.exchange
+        run.wait(run.done, seconds, lambda: "the application has not returned", exchange.advice)
         self.forget(run)
         self.raise_failure(run.exchange)
 
@@ -375,8 +377,8 @@ class ThreadTransport(Transport):
         run.start()
         try:
             run.wait(exchange.answered, self.seconds_of(request), exchange.expectation, exchange.advice)
-        except BaseException:
-            run.abort()
+        except BaseException as exc:
+            run.abort(exc)
             raise
         if exchange.answer is None:
             self.raise_failure(exchange)
@@ -535,7 +537,8 @@ class TaskTransport(Transport):
 
     async def _wait_closed(self, run: TaskRun, limit: float | None) -> None:
         seconds = self.settings.timeout if limit is None else limit
-        await run.wait(run.done, seconds, lambda: "the application has not returned")
+        exchange = run.exchange
+        await run.wait(run.done, seconds, lambda: "the application has not returned", exchange.advice)
         self.forget(run)
         self.raise_failure(run.exchange)
 
