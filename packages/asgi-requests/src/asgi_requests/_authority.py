@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -27,7 +28,17 @@ def request_netloc(scope: Scope) -> str:
 def is_authority(host: str) -> bool:
     """Whether this is a host, or a host and a port from 0 to 65535, and nothing else."""
     match = _HOST(host)
-    return match is not None and (match[1] is None or int(match[1]) < 65536)
+    if match is None or int(match[1] or 0) > 65535:
+        return False
+    return host[0] != "[" or _is_ipv6(host[1 : host.index("]")])
+
+
+def _is_ipv6(address: str) -> bool:
+    try:
+        IPv6Address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _server_netloc(scope: Scope) -> str:

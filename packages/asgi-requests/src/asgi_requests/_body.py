@@ -7,6 +7,7 @@ and while one task waits for a message, the others wait for that task.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,14 @@ class SharedBody:
             return {"type": "http.disconnect"}
         return await self._fresh(receive)
 
+    async def hand_out(self, receive: Receive) -> Message:
+        """The next message for a reader that is no Request: what it takes, no Request will see."""
+        message = await self.message(receive)
+        if message["type"] == "http.request" and self.reading is None and self._looker is None:
+            self.streamed = True
+            self.consumed = not message.get("more_body", False)
+        return message
+
     async def _asked_by_looker(self) -> bool:
         """Whether the one who looks asks here, through a `receive` of its own; others wait for what it comes upon."""
         task = anyio.get_current_task().id
@@ -81,8 +90,8 @@ class SharedBody:
             self._complete = True
         return message
 
-    async def read(self, receive: Receive, max_size: float) -> bytes:
-        """The whole body; a read that fails leaves all of it to the next.
+    async def read(self, receive: Receive, max_size: float = math.inf) -> bytes:
+        """The whole body; a read that fails or is cancelled leaves all of it to the next.
 
         Raises ClientDisconnect, HTTPException (413) beyond `max_size`, RuntimeError where a stream has taken it.
         """
@@ -93,30 +102,29 @@ class SharedBody:
             self.reading = self
             taken: list[Message] = []
             try:
-                await self._take_all(receive, taken, max_size)
+                while not self._complete or self._kept:
+                    at_hand = self._kept or self._looker is not None or self._disconnected
+                    message = await (self.message(receive) if at_hand else receive())
+                    if message["type"] == "http.request":
+                        taken.append(message)
+                        max_size -= len(message.get("body", b""))
+                        if not message.get("more_body", False):
+                            self._complete = True
+                        if max_size < 0:
+                            raise HTTPException(413)
+                    elif message["type"] == "http.disconnect":
+                        self._disconnected = True
+                        raise ClientDisconnect()
             except BaseException:
                 self._put_back(taken)
                 raise
             finally:
                 self.reading = None
                 self.wake()
-            self.body = b"".join([message.get("body", b"") for message in taken])
+            self.body = taken[0].get("body", b"") if len(taken) == 1 else b"".join([m.get("body", b"") for m in taken])
         elif len(self.body) > max_size:
             raise HTTPException(413)
         return self.body
-
-    async def _take_all(self, receive: Receive, taken: list[Message], max_size: float) -> None:
-        more = True
-        while more:
-            message = await self.message(receive)
-            if message["type"] == "http.request":
-                taken.append(message)
-                max_size -= len(message.get("body", b""))
-                if max_size < 0:
-                    raise HTTPException(413)
-                more = message.get("more_body", False)
-            elif message["type"] == "http.disconnect":
-                raise ClientDisconnect()
 
     def refuse_streamed(self) -> None:
         """Raise RuntimeError where a stream has taken the body, or has begun to."""
@@ -139,7 +147,7 @@ class SharedBody:
 
     async def disconnected(self, receive: Receive) -> bool:
         """Whether the client has left, as far as the messages tell that have arrived; they are kept."""
-        while not (self._disconnected or self._receiving or self._is_ahead()):
+        while not (self._disconnected or self._is_busy() or self._is_ahead()):
             complete = self._complete
             # What follows the last chunk can only be a disconnect; a `receive` that repeats itself is not heard out.
             if not await self._keep_arrived(receive) or complete:
@@ -149,7 +157,7 @@ class SharedBody:
     async def wait_for_disconnect(self, receive: Receive) -> bool:
         """Wait for the client to leave, keeping what it sends meanwhile; false if `receive` will never tell."""
         while not self._disconnected:
-            if self._receiving or self._is_ahead():
+            if self._is_busy() or self._is_ahead():
                 await self.change()
             else:
                 complete = self._complete
@@ -157,6 +165,9 @@ class SharedBody:
                 if complete:
                     break
         return self._disconnected
+
+    def _is_busy(self) -> bool:
+        return self._receiving or self.reading is not None
 
     def _is_ahead(self) -> bool:
         return self._kept_size >= _READ_AHEAD and not self._complete

@@ -48,8 +48,8 @@ def scope_headers(scope: Scope) -> RawHeaders:
     return pairs
 
 
-def find(headers: RawHeaders, name: bytes) -> bytes | None:
-    """The first value of a lower-case name; servers owe us lower-case names, but not every one pays."""
+def find_any_case(headers: RawHeaders, name: bytes) -> bytes | None:
+    """The first value of a lower-case name, however it is spelt: not every server sends what ASGI promises."""
     size = len(name)
     for field, value in headers:
         if len(field) == size and field.lower() == name:

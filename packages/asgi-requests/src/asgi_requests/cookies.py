@@ -21,9 +21,7 @@ def cookie_parser(cookie_string: str) -> dict[str, str]:
     cookies: dict[str, str] = {}
     for part in cookie_string.split(";"):
         name, equals, value = part.partition("=")
-        if not equals:
-            name, value = "", name
-        name, value = name.strip(" \t"), value.strip(" \t")
+        name, value = (name.strip(" \t"), value.strip(" \t")) if equals else ("", name.strip(" \t"))
         if name or value:
             cookies[name] = value
     if '"' in cookie_string:

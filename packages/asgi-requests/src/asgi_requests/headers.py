@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, overload
 
-from ._fields import RawHeaders, encode_field, find, find_all, merge_vary, scope_headers
+from ._fields import RawHeaders, encode_field, find_all, find_any_case, merge_vary, scope_headers
 
 _T = TypeVar("_T")
 
@@ -51,10 +51,14 @@ class Headers(Mapping[str, str]):
         return list(self._list)
 
     def __getitem__(self, key: str) -> str:
-        value = find(self._list, key.lower().encode("latin-1", "replace"))
-        if value is None:
+        name = key.lower().encode("latin-1", "replace")
+        for field, value in self._list:
+            if field == name:
+                return value.decode("latin-1")
+        found = find_any_case(self._list, name)
+        if found is None:
             raise KeyError(key)
-        return value.decode("latin-1")
+        return found.decode("latin-1")
 
     @overload
     def get(self, key: str, default: None = None) -> str | None: ...
@@ -67,8 +71,12 @@ class Headers(Mapping[str, str]):
 
     def get(self, key: str, default: object = None) -> object:
         """The first value of the header, or the default."""
-        value = find(self._list, key.lower().encode("latin-1", "replace"))
-        return default if value is None else value.decode("latin-1")
+        name = key.lower().encode("latin-1", "replace")
+        for field, value in self._list:
+            if field == name:
+                return value.decode("latin-1")
+        found = find_any_case(self._list, name)
+        return default if found is None else found.decode("latin-1")
 
     def getlist(self, key: str) -> list[str]:
         """Every value of the header, in order."""

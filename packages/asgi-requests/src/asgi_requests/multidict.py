@@ -11,10 +11,12 @@ assert str(params) == "tag=a&tag=b&page=2"
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from urllib.parse import urlencode
 
 from ._query import parse_query
+from ._types import Scope
 
 if TYPE_CHECKING:
     from .uploads import UploadFile
@@ -164,14 +166,19 @@ class QueryParams(ImmutableMultiDict[str, str]):
         value = args[0] if args else ""
         if isinstance(value, bytes):
             value = value.decode("latin-1")
-        if isinstance(value, str):
-            self._list = parse_query(value, self.max_fields)
-            if kwargs:
-                self._list += [(str(name), str(item)) for name, item in kwargs.items()]
-        else:
-            super().__init__(value, **kwargs)
-            self._list = [(str(name), str(item)) for name, item in self._list]
+        pairs = parse_query(value, self.max_fields) if isinstance(value, str) else _text_pairs(_pairs(value))
+        if kwargs:
+            pairs += _text_pairs(kwargs.items())
+        self._list = pairs
+        self._dict = dict(pairs)
+
+    @classmethod
+    def from_scope(cls, scope: Scope) -> Self:
+        """The parameters of a scope's query string."""
+        self = cls.__new__(cls)
+        self._list = parse_query(scope.get("query_string", b"").decode("latin-1"), cls.max_fields)
         self._dict = dict(self._list)
+        return self
 
     def __str__(self) -> str:
         return urlencode(self._list)
@@ -191,10 +198,11 @@ class FormData(ImmutableMultiDict[str, "UploadFile | str"]):
         super().__init__(*args, **kwargs)
 
     async def close(self) -> None:
-        """Close every file."""
-        for _, value in self._list:
-            if not isinstance(value, str):
-                await value.close()
+        """Close every file, even if one of them fails to close."""
+        async with AsyncExitStack() as stack:
+            for _, value in self._list:
+                if not isinstance(value, str):
+                    stack.push_async_callback(value.close)
 
 
 def _pairs(value: Any) -> list[Any]:
@@ -205,6 +213,10 @@ def _pairs(value: Any) -> list[Any]:
     if hasattr(value, "items"):
         return list(value.items())
     return list(value)
+
+
+def _text_pairs(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
+    return [(str(name), str(value)) for name, value in pairs]
 
 
 def _same_pairs(ours: list[Any], theirs: list[Any]) -> bool:

@@ -11,7 +11,6 @@ async def app(scope, receive, send):
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, cast
 
@@ -114,14 +113,15 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def headers(self) -> Headers:
         """The headers."""
         if self._headers is None:
-            self._headers = Headers(None, scope_headers(self.scope))
+            headers = self.scope.get("headers")
+            self._headers = Headers(None, headers if type(headers) is list else scope_headers(self.scope))
         return self._headers
 
     @property
     def query_params(self) -> QueryParams:
         """The parameters of the query string."""
         if self._query_params is None:
-            self._query_params = QueryParams(self.scope.get("query_string", b""))
+            self._query_params = QueryParams.from_scope(self.scope)
         return self._query_params
 
     @property
@@ -133,8 +133,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def cookies(self) -> dict[str, str]:
         """The cookies by name, of every Cookie header: HTTP/2 may send several (RFC 9113 §8.2.3)."""
         if self._cookies is None:
-            lines = find_all(scope_headers(self.scope), b"cookie")
-            self._cookies = cookie_parser(b"; ".join(lines).decode("latin-1"))
+            self._cookies = cookie_parser(_cookie_header(scope_headers(self.scope)).decode("latin-1"))
         return self._cookies
 
     @property
@@ -205,8 +204,7 @@ class Request(HTTPConnection[StateT]):
         return self._next_message
 
     async def _next_message(self) -> Message:
-        shared: SharedBody | None = self.scope.get(BODY_KEY)
-        return await (self._receive() if shared is None else shared.message(self._receive))
+        return await shared_body(self.scope).hand_out(self._receive)
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """The body in chunks and an empty one at the end; the body in one piece where it has been read.
@@ -245,24 +243,22 @@ class Request(HTTPConnection[StateT]):
             if self._streaming or type(self).stream is not Request.stream:
                 body = b"".join([chunk async for chunk in self.stream()])
             else:
-                body = await shared_body(self.scope).read(self._receive, math.inf)
+                body = await shared_body(self.scope).read(self._receive)
             self._body = body
         return body
 
     async def json(self) -> Any:
         """The body as JSON; raises InvalidJSON, a json.JSONDecodeError that answers 400, and what `body()` raises."""
-        value = self.__dict__.get("_json", MISSING)
-        if value is MISSING:
+        if "_json" not in self.__dict__:
             body = await self.body()
             shared: SharedBody | None = self.scope.get(BODY_KEY)
             if shared is None or shared.body is not body:
-                value = decode_json(body)
+                self._json = decode_json(body)
             else:
-                value = shared.json
-                if value is MISSING:
-                    value = shared.json = decode_json(body)
-            self._json = value
-        return value
+                if shared.json is MISSING:
+                    shared.json = decode_json(body)
+                self._json = shared.json
+        return self._json
 
     def form(
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
@@ -365,6 +361,14 @@ class Request(HTTPConnection[StateT]):
         if "http.response.early_hint" in (self.scope.get("extensions") or ()):
             links = [encode_value(value) for value in (link, *additional_links)]
             await self._send({"type": "http.response.early_hint", "links": links})
+
+
+def _cookie_header(headers: list[tuple[bytes, bytes]]) -> bytes:
+    lines = []
+    for name, value in headers:
+        if name == b"cookie":
+            lines.append(value)
+    return b"; ".join(lines or find_all(headers, b"cookie"))
 
 
 def replay_receive(body: bytes, receive: Receive) -> Receive:

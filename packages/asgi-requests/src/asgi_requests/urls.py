@@ -9,6 +9,7 @@ assert str(url.include_query_params(page=2)) == "https://example.org/search?q=as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
@@ -17,8 +18,9 @@ from ._authority import join_netloc, request_netloc
 from ._types import Scope
 from .multidict import MultiDict
 
-_UNSAFE_IN_PATH = {code: f"%{code:02X}" for code in (*range(0x20), 0x7F, *map(ord, "?#\\"))}
-_UNSAFE_IN_QUERY = {code: f"%{code:02X}" for code in (*range(0x20), 0x7F, ord("#"))}
+# What ends a path or a query, what some clients read as a slash, and the controls that parsers of URLs drop.
+_UNSAFE_IN_PATH = re.compile(r"[\x00-\x1f\x7f?#\\]").sub
+_UNSAFE_IN_QUERY = re.compile(r"[\x00-\x1f\x7f#]").sub
 
 
 class Address(NamedTuple):
@@ -155,7 +157,7 @@ class URL:
 
 def _scope_components(scope: Scope) -> SplitResult:
     netloc = request_netloc(scope)
-    path = scope.get("path", "").translate(_UNSAFE_IN_PATH)
+    path = _UNSAFE_IN_PATH(_percent, scope.get("path", ""))
     if netloc:
         scheme = scope.get("scheme", "http")
         if path and path[0] != "/":
@@ -172,4 +174,8 @@ def _query_text(query: bytes) -> str:
         text = query.decode()
     except UnicodeDecodeError:
         text = "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in query)
-    return text.translate(_UNSAFE_IN_QUERY)
+    return _UNSAFE_IN_QUERY(_percent, text)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):02X}"

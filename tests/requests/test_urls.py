@@ -1,0 +1,232 @@
+"""URL and Address: what they read, what they derive, and what no request can make them say."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult
+
+import pytest
+
+from asgi_requests.urls import URL, Address
+from wire import http_scope
+
+FULL = "http://u:p@h:80/p?q=1#f"
+
+
+def url(**scope):
+    return URL(scope=http_scope(**scope))
+
+
+def test_an_address_is_a_pair_with_names():
+    assert Address("a", 1) == ("a", 1)
+    assert repr(Address("a", 1)) == "Address(host='a', port=1)"
+
+
+def test_a_url_has_parts():
+    parsed = URL("https://ada:secret@Example.org:8443/a/b?x=1#top")
+    assert parsed.components == SplitResult("https", "ada:secret@Example.org:8443", "/a/b", "x=1", "top")
+    assert (parsed.scheme, parsed.netloc, parsed.path) == ("https", "ada:secret@Example.org:8443", "/a/b")
+    assert (parsed.query, parsed.fragment) == ("x=1", "top")
+    assert (parsed.username, parsed.password, parsed.hostname, parsed.port) == ("ada", "secret", "example.org", 8443)
+
+
+@pytest.mark.parametrize(
+    ("text", "secure"), [("https://a", True), ("wss://a", True), ("http://a", False), ("/", False)]
+)
+def test_https_and_wss_are_secure(text, secure):
+    assert URL(text).is_secure is secure
+
+
+def test_a_url_equals_a_url_or_a_string_that_reads_the_same():
+    assert URL("http://a/") == URL("http://a/") == "http://a/"
+    assert URL("http://a/") != 3
+    with pytest.raises(TypeError):
+        hash(URL("http://a/"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (FULL, "URL('http://u:********@h:80/p?q=1#f')"),
+        ("http://:pw@h", "URL('http://:********@h')"),
+        ("http://u:@h", "URL('http://u:@h')"),
+        ("", "URL('')"),
+    ],
+)
+def test_repr_hides_the_password(text, shown):
+    assert repr(URL(text)) == shown
+    assert str(URL(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "result"),
+    [
+        (FULL, {"port": None}, "http://u:p@h/p?q=1#f"),
+        (FULL, {"hostname": "x"}, "http://u:p@x:80/p?q=1#f"),
+        (FULL, {"hostname": None, "port": 3}, "http://u:p@h:3/p?q=1#f"),
+        (FULL, {"username": "x"}, "http://x:p@h:80/p?q=1#f"),
+        (FULL, {"username": None}, "http://h:80/p?q=1#f"),
+        (FULL, {"password": None}, "http://u@h:80/p?q=1#f"),
+        (FULL, {"password": "zz"}, "http://u:zz@h:80/p?q=1#f"),
+        ("http://h/x", {"password": "x"}, "http://h/x"),
+        ("http://foo/p", {"username": "a"}, "http://a@foo/p"),
+        ("http://[::1]:80/p", {"port": 99}, "http://[::1]:99/p"),
+        ("http://[::1]/p", {"port": 99}, "http://[::1]:99/p"),
+        ("http://[::1]:80/p", {"hostname": "foo"}, "http://foo:80/p"),
+        ("http://foo:80/p", {"hostname": "::2"}, "http://[::2]:80/p"),
+        ("http://foo:80/p", {"hostname": "[::2]"}, "http://[::2]:80/p"),
+        ("/p", {"port": 90}, "//:90/p"),
+        ("http://h:1/x", {"netloc": "k", "port": 3}, "http://h:3/x"),
+        (
+            "http://a/p",
+            {"scheme": "https", "netloc": "b", "path": "/x", "query": "a=1", "fragment": "z"},
+            "https://b/x?a=1#z",
+        ),
+    ],
+)
+def test_replace_changes_the_named_parts(text, changes, result):
+    assert URL(text).replace(**changes) == result
+
+
+def test_replace_refuses_a_part_there_is_not():
+    with pytest.raises(ValueError, match="bogus"):
+        URL("http://a").replace(bogus=1)
+
+
+def test_query_parameters_are_included_replaced_and_removed():
+    start = URL("http://a/?a=1&b=2&a=3&c")
+    assert start.include_query_params(a=5, d="x y") == "http://a/?b=2&c=&a=5&d=x+y"
+    assert start.include_query_params(d=[1, 2]) == "http://a/?a=1&b=2&a=3&c=&d=%5B1%2C+2%5D"
+    assert start.replace_query_params(a=3) == "http://a/?a=3"
+    assert start.remove_query_params("a") == "http://a/?b=2&c="
+    assert start.remove_query_params(["a", "b", "c", "z"]) == "http://a/"
+
+
+def test_a_url_is_built_of_components():
+    built = URL(scheme="http", hostname="h", port=8, username="u", password="p", path="/x", query="a=1")
+    assert built == "http://u:p@h:8/x?a=1"
+    assert URL() == ""
+
+
+def test_a_url_has_one_source():
+    with pytest.raises(AssertionError, match=r'Cannot set both "url" and "scope"\.'):
+        URL("x", scope={})
+    with pytest.raises(AssertionError, match=r'Cannot set both "url" and "\*\*components"\.'):
+        URL("x", scheme="http")
+    with pytest.raises(AssertionError, match=r'Cannot set both "scope" and "\*\*components"\.'):
+        URL(scope=http_scope(), scheme="http")
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ({"server": ("h", 80)}, "http://h/x"),
+        ({"server": ("H", 80)}, "http://H/x"),
+        ({"server": ["h", 8080]}, "http://h:8080/x"),
+        ({"server": ("h", 443), "scheme": "https"}, "https://h/x"),
+        ({"server": ("h", 443), "scheme": "wss"}, "wss://h/x"),
+        ({"server": ("h", 443)}, "http://h:443/x"),
+        ({"server": ("::1", 80)}, "http://[::1]/x"),
+        ({"server": ("::1", 8000)}, "http://[::1]:8000/x"),
+        ({"server": ("h", 80), "scheme": "ftp"}, "ftp://h:80/x"),
+        ({"server": None}, "/x"),
+        ({"server": ("/run/app.sock", None)}, "/x"),
+        ({"query": b"a=1&b"}, "http://testserver/x?a=1&b"),
+        ({"headers": [(b"host", b"EXAMPLE.org:8000")]}, "http://EXAMPLE.org:8000/x"),
+        ({"headers": [(b"Host", b"example.org")]}, "http://example.org/x"),
+        ({"headers": [(b"host", b"[::1]:80")]}, "http://[::1]:80/x"),
+        ({"headers": [(b"host", b"[::ffff:1.2.3.4]")], "server": None}, "http://[::ffff:1.2.3.4]/x"),
+        ({"headers": [(b"host", b"a.com"), (b"host", b"b.com")]}, "http://a.com/x"),
+        ({"headers": [(b"accept", b"*/*"), (b"host", b"a_b.com.")]}, "http://a_b.com./x"),
+    ],
+)
+def test_a_scope_says_the_url(scope, expected):
+    assert url(path="/x", **scope) == expected
+
+
+def test_a_scope_may_leave_out_what_is_optional():
+    assert URL(scope={"type": "http", "path": "/x"}) == "/x"
+    assert URL(scope={"type": "http", "path": "", "server": ("h", 80)}) == "http://h"
+
+
+MALFORMED_HOSTS = [
+    b"example.com/?",
+    b"example.com/",
+    b"example.com?x",
+    b"example.com#x",
+    b"u@example.com",
+    b"example.com\\x",
+    b"a b",
+    b"a\r\nb",
+    b"a.com:",
+    b"a.com:x",
+    b"a.com:65536",
+    b"a.com:-1",
+    b"[::1",
+    b"[::1]x",
+    b"[:::::]",
+    b"[1.2.3.4]",
+    b"[zz]",
+    b"::1",
+    b"\xe9.com",
+    b"",
+]
+
+
+@pytest.mark.parametrize("host", MALFORMED_HOSTS)
+def test_a_malformed_host_gives_way_to_the_server(host):
+    # CVE-2026-48710: the Host header moved the path, and checks of request.url.path with it.
+    poisoned = url(path="/admin/x", headers=[(b"host", host)])
+    assert poisoned.path == "/admin/x"
+    assert poisoned == "http://testserver/admin/x"
+    assert URL(str(poisoned)).components == poisoned.components
+    assert url(path="/admin/x", headers=[(b"host", host)], server=None) == "/admin/x"
+
+
+@pytest.mark.parametrize("path", ["@google.com", ".google.com", ":80@google.com/x", "google.com"])
+def test_a_path_without_a_slash_never_becomes_the_host(path):
+    # CVE-2026-54282
+    read = url(path=path, headers=[(b"host", b"example.org")])
+    assert read.hostname == "example.org"
+    assert URL(str(read)).hostname == "example.org"
+    assert read.path == "/" + path
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/a?b", "/a%3Fb"),
+        ("/a#b", "/a%23b"),
+        ("/a\\b", "/a%5Cb"),
+        ("/a\nb\t\x00\x7f", "/a%0Ab%09%00%7F"),
+        ("/é x%", "/é x%"),
+        ("//a/b", "//a/b"),
+    ],
+)
+def test_what_would_end_a_path_is_encoded_in_it(path, expected):
+    read = url(path=path, headers=[(b"host", b"h")], query=b"q=1")
+    assert read.path == expected
+    assert URL(str(read)).components == read.components
+
+
+@pytest.mark.parametrize("path", ["//evil.com/x", "///evil.com"])
+def test_a_path_of_two_slashes_is_no_host_where_none_is_known(path):
+    read = url(path=path, server=None)
+    assert read.path == "/%2F" + path[2:]
+    assert URL(str(read)).hostname is None
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (b"a=\xff", "a=%FF"),
+        ("a=é".encode(), "a=é"),
+        (b"a=1#b", "a=1%23b"),
+        (b"a=\r\n", "a=%0D%0A"),
+        (b"a=\xc3", "a=%C3"),
+    ],
+)
+def test_no_byte_of_a_query_can_fail_or_move_it(query, expected):
+    read = url(query=query)
+    assert read.query == expected
+    assert URL(str(read)).query == expected
+    assert read.include_query_params(b=1).path == "/"
