@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ParamSpec, Protocol
 
-from ._types import Receive, Scope, Send
+from ._types import ASGIApp
 
 P = ParamSpec("P")
-
-
-class _ASGIApp(Protocol):
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> None: ...
 
 
 class MiddlewareFactory(Protocol[P]):
     """A class or a function that makes an application of an application: `factory(app, *args, **kwargs)`."""
 
-    def __call__(self, app: _ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> _ASGIApp: ...
+    def __call__(self, app: ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> ASGIApp: ...
 
 
 class Middleware:

@@ -24,6 +24,7 @@ from ._types import ASGIApp, Message, Receive, Scope, Send
 
 P = ParamSpec("P")
 Around = AsyncGenerator["ASGIApp | None", "ResponseStart"]
+"""What the functions return, to a type checker: `async def timing(scope: Scope) -> Around`."""
 
 _CO_ASYNC_GENERATOR = 0x200
 _BODY_MESSAGES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
