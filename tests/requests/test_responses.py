@@ -7,6 +7,7 @@ import json
 import weakref
 
 import pytest
+
 from asgi_requests.background import BackgroundTask
 from asgi_requests.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from asgi_requests.urls import URL
@@ -114,13 +115,13 @@ def test_content_types_are_remembered_within_bounds():
 
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: a=b", "a\nb", "a\0b", "\r"])
 def test_a_value_cannot_end_its_header(value):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="nvalid header"):
         Response(headers={"x-a": value})
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="nvalid header"):
         Response(headers={f"x{value}": "a"})
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="nvalid header"):
         Response(media_type=f"text/plain{value}")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="nvalid header"):
         Response().headers["x-a"] = value
 
 

@@ -1,0 +1,133 @@
+"""Preconditions and their precedence (RFC 9110 §13.2.2)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from asgi_requests.files import evaluate_preconditions
+from asgi_requests.files.conditional import parse_http_date, precondition, range_applies, request_conditions
+from wire import http_scope
+
+OLD = "Sun, 06 Nov 1994 08:49:37 GMT"
+NEW = "Mon, 07 Nov 1994 08:49:37 GMT"
+
+
+@pytest.mark.parametrize(
+    ("method", "conditions", "status"),
+    [
+        ("GET", {}, None),
+        ("GET", {"range": "bytes=0-1"}, None),
+        # If-Match: strong comparison.
+        ("GET", {"if-match": '"a"'}, None),
+        ("GET", {"if-match": '"x", "a"'}, None),
+        ("GET", {"if-match": "*"}, None),
+        ("GET", {"if-match": '"x"'}, 412),
+        ("GET", {"if-match": 'W/"a"'}, 412),
+        ("PUT", {"if-match": '"x"'}, 412),
+        # It leaves If-Unmodified-Since unheard.
+        ("GET", {"if-match": '"a"', "if-unmodified-since": OLD}, None),
+        ("GET", {"if-unmodified-since": NEW}, None),
+        ("GET", {"if-unmodified-since": "Sun, 06 Nov 1994 08:49:38 GMT"}, None),
+        ("GET", {"if-unmodified-since": "Sat, 05 Nov 1994 08:49:37 GMT"}, 412),
+        ("GET", {"if-unmodified-since": "yesterday"}, None),
+        # If-None-Match: weak comparison.
+        ("GET", {"if-none-match": '"a"'}, 304),
+        ("HEAD", {"if-none-match": 'W/"a"'}, 304),
+        ("GET", {"if-none-match": '"x" , W/"y","a"'}, 304),
+        ("GET", {"if-none-match": " * "}, 304),
+        ("PUT", {"if-none-match": "*"}, 412),
+        ("GET", {"if-none-match": '"x"'}, None),
+        ("GET", {"if-none-match": "a"}, None),
+        ("GET", {"if-none-match": ""}, None),
+        ("GET", {"if-none-match": '"a'}, None),
+        # It leaves If-Modified-Since unheard.
+        ("GET", {"if-none-match": '"x"', "if-modified-since": NEW}, None),
+        ("GET", {"if-modified-since": OLD}, 304),
+        ("GET", {"if-modified-since": NEW}, 304),
+        ("GET", {"if-modified-since": "Saturday, 05-Nov-94 08:49:37 GMT"}, None),
+        ("GET", {"if-modified-since": "Mon Nov  7 08:49:37 1994"}, 304),
+        ("GET", {"if-modified-since": "never"}, None),
+        ("GET", {"if-modified-since": f"{OLD}, {OLD}"}, None),
+        ("PUT", {"if-modified-since": NEW}, None),
+        # 412 before 304.
+        ("GET", {"if-match": '"x"', "if-none-match": '"a"'}, 412),
+        ("GET", {"if-match": '"a"', "if-none-match": '"a"'}, 304),
+        ("GET", {"if-unmodified-since": "Sat, 05 Nov 1994 08:49:37 GMT", "if-none-match": '"a"'}, 412),
+    ],
+)
+def test_the_status_that_the_conditions_ask_for(method, conditions, status):
+    assert precondition(method, conditions, '"a"', OLD) == status
+    headers = [(name.encode(), value.encode()) for name, value in conditions.items()]
+    scope = http_scope(method, headers=headers)
+    moment = datetime(1994, 11, 6, 8, 49, 37, 999999, tzinfo=UTC)
+    assert evaluate_preconditions(scope, etag='"a"', last_modified=moment) == status
+    assert evaluate_preconditions(scope, etag='"a"', last_modified=moment.timestamp()) == status
+
+
+@pytest.mark.parametrize(
+    ("conditions", "etag", "status"),
+    [
+        ({"if-match": 'W/"a"'}, 'W/"a"', 412),
+        ({"if-none-match": '"a"'}, 'W/"a"', 304),
+        ({"if-match": '"a"'}, None, 412),
+        ({"if-none-match": '"a"'}, None, None),
+        ({"if-none-match": "*"}, None, 304),
+        ({"if-none-match": '"a,b"'}, '"a,b"', 304),
+        ({"if-modified-since": OLD}, None, None),
+        ({"if-unmodified-since": OLD}, None, None),
+    ],
+)
+def test_weak_tags_odd_tags_and_none(conditions, etag, status):
+    assert precondition("GET", conditions, etag, None) == status
+
+
+def test_without_validators_only_an_asterisk_counts():
+    scope = http_scope(headers=[(b"if-none-match", b'"a"'), (b"if-modified-since", OLD.encode())])
+    assert evaluate_preconditions(scope) is None
+
+
+def test_repeated_headers_are_one_list():
+    scope = http_scope(headers=[(b"if-none-match", b'"a"'), (b"accept", b"*/*"), (b"if-none-match", b'"b"')])
+    assert request_conditions(scope) == {"if-none-match": '"a", "b"'}
+
+
+@pytest.mark.parametrize(
+    ("if_range", "etag", "applies"),
+    [
+        (None, '"a"', True),
+        ('"a"', '"a"', True),
+        (' "a" ', '"a"', True),
+        ('"x"', '"a"', False),
+        ('W/"a"', '"a"', False),
+        ('W/"a"', 'W/"a"', False),
+        ('"a"', None, False),
+        (OLD, '"a"', True),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", '"a"', True),
+        (NEW, '"a"', False),
+        ("nonsense", '"a"', False),
+    ],
+)
+def test_if_range_takes_a_strong_tag_or_the_exact_date(if_range, etag, applies):
+    conditions = {} if if_range is None else {"if-range": if_range}
+    assert range_applies(conditions, etag, OLD) is applies
+
+
+def test_if_range_with_a_date_needs_one_to_compare():
+    assert range_applies({"if-range": OLD}, None, None) is False
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"],
+)
+def test_a_date_has_three_forms(value):
+    assert parse_http_date(value) == datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "Sun, 06 Nov 99999 08:49:37 GMT", "Sun, 99 Nov 1994 08:49:37 GMT", "1" * 5000]
+)
+def test_what_is_no_date_is_none(value):
+    assert parse_http_date(value) is None

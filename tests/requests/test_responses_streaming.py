@@ -1,0 +1,383 @@
+"""Streams: what is sent, and what happens when the client leaves, at every version of the specification."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from asgi_requests.background import BackgroundTask
+from asgi_requests.exceptions import ClientDisconnect
+from asgi_requests.requests import Request
+from asgi_requests.responses import StreamingResponse
+from wire import Reply, body_messages, http_scope, request, run, websocket_scope
+
+VERSIONS = ["2.0", "2.3", "2.4", "2.5"]
+
+
+def scope_of(version: str, method: str = "GET") -> dict:
+    return http_scope(method, asgi={"version": "3.0", "spec_version": version})
+
+
+class Recorder:
+    """An async generator that notes what becomes of it."""
+
+    def __init__(self, chunks=(b"a",), then=anyio.sleep_forever):
+        self.events: list[str] = []
+        self.chunks = chunks
+        self.then = then
+
+    async def __call__(self):
+        self.events.append("started")
+        try:
+            for chunk in self.chunks:
+                yield chunk
+            await self.then()
+        finally:
+            self.events.append("closed")
+
+    def background(self) -> BackgroundTask:
+        return BackgroundTask(lambda: self.events.append("background"))
+
+
+async def nothing() -> None:
+    pass
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_stream_is_sent_chunk_by_chunk(version):
+    recorder = Recorder([b"a", "é", bytearray(b"b"), memoryview(b"c"), b""], nothing)
+    reply = await run(StreamingResponse(recorder(), background=recorder.background()), scope_of(version))
+    assert [m.get("body") for m in reply.messages] == [None, b"a", "é".encode(), b"b", b"c", b"", b""]
+    assert [m.get("more_body") for m in reply.messages] == [None, True, True, True, True, True, False]
+    assert all(type(m["body"]) is bytes for m in reply.messages[1:])
+    assert reply.headers == []
+    assert recorder.events == ["started", "closed", "background"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda: [b"a", "b"],
+        lambda: (b"a", "b"),
+        lambda: iter([b"a", "b"]),
+        lambda: {b"a": 1, "b": 2},
+        lambda: (chunk for chunk in (b"a", "b")),
+    ],
+)
+async def test_any_iterable_is_a_stream(content):
+    assert (await request(StreamingResponse(content(), media_type="text/plain"))).body == b"ab"
+
+
+async def test_an_async_iterable_without_aclose_is_a_stream():
+    class Chunks:
+        def __init__(self):
+            self.left = [b"b", b"a"]
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            if not self.left:
+                raise StopAsyncIteration
+            return self.left.pop()
+
+    assert (await request(StreamingResponse(Chunks()))).body == b"ab"
+
+
+async def test_the_iterator_can_be_wrapped_afterwards():
+    response = StreamingResponse(["a", "b"])
+
+    async def upper(chunks):
+        async for chunk in chunks:
+            yield chunk.upper()
+
+    response.body_iterator = upper(response.body_iterator)
+    assert (await request(response)).body == b"AB"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_generator_that_sleeps_for_ever_ends_when_the_client_leaves(version):
+    recorder = Recorder()
+    response = StreamingResponse(recorder(), background=recorder.background())
+    messages = [*body_messages(b""), {"type": "http.disconnect"}]
+    with anyio.fail_after(5):
+        reply = await run(response, scope_of(version), messages)
+    assert reply.body == b"a"
+    assert recorder.events == ["started", "closed", "background"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_generator_that_never_waits_ends_when_the_client_leaves(version):
+    events = []
+
+    async def endless():
+        try:
+            while True:
+                yield b"x"
+        finally:
+            events.append("closed")
+
+    with anyio.fail_after(5):
+        await run(StreamingResponse(endless()), scope_of(version), [{"type": "http.disconnect"}])
+    assert events == ["closed"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_blocking_generator_ends_when_the_client_leaves(version):
+    blocked, release, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def blocking():
+        try:
+            yield b"a"
+            blocked.set()
+            release.wait(10)
+            yield b"b"
+        finally:
+            closed.set()
+
+    async def receive():
+        while not blocked.is_set():
+            await anyio.sleep(0.001)
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    events: list[str] = []
+    response = StreamingResponse(blocking(), background=BackgroundTask(lambda: events.append("background")))
+    with anyio.fail_after(5):
+        await response(scope_of(version), receive, send)
+    assert events == ["background"]
+    release.set()
+    assert await anyio.to_thread.run_sync(closed.wait, 5)
+
+
+async def test_a_blocking_generator_that_was_left_between_chunks_is_closed():
+    events = []
+
+    def blocking():
+        try:
+            yield b"a"
+            yield b"b"
+        finally:
+            events.append("closed")
+
+    async def send(message):
+        if message.get("body"):
+            raise OSError("gone")
+
+    with pytest.raises(ClientDisconnect):
+        await StreamingResponse(blocking())(scope_of("2.4"), anyio.sleep_forever, send)
+    assert events == ["closed"]
+
+
+async def test_a_file_that_was_streamed_is_closed(tmp_path):
+    (tmp_path / "lines").write_bytes(b"a\nb\n")
+    file = (tmp_path / "lines").open("rb")
+    assert (await request(StreamingResponse(file))).body == b"a\nb\n"
+    assert file.closed
+
+
+async def test_context_variables_reach_a_blocking_generator():
+    variable = contextvars.ContextVar("variable", default="unset")
+    variable.set("set")
+    assert (await request(StreamingResponse(variable.get() for _ in range(1)))).body == b"set"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("failing", ["http.response.start", "http.response.body", "end"])
+async def test_a_send_that_fails_closes_the_generator_and_runs_the_background_task(version, failing):
+    recorder = Recorder(then=nothing)
+
+    async def send(message):
+        if message["type"] == failing or (failing == "end" and message.get("more_body") is False):
+            raise OSError("gone")
+
+    response = StreamingResponse(recorder(), background=recorder.background())
+    with pytest.raises(ClientDisconnect) as excinfo:
+        await response(scope_of(version), anyio.sleep_forever, send)
+    assert isinstance(excinfo.value.__cause__, OSError)
+    assert recorder.events[-1] == "background"
+    assert recorder.events.count("started") == recorder.events.count("closed")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_error_of_the_generator_passes_as_it_is(version):
+    async def fail():
+        await anyio.lowlevel.checkpoint()
+        raise OSError("of the generator")
+
+    recorder = Recorder(then=fail)
+    with pytest.raises(OSError, match="of the generator"):
+        await run(StreamingResponse(recorder(), background=recorder.background()), scope_of(version))
+    assert recorder.events == ["started", "closed"]
+
+
+async def test_an_error_before_the_first_wait_passes_as_it_is():
+    async def fail():
+        raise KeyError("at once")
+        yield
+
+    with pytest.raises(KeyError):
+        await request(StreamingResponse(fail()))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_head_request_does_not_run_the_generator(version):
+    recorder = Recorder()
+    response = StreamingResponse(recorder(), background=recorder.background())
+    reply = await run(response, scope_of(version, "HEAD"))
+    assert reply.messages[1:] == [{"type": "http.response.body", "body": b""}]
+    assert recorder.events == ["background"]
+    with pytest.raises(StopAsyncIteration):
+        await anext(response.body_iterator)
+
+
+async def test_a_head_request_does_not_run_a_blocking_generator():
+    events = []
+
+    def blocking():
+        events.append("started")
+        yield b"a"
+
+    generator = blocking()
+    await request(StreamingResponse(generator), "HEAD")
+    assert (events, list(generator)) == ([], [])
+
+
+async def test_a_cancelled_request_closes_the_generator_and_runs_no_background_task():
+    recorder = Recorder()
+    response = StreamingResponse(recorder(), background=recorder.background())
+    reply = Reply()
+    with anyio.CancelScope() as cancelled:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: run(response, scope_of("2.3"), reply=reply))
+            while not reply.body:
+                await anyio.lowlevel.checkpoint()
+            cancelled.cancel()
+    assert recorder.events == ["started", "closed"]
+
+
+async def test_the_watch_for_a_disconnect_steals_no_chunk_of_the_body():
+    released = anyio.Event()
+
+    async def echo(request):
+        await released.wait()
+        async for chunk in request.stream():
+            yield chunk.upper()
+
+    scope = http_scope("POST")
+    chunks = iter(body_messages([b"a", b"b", b"c"]))
+
+    async def receive():
+        for message in chunks:
+            released.set()
+            await anyio.lowlevel.checkpoint()
+            return message
+        return await anyio.sleep_forever()
+
+    reply = Reply()
+
+    async def send(message):
+        reply.messages.append(message)
+
+    with anyio.fail_after(5):
+        await StreamingResponse(echo(Request(scope, receive)))(scope, receive, send)
+    assert reply.body == b"ABC"
+
+
+async def test_a_receive_that_fails_does_not_end_the_stream():
+    async def receive():
+        raise RuntimeError("no news")
+
+    sent = []
+
+    async def send(message):
+        sent.append(message.get("body", b""))
+
+    recorder = Recorder([b"a", b"b"], anyio.lowlevel.checkpoint)
+    with anyio.fail_after(5):
+        await StreamingResponse(recorder())(scope_of("2.3"), receive, send)
+    assert b"".join(sent) == b"ab"
+
+
+async def test_a_receive_that_repeats_itself_does_not_hang_the_stream():
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        pass
+
+    recorder = Recorder([b"a"], anyio.lowlevel.checkpoint)
+    with anyio.fail_after(5):
+        await StreamingResponse(recorder())(scope_of("2.3"), receive, send)
+    assert recorder.events == ["started", "closed"]
+
+
+async def test_a_stream_denies_a_websocket_where_the_server_can():
+    reply = await run(StreamingResponse(["a", "b"], 403), websocket_scope())
+    assert reply.types == ["websocket.http.response.start"] + ["websocket.http.response.body"] * 3
+    assert (reply.status, reply.body) == (403, b"ab")
+
+
+async def test_a_stream_closes_a_websocket_where_that_is_all_there_is():
+    recorder = Recorder()
+    reply = await run(StreamingResponse(recorder()), websocket_scope(extensions={}))
+    assert reply.types == ["websocket.close"]
+    assert recorder.events == []
+
+
+def test_on_asyncio_the_task_is_left_uncancelled():
+    async def main():
+        recorder = Recorder()
+        await run(StreamingResponse(recorder()), scope_of("2.3"), [{"type": "http.disconnect"}])
+        await asyncio.sleep(0)
+        return asyncio.current_task().cancelling(), len(asyncio.all_tasks()), recorder.events
+
+    assert asyncio.run(main()) == (0, 1, ["started", "closed"])
+
+
+def test_on_asyncio_a_cancellation_from_outside_stays_one():
+    async def main():
+        recorder = Recorder()
+        reply = Reply()
+        task = asyncio.create_task(run(StreamingResponse(recorder()), scope_of("2.3"), reply=reply))
+        while not reply.body:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return recorder.events
+
+    assert asyncio.run(main()) == ["started", "closed"]
+
+
+def test_on_asyncio_a_generator_that_ignores_the_cancellation_leaves_the_task_sound():
+    async def stubborn():
+        yield b"a"
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            yield b"b"
+
+    async def main():
+        reply = await run(StreamingResponse(stubborn()), scope_of("2.3"), [{"type": "http.disconnect"}])
+        return asyncio.current_task().cancelling(), reply.body
+
+    assert asyncio.run(main()) == (0, b"ab")
+
+
+def test_on_asyncio_a_timeout_around_the_stream_still_works():
+    async def main():
+        recorder = Recorder()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await run(StreamingResponse(recorder()), scope_of("2.3"))
+        return recorder.events
+
+    assert asyncio.run(main()) == ["started", "closed"]
