@@ -59,15 +59,14 @@ class ServerErrorMiddleware:
             if self.debug:
                 await self._debug_response(exc, scope, watcher.send)
             elif self.handler is None:
-                await reply_text(scope, watcher.send, 500, "Internal Server Error")
+                await _reply_plainly(scope, watcher.send)
             else:
                 await self.respond(self.handler, exc, scope, receive, watcher.send)
-        except OSError:
+        except Exception as failure:
             if not watcher.started:
-                raise
-        except Exception:
-            if not watcher.started:
-                await reply_text(scope, watcher.send, 500, "Internal Server Error")
+                await _reply_plainly(scope, watcher.send)
+            elif isinstance(failure, OSError):  # the client has left, and `exc` is what there is to tell
+                return
             raise
 
     async def respond(self, handler: Any, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +75,8 @@ class ServerErrorMiddleware:
 
     async def _debug_response(self, exc: Exception, scope: Scope, send: Send) -> None:
         if not prefers_html(scope.get("headers", ())):
-            return await reply_text(scope, send, 500, "".join(traceback.format_exception(exc)), _PRIVATE)
+            text = "".join(traceback.format_exception(exc)).encode(errors="replace").decode()
+            return await reply_text(scope, send, 500, text, _PRIVATE)
         from ._page import CONTENT_SECURITY_POLICY, render_page
 
         body = render_page(exc, scope, show_locals=self.show_locals).encode(errors="replace")
@@ -101,11 +101,15 @@ class ServerErrorMiddleware:
             raise
 
 
+async def _reply_plainly(scope: Scope, send: Send) -> None:
+    try:
+        await reply_text(scope, send, 500, "Internal Server Error")
+    except OSError:  # the client has left
+        return
+
+
 async def _refuse_websocket(scope: Scope, handshake: Handshake) -> None:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await reply_text(scope, send, 500, "Internal Server Error")
+        await _reply_plainly(scope, send)
 
-    try:
-        await handshake.answer(answer, scope, close_code=1011)
-    except OSError:
-        return
+    await handshake.answer(answer, scope, close_code=1011)
