@@ -296,8 +296,13 @@ async def test_a_client_that_leaves_within_its_body_is_no_end_of_the_body():
     assert type(seen[0]) is ClientGone
 
 
-async def test_a_client_that_has_left_already_starts_nothing():
-    assert (await run(WSGIMiddleware(never), http_scope(), [{"type": "http.disconnect"}])).messages == []
+async def test_a_client_that_has_left_already_gets_nothing():
+    assert (await run(WSGIMiddleware(hello), http_scope(), [{"type": "http.disconnect"}])).messages == []
+    assert (await run(WSGIMiddleware(echo), http_scope(), [{"type": "http.disconnect"}])).messages == []
+
+
+async def test_an_application_that_reads_nothing_waits_for_nothing():
+    assert (await run(WSGIMiddleware(hello), http_scope())).text == "hello"
 
 
 @pytest.mark.parametrize("broken", [False, True])

@@ -115,6 +115,7 @@ class _Exchange:
         self._send = send
         self.early = b""
         self.body_over = False
+        self.readable = Event()
         self.whole_body_read = Event()
         self.gone = False
         self.head: Message | None = None
@@ -126,16 +127,13 @@ class _Exchange:
         self.written = 0
 
     async def run(self, limiter: CapacityLimiter) -> None:
-        """Run the application in a thread and, once the body is read, watch beside it for the client to leave."""
-        if not _declares_body(self.scope):
-            self.early = await self._next_body()
+        """Run the application in a thread and, where nobody else reads, watch beside it for the client to leave."""
         failure: Exception | None = None
         async with create_task_group() as tasks:
             tasks.start_soon(self._watch)
             try:
-                if not self.gone:
-                    await to_thread.run_sync(self.respond, limiter=limiter)
-                    await self._end()
+                await to_thread.run_sync(self.respond, limiter=limiter)
+                await self._end()
             except Exception as exc:
                 failure = exc  # raised below: within the task group it would come out in an ExceptionGroup
             finally:
@@ -145,14 +143,19 @@ class _Exchange:
             raise failure
 
     async def _watch(self) -> None:
+        """Read what comes after the body, and the first piece where the head declares no body at all."""
         try:
+            if not _declares_body(self.scope):
+                self.early = await self._next_body()
+            self.readable.set()
             await self.whole_body_read.wait()
             while (await self._receive())["type"] != "http.disconnect":
                 pass
-        except Exception:  # noqa: S110 - whatever the server raises here, nobody reads any more
+        except Exception:  # noqa: S110 - whatever the server raises here, the client has left
             pass
         finally:
             self.gone = True
+            self.readable.set()
 
     async def _next_body(self) -> bytes:
         """The next bytes of the request; none at its end."""
@@ -168,11 +171,9 @@ class _Exchange:
 
     async def read(self) -> bytes:
         """The next bytes for the application; raises ClientGone, since the end of a part is not the end of the body."""
-        early, self.early = self.early, b""
-        if early or self.body_over:
-            return early
-        body = await self._next_body()
-        if self.gone:
+        await self.readable.wait()
+        body, self.early = self.early or await self._next_body(), b""
+        if not body and not self.body_over:
             raise ClientGone("the client left before the end of its request")
         return body
 
