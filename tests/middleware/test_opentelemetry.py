@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from wire import http_scope, request, run, websocket_scope
+
+CONNECT = {"type": "websocket.connect"}
+
+pytest.importorskip("opentelemetry")
+from asgi_middleware.opentelemetry import OpenTelemetryMiddleware  # noqa: E402
+from asgi_middleware.opentelemetry._attributes import query_of, server_of, url_of  # noqa: E402
+
+ITEM = SimpleNamespace(path_format="/items/{id}")
+
+
+def answering(status=200, *more, exc=None, route=ITEM):
+    async def app(scope, receive, send):
+        if route:
+            scope["route"] = route
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        for message in more or [{"type": "http.response.body", "body": b"hi"}]:
+            await send(message)
+        if exc:
+            raise exc
+
+    return app
+
+
+@pytest.fixture
+def otel():
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    tracers, meters = TracerProvider(shutdown_on_exit=False), MeterProvider([reader], shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+
+    def wrap(app, **options):
+        return OpenTelemetryMiddleware(app, tracer_provider=tracers, meter_provider=meters, **options)
+
+    def metrics():
+        (resource,) = reader.get_metrics_data().resource_metrics
+        (scope,) = resource.scope_metrics
+        return {metric.name: metric for metric in scope.metrics}
+
+    return SimpleNamespace(wrap=wrap, spans=exporter.get_finished_spans, metrics=metrics)
+
+
+async def test_a_request_is_one_span_of_its_route(otel):
+    headers = [(b"host", b"example.org:8080"), (b"User-Agent", b"ua")]
+    reply = await request(otel.wrap(answering()), path="/items/1", query=b"a=1&sig=x", headers=headers)
+    assert (reply.status, reply.body) == (200, b"hi")
+    (span,) = otel.spans()
+    assert span.name == "GET /items/{id}"
+    assert span.kind.name == "SERVER"
+    assert dict(span.attributes) == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "http.route": "/items/{id}",
+        "url.path": "/items/1",
+        "url.scheme": "http",
+        "url.query": "a=1&sig=REDACTED",
+        "server.address": "example.org",
+        "server.port": 8080,
+        "network.protocol.version": "1.1",
+        "client.address": "127.0.0.1",
+        "user_agent.original": "ua",
+    }
+    assert span.status.status_code.name == "UNSET"
+
+
+async def test_a_scope_with_little_in_it_is_enough(otel):
+    await run(otel.wrap(answering(route=None)), {"type": "http"})
+    (span,) = otel.spans()
+    assert span.name == "GET"
+    assert dict(span.attributes) == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "url.scheme": "http",
+    }
+
+
+async def test_an_unknown_method_is_other(otel):
+    await request(otel.wrap(answering()), "WEIRD")
+    (span,) = otel.spans()
+    assert span.name == "HTTP /items/{id}"
+    assert span.attributes["http.request.method"] == "_OTHER"
+    assert span.attributes["http.request.method_original"] == "WEIRD"
+    for metric in otel.metrics().values():
+        assert [point.attributes["http.request.method"] for point in metric.data.data_points] == ["_OTHER"]
+
+
+@pytest.mark.parametrize(("status", "name", "error"), [(404, "UNSET", None), (503, "ERROR", "503")])
+async def test_only_a_server_error_is_an_error(otel, status, name, error):
+    await request(otel.wrap(answering(status)))
+    (span,) = otel.spans()
+    assert span.status.status_code.name == name
+    assert span.attributes.get("error.type") == error
+
+
+class Broken(Exception):
+    pass
+
+
+@pytest.mark.parametrize(("exc", "name"), [(ValueError("x"), "ValueError"), (Broken("x"), f"{__name__}.Broken")])
+async def test_an_exception_is_recorded_and_passes(otel, exc, name):
+    with pytest.raises(type(exc)) as caught:
+        await request(otel.wrap(answering(exc=exc)))
+    assert caught.value is exc
+    (span,) = otel.spans()
+    assert span.attributes["error.type"] == name
+    assert (span.status.status_code.name, span.status.description) == ("ERROR", f"{type(exc).__name__}: x")
+    assert [event.name for event in span.events] == ["exception"]
+
+
+async def test_an_application_that_answers_nothing_has_no_status(otel):
+    async def app(scope, receive, send):
+        pass
+
+    await request(otel.wrap(app))
+    assert "http.response.status_code" not in otel.spans()[0].attributes
+
+
+BODY = "http.response.body"
+
+
+@pytest.mark.parametrize(
+    ("messages", "last"),
+    [
+        ([{"type": BODY, "body": b"a", "more_body": True}, {"type": BODY}], 2),
+        ([{"type": BODY}, {"type": "http.response.x"}], 1),
+        ([{"type": "http.response.pathsend", "path": "/"}], 1),
+        ([{"type": "http.response.zerocopysend", "more_body": True}, {"type": "http.response.zerocopysend"}], 2),
+    ],
+)
+async def test_the_span_ends_with_the_answer_not_with_the_work_after_it(otel, monkeypatch, messages, last):
+    await check_end(otel, monkeypatch, answering(200, *messages), last + 1)
+
+
+async def test_promised_trailers_are_part_of_the_answer(otel, monkeypatch):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": True})
+        await send({"type": BODY})
+        await send({"type": "http.response.trailers", "headers": [], "more_trailers": True})
+        await send({"type": "http.response.trailers", "headers": []})
+        await send({"type": "http.response.x"})
+
+    await check_end(otel, monkeypatch, app, 4)
+
+
+async def check_end(otel, monkeypatch, app, messages):
+    """The clock is the count of messages that reached the server."""
+    import time
+
+    reply = []
+
+    async def send(message):
+        reply.append(message)
+
+    async def work(scope, receive, send):
+        await app(scope, receive, send)
+        reply.extend([{}] * 100)
+
+    wrapped = otel.wrap(work)
+    monkeypatch.setattr(time, "time_ns", lambda: 1 + len(reply) * 1_000_000_000)
+    monkeypatch.setattr(time, "perf_counter", lambda: float(len(reply)))
+    await wrapped(http_scope(), None, send)
+    monkeypatch.undo()
+    (span,) = otel.spans()
+    assert span.end_time == 1 + messages * 1_000_000_000
+    (point,) = otel.metrics()["http.server.request.duration"].data.data_points
+    assert point.sum == messages
+
+
+async def test_the_duration_has_the_advised_buckets_and_few_attributes(otel):
+    await request(otel.wrap(answering()), path="/items/1")
+    metric = otel.metrics()["http.server.request.duration"]
+    (point,) = metric.data.data_points
+    assert metric.unit == "s"
+    assert point.explicit_bounds == (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+    assert dict(point.attributes) == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "http.route": "/items/{id}",
+        "network.protocol.version": "1.1",
+        "url.scheme": "http",
+    }
+
+
+async def test_requests_under_way_are_counted(otel):
+    counts = []
+
+    async def app(scope, receive, send):
+        (point,) = otel.metrics()["http.server.active_requests"].data.data_points
+        counts.append((point.value, dict(point.attributes)))
+
+    await request(otel.wrap(app))
+    assert counts == [(1, {"http.request.method": "GET", "url.scheme": "http"})]
+    assert otel.metrics()["http.server.active_requests"].data.data_points[0].value == 0
+
+
+async def test_a_trace_is_continued_and_current_inside(otel):
+    from opentelemetry import trace
+
+    current = []
+
+    async def app(scope, receive, send):
+        current.append(trace.get_current_span().get_span_context().span_id)
+
+    headers = [(b"Traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
+    await request(otel.wrap(app), headers=iter(headers))
+    (span,) = otel.spans()
+    assert span.parent.span_id == 0xB7AD6B7169203331
+    assert current == [span.context.span_id]
+    assert not trace.get_current_span().get_span_context().is_valid
+
+
+async def test_the_outermost_traces_and_learns_the_route_of_the_innermost(otel):
+    scope = http_scope()
+    before = dict(scope)
+    await run(otel.wrap(otel.wrap(answering())), scope)
+    assert [span.name for span in otel.spans()] == ["GET /items/{id}"]
+    assert scope == before | {"route": ITEM}
+
+
+EXCLUDED = ["example.org", "healthz, items", "a=1", "/items/1", [r"/items/\d"], ["x", "items"], "http://example"]
+
+
+@pytest.mark.parametrize("excluded", EXCLUDED)
+async def test_excluded_urls_are_not_traced(otel, excluded):
+    app = otel.wrap(answering(), excluded_urls=excluded)
+    await request(app, path="/items/1", query=b"a=1", headers=[(b"host", b"example.org")])
+    assert otel.spans() == ()
+
+
+@pytest.mark.parametrize("included", ["", [], "^/items", "items/1$", "ITEMS", ["", " "]])
+async def test_other_urls_are_traced(otel, included):
+    app = otel.wrap(answering(), excluded_urls=included)
+    await request(app, path="/items/1", query=b"a=1", headers=[(b"host", b"example.org")])
+    assert len(otel.spans()) == 1
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket", "x-custom"])
+async def test_other_scopes_pass_with_the_same_three_objects(kind):
+    seen = []
+
+    async def app(*arguments):
+        seen.extend(arguments)
+
+    given = ({"type": kind}, object(), object())
+    await OpenTelemetryMiddleware(app)(*given)
+    assert all(a is b for a, b in zip(seen, given, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("messages", "status"),
+    [
+        ([{"type": "websocket.accept"}, {"type": "websocket.close"}], 101),
+        ([{"type": "websocket.close"}], 403),
+        ([{"type": "websocket.http.response.start", "status": 401, "headers": []}], 401),
+    ],
+)
+async def test_a_websocket_is_one_span_where_asked_and_not_measured(otel, messages, status):
+    async def app(scope, receive, send):
+        for message in messages:
+            await send(message)
+
+    await run(otel.wrap(app, websockets=True), websocket_scope(), [CONNECT])
+    (span,) = otel.spans()
+    assert (span.name, span.attributes["http.response.status_code"]) == ("GET", status)
+    await request(otel.wrap(answering()))
+    assert otel.metrics()["http.server.request.duration"].data.data_points[0].count == 1
+
+
+async def test_without_providers_the_answer_is_the_same():
+    assert (await request(OpenTelemetryMiddleware(answering()))).body == b"hi"
+
+
+@pytest.mark.parametrize(
+    ("host", "server", "found"),
+    [
+        (b"example.org", None, ("example.org", None)),
+        (b"[::1]:8000", None, ("::1", 8000)),
+        (b"example.org:99999", None, ("example.org", None)),
+        (b"a b/?", ("127.0.0.1", 80), ("127.0.0.1", 80)),
+        (None, ("127.0.0.1", 80), ("127.0.0.1", 80)),
+        (None, None, (None, None)),
+    ],
+)
+def test_the_servers_address_is_a_host_of_the_right_form(host, server, found):
+    assert server_of({"headers": [(b"host", host)] if host else [], "server": server}) == found
+
+
+@pytest.mark.parametrize(
+    ("scope", "url"),
+    [
+        ({"path": "/a", "query_string": b"b=c", "scheme": "https", "headers": [(b"host", b"x")]}, "https://x/a?b=c"),
+        ({"path": "/a", "server": ("x", 8000)}, "http://x:8000/a"),
+        ({"path": "/a", "server": ("/run/unix.sock", None)}, "http:///run/unix.sock/a"),
+        ({}, "http://"),
+    ],
+)
+def test_excluded_urls_see_the_whole_url(scope, url):
+    assert url_of(scope) == url
+
+
+def test_keys_of_signed_links_are_redacted():
+    query = b"a=1&X-Goog-Signature=s&design=ok&AWSAccessKeyId=k"
+    assert query_of({"query_string": query}) == "a=1&X-Goog-Signature=REDACTED&design=ok&AWSAccessKeyId=REDACTED"
+
+
+def test_a_propagator_may_ask_for_the_names_of_headers():
+    from asgi_middleware.opentelemetry._telemetry import _GETTER
+
+    assert _GETTER.keys([(b"Host", b"x")]) == ["host"]
+    assert _GETTER.get([(b"Host", b"x")], "HOST") == ["x"]
+    assert _GETTER.get([], "host") is None
+
+
+def test_without_opentelemetry_the_way_out_is_named():
+    code = """
+import sys
+sys.modules["opentelemetry"] = None
+from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
+try:
+    OpenTelemetryMiddleware(None)
+except ImportError as exc:
+    print(exc)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "tracing needs opentelemetry-api: pip install asgi-middleware[opentelemetry]\n"
