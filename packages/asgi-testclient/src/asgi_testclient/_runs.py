@@ -94,6 +94,8 @@ class ThreadRun:
             if not debugged(self.thread.ident):
                 where = self._where()
                 raise AppTimeout(_late(self.title, what(), seconds or 0, where, self.exchange, advice()))
+        if self.thread.crash is not None:
+            raise self.thread.crash
 
     def leave(self) -> None:
         """Disconnect; give the application its grace, then cancel it and warn."""

@@ -89,12 +89,17 @@ class LoopThread:
             native.run_until_complete(self._until_stopped(native, stopping))
         except BaseException as exc:  # SystemExit of a task that nobody awaits
             self.crash = exc
+            native.run_until_complete(self._sweep(native))
         finally:
             self.alive = False
             native.close()
 
     async def _until_stopped(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Future[None]) -> None:
         await stopping
+        await self._sweep(native)
+
+    async def _sweep(self, native: asyncio.AbstractEventLoop) -> None:
+        """End what still runs."""
         current = asyncio.current_task()
         unfinished = [task for task in asyncio.all_tasks() if task is not current]
         self.unfinished = [repr(task.get_name()) for task in unfinished]

@@ -44,7 +44,7 @@ def located(thread: LoopThread, task: Any) -> str:
     try:
         thread.loop.post(look)
     except RuntimeError:
-        return f"The event loop of the application has ended: {thread.crash!r}."
+        return "The event loop of the application has ended."
     if ready.wait(0.5):
         return answers[0]
     return _blocked(thread.ident)
@@ -136,7 +136,7 @@ def _trio_chains(task: Any) -> Iterator[list[Line]]:
     waiting = [task] if task is not None else []
     while waiting:
         current = waiting.pop(0)
-        yield [_line(frame, number) for frame, number in current.iter_await_frames()]
+        yield _chain(current.coro)
         for nursery in current.child_nurseries:
             waiting.extend(nursery.child_tasks)
 
