@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from asgi_routing import Host, Match, Router
 from wire import http_scope, request
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from asgi_routing import BaseRoute, Convertor, Host, Match, Mount, Route, Router, WebSocketRoute, register_url_convertor
-from asgi_routing.convertors import CONVERTOR_TYPES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asgi_routing import BaseRoute, Convertor, Host, Match, Mount, Route, Router, WebSocketRoute, register_url_convertor
+from asgi_routing.convertors import CONVERTOR_TYPES
 from wire import http_scope, request, run, websocket_scope
 
 
@@ -252,6 +253,26 @@ async def test_a_subclass_that_skips_our_init_matches(endpoint):
     router = Router([Bare("/x/{id:int}", endpoint("bare"))])
     assert (await request(router, "GET", "/x/3")).text == "bare"
     assert (await request(router, "POST", "/x/3")).header("allow") == "GET"
+
+
+async def test_a_path_without_a_first_slash_can_be_matched_by_a_pattern_of_its_own(endpoint):
+    from asgi_routing import compile_path
+
+    route = Route("/x", endpoint("star"))
+    route.path_regex, route.path_format, route.param_convertors = compile_path("{any}")
+    assert (await request(Router([route]), "GET", "*")).text == "star"
+
+
+async def test_a_convertor_that_refuses_its_text_gives_way_to_the_next_route(endpoint):
+    router = Router(
+        [
+            Route("/{n:even}", endpoint("even")),
+            Route("/{a}/{n:even}", endpoint("two")),
+            Route("/{s:path}", endpoint("any")),
+        ]
+    )
+    paths = {"/2": "even", "/3": "any", "/x": "any", "/a/4": "two", "/a/5": "any"}
+    assert {path: (await request(router, "GET", path)).text for path in paths} == paths
 
 
 async def test_a_method_replaced_on_one_route_is_honoured(endpoint):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import pytest
+
 from asgi_routing import BaseRoute, Match, Mount, Route, Router
 from wire import body_messages, http_scope, request, run
 

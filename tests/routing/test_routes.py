@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
-import asgi_routing
 import pytest
+
 from asgi_routing import BaseRoute, Host, Match, Mount, Route, Router, WebSocketRoute, get_name
 from wire import http_scope, request, run, websocket_scope
 

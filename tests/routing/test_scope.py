@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from asgi_routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute, get_route_path
 from wire import http_scope, request, run, websocket_scope
 

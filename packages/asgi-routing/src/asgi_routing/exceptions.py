@@ -32,9 +32,11 @@ class NoMatchFound(Exception):
         super().__init__(" ".join([*parts, reason] if reason else parts))
 
     @property
-    def names_a_route(self) -> bool:
-        """Whether a route of that name exists and its parameters are what is wrong."""
-        return bool(self.missing or self.surplus or self.reason)
+    def nearness(self) -> int:
+        """How near a route was: 2 where only a value was refused, 1 where the parameters differ, 0 for none."""
+        if self.reason:
+            return 2
+        return 1 if self.missing or self.surplus else 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.name, self.path_params, self.missing, self.surplus, self.reason)

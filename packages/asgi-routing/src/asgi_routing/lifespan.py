@@ -81,7 +81,7 @@ class _Lifted(AbstractAsyncContextManager[Any]):
 async def run_lifespan(owner: _Owner, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve the lifespan of a router; a failure is told to the server with its traceback, and raised."""
     await receive()
-    nest = _Nest(_mounted(owner.routes, set()) if owner.lifespan_of_mounts else (), scope, receive, send)
+    nest = _Nest(_mounted(owner.routes, {id(owner)}) if owner.lifespan_of_mounts else (), scope, receive, send)
     try:
         async with owner.lifespan_context(scope.get("app")) as state:
             if state is not None:
@@ -129,8 +129,7 @@ class _Nest:
 
     def failed(self, message: str, error: Exception | None = None) -> None:
         """Keep a failure for the server, and the first exception to raise."""
-        if error is None or error is not self.error:
-            self.failures.append(message)
+        self.failures.append(message)
         self.error = self.error or error
 
     async def report(self) -> None:

@@ -21,7 +21,8 @@ from ._types import ASGIApp, Receive, Scope, Send
 from .lifespan import Lifespan, as_context, run_lifespan
 from .paths import URLPath, get_route_path
 from .routes import BaseRoute, Host, Mount, Route, WebSocketRoute
-from .routes.base import PREFIX, MiddlewareRecords, enter, url_below, wrap
+from .routes.base import PREFIX, MiddlewareRecords, enter, wrap
+from .routes.below import url_below
 from .routes.route import ALLOWED_METHODS
 
 if TYPE_CHECKING:

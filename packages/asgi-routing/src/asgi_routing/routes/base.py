@@ -132,21 +132,3 @@ def whole_url_of(
     if missing or surplus:
         raise NoMatchFound(name, path_params, missing=missing, surplus=surplus)
     return url_of(name, path_format, convertors, path_params)[0]
-
-
-def url_below(
-    routes: Iterable[BaseRoute], name: str, path_params: Mapping[str, Any], asked: str, given: Mapping[str, Any]
-) -> URLPath:
-    """The path of the first of these routes that has the name; `asked` and `given` are what the caller said."""
-    nearest: NoMatchFound | None = None
-    for route in routes:
-        try:
-            return route.url_path_for(name, **path_params)
-        except NoMatchFound as exc:
-            if nearest is None and exc.names_a_route:
-                nearest = exc
-    if nearest is None:
-        raise NoMatchFound(asked, given)
-    raise NoMatchFound(
-        asked, given, missing=nearest.missing, surplus=nearest.surplus, reason=nearest.reason
-    ) from nearest

@@ -10,7 +10,8 @@ from .._types import ASGIApp, Receive, Scope, Send
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
 from ..paths import URLPath, build_pattern, parse_path, read_params
-from .base import BaseRoute, Match, url_below, url_of, whole_url_of
+from .base import BaseRoute, Match, url_of, whole_url_of
+from .below import url_below
 
 
 class Host(BaseRoute):

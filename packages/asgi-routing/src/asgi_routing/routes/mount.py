@@ -9,7 +9,8 @@ from .._types import ASGIApp, Receive, Scope, Send
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
 from ..paths import URLPath, get_route_path, parse_path, read_params, without_authority
-from .base import PREFIX, BaseRoute, Match, MiddlewareRecords, PathPattern, url_below, url_of, whole_url_of, wrap
+from .base import PREFIX, BaseRoute, Match, MiddlewareRecords, PathPattern, url_of, whole_url_of, wrap
+from .below import url_below
 
 
 class Mount(BaseRoute):

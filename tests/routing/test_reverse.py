@@ -1,0 +1,216 @@
+"""From a name and parameters to a path that leads back."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from asgi_routing import CONVERTOR_TYPES, Convertor, Host, Mount, NoMatchFound, Route, Router, URLPath, WebSocketRoute
+from wire import http_scope
+
+
+async def app(scope, receive, send):
+    raise NotImplementedError
+
+
+ROUTER = Router(
+    [
+        Route("/", app, name="home"),
+        Route("/users/{id:int}", app, name="user"),
+        Route("/users/{slug}", app, name="user"),
+        Route("/files/{path:path}", app, name="file"),
+        Route("/any{rest:path}", app, name="any"),
+        Route("/{rest:path}", app, name="all"),
+        Route("/x/{a}.{b}", app, name="x:y:z"),
+        WebSocketRoute("/chat/{room}", app, name="chat"),
+        Mount("/m/{tenant}", Router([Route("/b/{c}", app, name="b"), Route("/", app, name="r:s")]), name="m"),
+        Mount("/deep", routes=[Mount("/er", routes=[Route("/x", app, name="x")], name="er")], name="deep:ly"),
+        Mount("/nameless", routes=[Route("/inside", app, name="inside"), WebSocketRoute("/ws", app, name="ws")]),
+        Mount("/foreign", app, name="foreign"),
+        Mount("", routes=[Route("/bare", app, name="bare")]),
+        Mount("/p/{path_of:path}", routes=[Route("/end", app, name="end")], name="p"),
+        Mount("/{rest:path}", routes=[Route("/end", app, name="end")], name="whole"),
+        Host("{sub}.example.org:8000", Router([Route("/h/{i:int}", app, name="h")]), name="host"),
+        Host("plain.example.org", Router([Route("/plain", app, name="plain")])),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "path"),
+    [
+        ("home", {}, "/"),
+        ("user", {"id": 7}, "/users/7"),
+        ("user", {"slug": "me"}, "/users/me"),
+        ("user", {"slug": "a b?c=d#e%/".rstrip("/")}, "/users/a%20b%3Fc=d%23e%25"),
+        ("user", {"slug": "{id}"}, "/users/%7Bid%7D"),
+        ("user", {"slug": "é\n"}, "/users/%C3%A9%0A"),
+        ("user", {"slug": "a.."}, "/users/a.."),
+        ("user", {"slug": "\\"}, "/users/%5C"),
+        ("file", {"path": "a/b c"}, "/files/a/b%20c"),
+        ("file", {"path": ""}, "/files/"),
+        ("any", {"rest": "/x"}, "/any/x"),
+        ("all", {"rest": "/evil.org"}, "/%2Fevil.org"),
+        ("x:y:z", {"a": "{b}", "b": "{a}"}, "/x/%7Bb%7D.%7Ba%7D"),
+        ("x:y:z", {"a": ".", "b": "."}, "/x/..."),
+        ("chat", {"room": "r"}, "/chat/r"),
+        ("m:b", {"tenant": "t/".rstrip("/"), "c": "{tenant}"}, "/m/t/b/%7Btenant%7D"),
+        ("m:r:s", {"tenant": "t"}, "/m/t/"),
+        ("m", {"tenant": "t", "path": "/x/y z"}, "/m/t/x/y%20z"),
+        ("deep:ly:er:x", {}, "/deep/er/x"),
+        ("inside", {}, "/nameless/inside"),
+        ("foreign", {"path": "img.png"}, "/foreign/img.png"),
+        ("bare", {}, "/bare"),
+        ("p:end", {"path_of": "a/b"}, "/p/a/b/end"),
+        ("whole:end", {"rest": ""}, "/%2Fend"),
+        ("host:h", {"sub": "s", "i": 1}, "/h/1"),
+        ("host", {"sub": "s", "path": "/anything"}, "/anything"),
+        ("plain", {}, "/plain"),
+    ],
+)
+def test_a_name_and_its_parameters_make_a_path(name, params, path):
+    assert ROUTER.url_path_for(name, **params) == path
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "protocol", "host"),
+    [
+        ("home", {}, "http", ""),
+        ("chat", {"room": "r"}, "websocket", ""),
+        ("ws", {}, "websocket", ""),
+        ("foreign", {"path": ""}, "", ""),
+        ("host:h", {"sub": "s", "i": 1}, "http", "s.example.org:8000"),
+        ("host", {"sub": "s", "path": "/"}, "", "s.example.org:8000"),
+        ("plain", {}, "http", "plain.example.org"),
+    ],
+)
+def test_a_path_knows_its_protocol_and_host(name, params, protocol, host):
+    url = ROUTER.url_path_for(name, **params)
+    assert (url.protocol, url.host) == (protocol, host)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "missing", "surplus"),
+    [
+        ("nobody", {"a": 1}, (), ()),
+        ("user", {}, ("id",), ()),
+        ("home", {"a": 1}, (), ("a",)),
+        ("chat", {"rome": "r"}, ("room",), ("rome",)),
+        ("m:b", {"tenant": "t"}, ("c",), ()),
+        ("m:b", {"c": "c"}, ("tenant",), ()),
+        ("m:b", {"tenant": "t", "c": "c", "d": "d"}, (), ("d",)),
+        ("m:nobody", {"tenant": "t"}, (), ()),
+        ("m", {"tenant": "t"}, ("path",), ()),
+        ("foreign:x", {}, (), ()),
+        ("host", {"sub": "s"}, ("path",), ()),
+        ("host:h", {"i": 1}, ("sub",), ()),
+        ("host:h", {"sub": "s"}, ("i",), ()),
+        ("host", {"sub": "s", "path": "/", "x": 1}, (), ("x",)),
+        (":inside", {}, (), ()),
+    ],
+)
+def test_what_is_missing_or_surplus_is_named(name, params, missing, surplus):
+    with pytest.raises(NoMatchFound) as caught:
+        ROUTER.url_path_for(name, **params)
+    error = caught.value
+    assert (error.name, error.path_params) == (name, params)
+    assert (error.missing, error.surplus) == (missing, surplus)
+    assert str(error).startswith(f'No route exists for name "{name}" and params "{", ".join(params)}".')
+    assert all(f'"{key}"' in str(error) for key in missing + surplus)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("user", {"slug": ".."}),
+        ("user", {"slug": "."}),
+        ("file", {"path": "a/../b"}),
+        ("file", {"path": "./b"}),
+        ("m:b", {"tenant": "..", "c": "c"}),
+        ("m", {"tenant": "t", "path": "/../x"}),
+    ],
+)
+def test_a_value_that_a_client_would_resolve_away_is_refused(name, params):
+    with pytest.raises(NoMatchFound, match=r'No parameter may make a segment "\." or "\.\."'):
+        ROUTER.url_path_for(name, **params)
+
+
+@pytest.mark.parametrize("route", [Route("/a", app, name="a"), WebSocketRoute("/a", app, name="a")])
+def test_a_route_alone_knows_its_own_name_only(route):
+    assert route.url_path_for("a") == "/a"
+    with pytest.raises(NoMatchFound):
+        route.url_path_for("b")
+
+
+class Loose(Convertor[str]):
+    regex = "[a-z]{2}"
+
+    def convert(self, value):
+        if value == "zz":
+            raise ValueError(value)
+        return value
+
+    def to_string(self, value):
+        return str(value)
+
+
+@pytest.mark.parametrize("value", ["abc", "", "AB", "ab\n", "zz"])
+def test_a_value_that_its_convertor_would_not_match_back_is_refused(value):
+    CONVERTOR_TYPES["loose"] = Loose()
+    try:
+        router = Router([Route("/{a:loose}", app, name="loose")])
+    finally:
+        del CONVERTOR_TYPES["loose"]
+    assert router.url_path_for("loose", a="ab") == "/ab"
+    with pytest.raises(NoMatchFound, match='The convertor of "a" would not match'):
+        router.url_path_for("loose", a=value)
+
+
+def test_an_own_url_path_for_keeps_its_place():
+    class Own(Route):
+        def url_path_for(self, name, /, **params):
+            return URLPath("/own") if name == "taken" else super().url_path_for(name, **params)
+
+    router = Router([Own("/a", app, name="a"), Route("/b", app, name="taken")])
+    assert router.url_path_for("taken") == "/own"
+    assert router.url_path_for("a") == "/a"
+
+
+@given(st.text(min_size=1).filter(lambda text: text.isprintable() or text.isascii()))
+def test_a_path_leads_back_to_its_route_and_its_value(value):
+    assume("/" not in value and value not in (".", ".."))
+    url = ROUTER.url_path_for("chat", room=value)
+    assert url.isascii()
+    assert " " not in url
+    assert ROUTER.routes[7].path_regex.match(unquote(url)).groupdict() == {"room": value}
+    whole = Route("/{rest:path}", app, name="all")
+    _, keys = whole.matches(http_scope("GET", unquote(whole.url_path_for("all", rest=value))))
+    assert keys["path_params"] == {"rest": value}
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "url"),
+    [
+        (URLPath("/a"), "https://e.org/root/?x#y", "https://e.org/root/a"),
+        (URLPath("/a", protocol="http"), "http://e.org", "http://e.org/a"),
+        (URLPath("/a", protocol="http"), "wss://e.org", "https://e.org/a"),
+        (URLPath("/a", protocol="websocket"), "https://e.org", "wss://e.org/a"),
+        (URLPath("/a", protocol="websocket"), "http://e.org:81", "ws://e.org:81/a"),
+        (URLPath("/a", host="h.org:80"), "http://e.org:81", "http://h.org:80/a"),
+    ],
+)
+def test_a_path_becomes_a_whole_url(path, base, url):
+    assert path.make_absolute_url(base) == url
+
+
+def test_a_path_keeps_what_it_knows_when_copied():
+    url = URLPath("/a", protocol="websocket", host="h")
+    for twin in (copy.copy(url), pickle.loads(pickle.dumps(url))):
+        assert (twin, twin.protocol, twin.host) == ("/a", "websocket", "h")
+    with pytest.raises(AssertionError):
+        URLPath("/a", protocol="ftp")
