@@ -289,6 +289,17 @@ async def test_a_start_that_waits_goes_out_before_an_exception(broken):
     assert reply.types == ["http.response.start"]
 
 
+@pytest.mark.parametrize("more", [True, False])
+async def test_the_size_may_be_made_to_vary(more):
+    app = sending(start(), body(b"", True), body(TEXT, True), body(TEXT)) if more else whole()
+    replies = [await get(app, max_random_bytes=100) for _ in range(20)]
+    assert {decoded(reply) for reply in replies} == {TEXT * 2 if more else TEXT}
+    sizes = {len(reply.body) for reply in replies}
+    assert len(sizes) > 1
+    assert max(sizes) <= len((await get(app)).body) + 101
+    assert all(reply.header("content-length") in (None, str(len(reply.body))) for reply in replies)
+
+
 async def test_two_of_them_encode_once():
     reply = await request(GZipMiddleware(GZipMiddleware(whole())), headers=GZIP)
     assert (decoded(reply), reply.header("content-encoding")) == (TEXT, "gzip")
@@ -333,7 +344,14 @@ async def test_without_anyio_asyncio_has_its_own_threads_and_trio_none(monkeypat
 
 
 @pytest.mark.parametrize(
-    "options", [{"compresslevel": 10}, {"compresslevel": -2}, {"minimum_size": -1}, {"thread_minimum_size": -1}]
+    "options",
+    [
+        {"compresslevel": 10},
+        {"compresslevel": -2},
+        {"minimum_size": -1},
+        {"thread_minimum_size": -1},
+        {"max_random_bytes": -1},
+    ],
 )
 def test_a_configuration_out_of_range_is_refused(options):
     with pytest.raises(ValueError, match="from 0"):

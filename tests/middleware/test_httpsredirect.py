@@ -103,6 +103,38 @@ async def test_https_passes_and_so_does_everything_else():
     assert all(a is b for a, b in zip(seen[0], (scope, receive, send), strict=True))
 
 
+@pytest.mark.parametrize(
+    ("options", "policy"),
+    [
+        ({}, "max-age=300"),
+        ({"hsts_include_subdomains": True}, "max-age=300; includeSubDomains"),
+        (
+            {"hsts_max_age": 31536000, "hsts_include_subdomains": True, "hsts_preload": True},
+            "max-age=31536000; includeSubDomains; preload",
+        ),
+    ],
+)
+async def test_browsers_may_be_told_to_come_by_https_alone(options, policy):
+    redirect = HTTPSRedirectMiddleware(app, **{"hsts_max_age": 300, **options})
+    name = "strict-transport-security"
+    assert (await request(redirect, headers=host("e.org"), scheme="https")).header(name) == policy
+    for headers in (host("[::1]"), host("10.0.0.1"), host("bad/")):
+        assert (await request(redirect, headers=headers, scheme="https")).header(name) is None
+    assert (await request(redirect, headers=host("e.org"))).header(name) is None
+    scope = http_scope(scheme="https") | {"headers": iter(host("e.org"))}
+    assert (await run(redirect, scope)).header(name) == policy
+
+
+async def test_a_policy_of_the_application_stays():
+    async def own(scope, receive, send):
+        headers = iter([(b"Strict-Transport-Security", b"max-age=1")])
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    redirect = HTTPSRedirectMiddleware(own, hsts_max_age=300)
+    reply = await request(redirect, headers=host("e.org"), scheme="https")
+    assert reply.header("strict-transport-security") == "max-age=1"
+
+
 async def test_a_websocket_is_sent_to_wss_or_closed():
     redirect = HTTPSRedirectMiddleware(app)
     connect = [{"type": "websocket.connect"}]
@@ -118,7 +150,16 @@ async def test_request_headers_may_be_a_generator():
     assert (await run(HTTPSRedirectMiddleware(app), scope)).header("location") == "https://e.org/"
 
 
-@pytest.mark.parametrize("options", [{"status_code": 200}, {"exempt_paths": ["healthz"]}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"status_code": 200},
+        {"exempt_paths": ["healthz"]},
+        {"hsts_max_age": -1},
+        {"hsts_max_age": 300, "hsts_include_subdomains": True, "hsts_preload": True},
+        {"hsts_max_age": 31536000, "hsts_preload": True},
+    ],
+)
 def test_a_configuration_that_could_not_work_is_refused(options):
     with pytest.raises(ValueError, match="."):
         HTTPSRedirectMiddleware(app, **options)

@@ -43,6 +43,11 @@ def parse_authority(value: str) -> Authority | None:
         return None
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is an IPv6 literal or an IPv4 address; a name ends in no number (URL Standard, host parsing)."""
+    return host[:1] == "[" or host.rpartition(".")[2].isdigit()
+
+
 def requested_authority(headers: RawHeaders) -> Authority | None:
     """The authority a request names in its one Host header; None if it is missing, repeated or malformed."""
     values = all_values(headers, b"host")

@@ -9,6 +9,7 @@ an excluded type passes untouched.
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -47,7 +48,8 @@ class GZipMiddleware:
     """Gzips responses of at least `minimum_size` bytes, at a `compresslevel` from 0 to 9.
 
     Chunks of `thread_minimum_size` bytes and more are compressed in a worker thread. `exclude_content_types` are media
-    types, or `audio/*` for all of a kind. Raises ValueError for a level or size out of range.
+    types, or `audio/*` for all of a kind. `max_random_bytes` pads each response with a file name of random length, so
+    that its size tells less of a secret in it (BREACH). Raises ValueError for a level or size out of range.
     """
 
     def __init__(
@@ -58,16 +60,18 @@ class GZipMiddleware:
         thread_minimum_size: int = 128 * 1024,
         *,
         exclude_content_types: Sequence[str] = DEFAULT_EXCLUDED_CONTENT_TYPES,
+        max_random_bytes: int = 0,
     ) -> None:
         if not -1 <= compresslevel <= 9:
             raise ValueError(f"compresslevel is from 0 to 9, not {compresslevel!r}")
-        if minimum_size < 0 or thread_minimum_size < 0:
-            raise ValueError("minimum_size and thread_minimum_size are numbers of bytes from 0")
+        if min(minimum_size, thread_minimum_size, max_random_bytes) < 0:
+            raise ValueError("minimum_size, thread_minimum_size and max_random_bytes are numbers of bytes from 0")
         types = [content_type.strip().lower().encode("latin-1") for content_type in exclude_content_types]
         self.app = app
         self.minimum_size = minimum_size
         self.compresslevel = compresslevel
         self.thread_minimum_size = thread_minimum_size
+        self.max_random_bytes = max_random_bytes
         self.excluded_types = frozenset(name for name in types if not name.endswith(b"/*"))
         self.excluded_kinds = tuple(name[:-1] for name in types if name.endswith(b"/*"))
 
@@ -110,13 +114,14 @@ class GZipMiddleware:
 class _Response:
     """One response on its way: passed on, or its start held until the first piece of body tells how to encode it."""
 
-    __slots__ = ("compressor", "config", "held", "passing", "scope", "send")
+    __slots__ = ("compressor", "config", "held", "padded", "passing", "scope", "send")
 
     def __init__(self, config: GZipMiddleware, scope: Scope, send: Send) -> None:
         self.config = config
         self.scope = scope
         self.send = send
         self.passing = False
+        self.padded = not config.max_random_bytes
         self.held: Message | None = None
         self.compressor: Any = None
 
@@ -202,7 +207,7 @@ class _Response:
         return done
 
     def _whole(self, message: Message) -> bytes:
-        return zlib.compress(message.get("body", b""), self.config.compresslevel, _GZIP_FORMAT)
+        return self._padded(zlib.compress(message.get("body", b""), self.config.compresslevel, _GZIP_FORMAT))
 
     def _flush(self, message: Message) -> bytes:
         """The chunk, encoded so that a client can read all of it at once."""
@@ -210,10 +215,17 @@ class _Response:
         encoded: bytes = self.compressor.compress(body) if body else b""
         if not message.get("more_body", False):
             encoded += self.compressor.flush()
-            return encoded
-        if body:
+        elif body:
             encoded += self.compressor.flush(zlib.Z_SYNC_FLUSH)
-        return encoded
+        return self._padded(encoded)
+
+    def _padded(self, encoded: bytes) -> bytes:
+        """The encoding; at its beginning with a file name in the header, which clients skip (RFC 1952 §2.3.1)."""
+        if self.padded or not encoded:
+            return encoded
+        self.padded = True
+        name = b"a" * (int.from_bytes(os.urandom(4)) % (self.config.max_random_bytes + 1))
+        return encoded[:3] + b"\x08" + encoded[4:10] + name + b"\0" + encoded[10:]
 
 
 def _content_length(headers: Sequence[Sequence[bytes]]) -> int | None:
