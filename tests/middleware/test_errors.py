@@ -101,8 +101,16 @@ async def test_an_os_error_of_a_handler_is_its_failure():
     assert reply.text == "Internal Server Error"
 
 
+async def test_of_two_around_one_application_the_inner_answers():
+    reply, _ = await caught(ServerErrorMiddleware(ServerErrorMiddleware(boom), debug=True))
+    assert reply.text == "Internal Server Error"
+    reply, _ = await caught(ServerErrorMiddleware(ServerErrorMiddleware(boom)), websocket_scope(), [CONNECT])
+    assert len(reply.messages) == 2
+
+
+@pytest.mark.parametrize("handler", [None, lambda scope, exc: text(b"sorry")])
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-async def test_a_client_that_left_does_not_hide_the_exception(kind):
+async def test_a_client_that_left_does_not_hide_the_exception(kind, handler):
     sent = []
 
     async def send(message):
@@ -114,7 +122,7 @@ async def test_a_client_that_left_does_not_hide_the_exception(kind):
 
     scope = http_scope() if kind == "http" else websocket_scope()
     with pytest.raises(ValueError, match="boom"):
-        await ServerErrorMiddleware(boom)(scope, receive, send)
+        await ServerErrorMiddleware(boom, handler)(scope, receive, send)
     assert len(sent) == 1
 
 

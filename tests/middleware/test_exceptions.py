@@ -225,6 +225,15 @@ async def test_a_websocket_is_closed_where_no_denial_is_offered():
     assert reply.messages == [{"type": "websocket.close", "code": 1000, "reason": ""}]
 
 
+async def test_what_goes_before_an_http_answer_is_dropped_where_it_becomes_a_close():
+    async def page(scope, receive, send):
+        await send({"type": "http.response.debug", "info": {}})
+        await text(b"x")(scope, receive, send)
+
+    app = ExceptionMiddleware(raising(ValueError("x")), {ValueError: lambda scope, exc: page})
+    assert (await run(app, websocket_scope(extensions={}), [CONNECT])).types == ["websocket.close"]
+
+
 async def test_the_connect_is_there_for_the_answer_even_if_the_application_took_it():
     async def app(scope, receive, send):
         await receive()

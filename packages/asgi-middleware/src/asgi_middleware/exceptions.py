@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MethodType
-from typing import Any
+from typing import Any, ClassVar
 
 from ._answers import ExceptionHandler, Handshake, Started, respond
 from ._types import ASGIApp, Receive, Scope, Send
@@ -27,7 +27,10 @@ class ExceptionMiddleware:
     `handlers` maps exception classes, and status codes of `http_exception`s, to `handler(scope, exc)`. An exception
     that has a handler but comes after the response started is raised as RuntimeError. `debug` is Starlette's
     parameter and changes nothing. Raises ValueError for a key that could never match.
+    A subclass that sets `scope_key` is found under that key of the scope by what is further in.
     """
+
+    scope_key: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -59,6 +62,8 @@ class ExceptionMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
+        if self.scope_key is not None:
+            scope[self.scope_key] = self
         if kind == "http":
             if isinstance(send, MethodType) and isinstance(send.__self__, Started):
                 watcher = send.__self__

@@ -30,6 +30,7 @@ class Frame:
     """One call of a traceback. `marked` are the columns that failed, in characters of the line `lineno`."""
 
     filename: str
+    module: str
     function: str
     lineno: int
     lines: list[tuple[int, str]]
@@ -109,6 +110,7 @@ def _frame(tb: TracebackType, *, show_locals: bool) -> Frame:
     ]
     return Frame(
         filename=code.co_filename,
+        module=str(frame.f_globals.get("__name__")),
         function=code.co_qualname,
         lineno=lineno,
         lines=around,
@@ -125,13 +127,13 @@ def _source(frame: FrameType) -> list[str]:
 
 
 def _marked(tb: TracebackType, line: str) -> tuple[int, int] | None:
-    """The failing expression's columns; code objects count bytes of UTF-8, a line is characters."""
-    positions = next(islice(tb.tb_frame.f_code.co_positions(), tb.tb_lasti // 2, None), None)
-    if positions is None or None in positions:
-        return None
-    first, last, start, end = positions
+    """The failing expression's columns, or None where it is the whole line, or Python was told to keep no columns.
+
+    Code objects count bytes of UTF-8, a line is characters.
+    """
+    first, last, start, end = next(islice(tb.tb_frame.f_code.co_positions(), tb.tb_lasti // 2, None))
     encoded = line.rstrip("\n").encode()
-    begin = len(encoded[:start].decode(errors="replace"))
+    begin = len(encoded[: start or 0].decode(errors="replace"))
     stop = len(encoded[:end].decode(errors="replace")) if first == last else len(line.rstrip("\n"))
     whole = line.strip()
     return None if line[begin:stop].strip() == whole else (begin, stop)

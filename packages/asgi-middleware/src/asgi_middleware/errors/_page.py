@@ -95,7 +95,7 @@ def _frames(failure: Failure) -> Iterator[str]:
         frames = list(group)
         if is_library:
             word = "call" if len(frames) == 1 else "calls"
-            names = ", ".join(dict.fromkeys(_package(frame.filename) for frame in frames))
+            names = ", ".join(dict.fromkeys(frame.module.partition(".")[0] for frame in frames))
             yield f'<details class="library"><summary>{len(frames)} library {word} <i>{_text(names)}</i></summary>'
         for frame in frames:
             shown += 1
@@ -139,13 +139,6 @@ def _line(number: int, line: str, frame: Frame, margin: int) -> str:
 def _margin(lines: Iterable[str]) -> int:
     """The columns of indentation that every line has and nobody needs to see."""
     return min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-
-
-def _package(filename: str) -> str:
-    parts = filename.replace("\\", "/").split("/")
-    if "site-packages" in parts[:-1]:
-        return parts[parts.index("site-packages") + 1].removesuffix(".py")
-    return parts[-1].removesuffix(".py")
 
 
 def _request_line(scope: Scope) -> str:
