@@ -101,13 +101,13 @@ def _asyncio_chains(loop: Loop, task: Any) -> Iterator[list[Line]]:
     if not isinstance(loop, AsyncioLoop):
         return
     for other in asyncio.all_tasks(loop.native):
-        if other is not task and (chain := _chain(other.get_coro())) and _is_foreign(chain):
+        if other is not task and _is_of_the_application(chain := _chain(other.get_coro())):
             yield chain
 
 
-def _is_foreign(chain: list[Line]) -> bool:
-    """Whether the task began outside this package: those of ours are told of by their own tests."""
-    return not chain[0][0].startswith((HERE, STDLIB))
+def _is_of_the_application(chain: list[Line]) -> bool:
+    """Whether a task runs the reader's own code, and neither waits in ours, as a test does, nor began there."""
+    return not any(line[0].startswith(HERE) for line in chain) and not all(_installed(line[0]) for line in chain)
 
 
 def _chain(awaitable: Any) -> list[Line]:
@@ -123,7 +123,7 @@ def _chain(awaitable: Any) -> list[Line]:
 def _frame_of(awaitable: Any) -> tuple[FrameType | None, Any]:
     for prefix, inner in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
         if hasattr(awaitable, inner):
-            return getattr(awaitable, f"{prefix}_frame"), getattr(awaitable, inner)
+            return getattr(awaitable, f"{prefix}_frame", None), getattr(awaitable, inner)
     if type(awaitable).__name__ in ("async_generator_asend", "async_generator_athrow", "coroutine_wrapper"):
         # These do not say what they wrap, but the garbage collector knows.
         for inside in gc.get_referents(awaitable):

@@ -100,7 +100,8 @@ class LifespanExchange(Exchange):
 
     def supported(self) -> bool:
         """Whether the application took part: asked for startup, did not fail before, did not leave without a word."""
-        return bool(self.answers) or (bool(self._asked) and self.exception is not None)
+        asked_and_failed = bool(self._asked) and self.exception is not None
+        return bool(self.answers) or asked_and_failed or self.checks.first_error is not None
 
     def verdict(self, phase: str) -> BaseException | None:
         """What the test has to hear of once the phase has settled."""
