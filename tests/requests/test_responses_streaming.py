@@ -357,6 +357,25 @@ def test_on_asyncio_a_cancellation_from_outside_stays_one():
     assert asyncio.run(main()) == ["started", "closed"]
 
 
+def test_on_asyncio_a_cancellation_beside_the_disconnect_is_not_swallowed():
+    async def main():
+        task = asyncio.current_task()
+
+        async def receive():
+            task.cancel()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            pass
+
+        recorder = Recorder()
+        with pytest.raises(asyncio.CancelledError):
+            await StreamingResponse(recorder())(scope_of("2.3"), receive, send)
+        return task.cancelling(), recorder.events
+
+    assert asyncio.run(main()) == (1, ["started", "closed"])
+
+
 def test_on_asyncio_a_generator_that_ignores_the_cancellation_leaves_the_task_sound():
     async def stubborn():
         yield b"a"
@@ -370,6 +389,22 @@ def test_on_asyncio_a_generator_that_ignores_the_cancellation_leaves_the_task_so
         return asyncio.current_task().cancelling(), reply.body
 
     assert asyncio.run(main()) == (0, b"ab")
+
+
+def test_on_asyncio_an_error_in_place_of_the_cancellation_passes():
+    async def stubborn():
+        yield b"a"
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            raise KeyError("instead") from None
+
+    async def main():
+        with pytest.raises(KeyError, match="instead"):
+            await run(StreamingResponse(stubborn()), scope_of("2.3"), [{"type": "http.disconnect"}])
+        return asyncio.current_task().cancelling()
+
+    assert asyncio.run(main()) == 0
 
 
 def test_on_asyncio_a_timeout_around_the_stream_still_works():

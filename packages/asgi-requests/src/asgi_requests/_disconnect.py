@@ -70,13 +70,12 @@ class _Lookout:
         try:
             await cast("Awaitable[None]", _go_on(coroutine, waits_for))
         except asyncio.CancelledError:
-            if not self.left or self.task.uncancel() > cancelling:
+            if not self.left or self.task.cancelling() - 1 > cancelling:
                 raise
-        else:
+        finally:
             if self.left:
                 self.task.uncancel()
-        finally:
-            if not watcher.done():
+            else:
                 watcher.cancel()
                 await asyncio.wait((watcher,))
 

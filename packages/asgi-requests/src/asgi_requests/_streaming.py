@@ -54,10 +54,7 @@ class StreamingResponse(Response):
     async def stream_response(self, send: Send) -> None:
         """Send the whole answer; raises ClientDisconnect where `send` raises OSError (ASGI 2.4)."""
         turn = 0
-        try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": [*self.raw_headers]})
-        except OSError as exc:
-            raise ClientDisconnect() from exc
+        await _deliver(send, self._start())
         async for chunk in self.body_iterator:
             if chunk.__class__ is not bytes:
                 chunk = chunk.encode(self.charset) if isinstance(chunk, str) else bytes(chunk)
@@ -69,10 +66,7 @@ class StreamingResponse(Response):
             if turn == _CHUNKS_PER_TURN:
                 turn = 0
                 await anyio.lowlevel.checkpoint()
-        try:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except OSError as exc:
-            raise ClientDisconnect() from exc
+        await _deliver(send, {"type": "http.response.body", "body": b"", "more_body": False})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer, close the iterator, then run the background task."""

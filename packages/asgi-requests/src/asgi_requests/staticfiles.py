@@ -205,7 +205,7 @@ class StaticFiles:
         if not self.html:
             return None
         if status is not None and stat.S_ISDIR(status.st_mode):
-            index_path, index = self.lookup_path(os.path.join(path, "index.html"))
+            index_path, index = self.lookup_path(os.path.normpath(os.path.join(path, "index.html")))
             if index is not None and stat.S_ISREG(index.st_mode):
                 return _read_small(_Found(index_path, index), reads) if ends_with_slash else _Found(full_path, status)
         full_path, status = self.lookup_path("404.html")
@@ -228,7 +228,7 @@ def _slash_redirect(scope: Scope) -> RedirectResponse:
     """To the same path with a slash: relative, so that neither Host nor a path of `//host` decides where it leads."""
     name = quote(scope["path"].rpartition("/")[2], safe="!$&'()*+,;=:@")
     query = scope.get("query_string", b"").decode("latin-1")
-    return RedirectResponse(f"./{name}/" + (f"?{query}" if query else ""))
+    return RedirectResponse((f"./{name}/" if name else "./") + (f"?{query}" if query else ""))
 
 
 def _check_directory(directory: PathLike) -> None:
