@@ -182,12 +182,13 @@ def test_a_malformed_host_gives_way_to_the_server(host):
     assert url(path="/admin/x", headers=[(b"host", host)], server=None) == "/admin/x"
 
 
-@pytest.mark.parametrize("path", ["@google.com", ".google.com", ":80@google.com/x", "google.com"])
+@pytest.mark.parametrize("path", ["@google.com", ".google.com", ":80@google.com/x", "google.com", "https://google.com"])
 def test_a_path_without_a_slash_never_becomes_the_host(path):
     # CVE-2026-54282
     read = url(path=path, headers=[(b"host", b"example.org")])
     assert read.hostname == "example.org"
     assert URL(str(read)).hostname == "example.org"
+    assert URL(scope=http_scope(path=path, server=None)) == "/" + path
     assert read.path == "/" + path
 
 

@@ -243,5 +243,5 @@ class Replay:
 
 
 def _weight(message: Message) -> int:
-    # One more than the chunk, so that empty ones cannot pile up without end.
-    return len(message.get("body", b"")) + 1
+    # A message weighs something itself: empty ones cannot pile up without end.
+    return len(message.get("body", b"")) + 256

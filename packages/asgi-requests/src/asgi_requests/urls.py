@@ -158,10 +158,10 @@ class URL:
 def _scope_components(scope: Scope) -> SplitResult:
     netloc = request_netloc(scope)
     path = _UNSAFE_IN_PATH(_percent, scope.get("path", ""))
+    if path and path[0] != "/":
+        path = "/" + path
     if netloc:
         scheme = scope.get("scheme", "http")
-        if path and path[0] != "/":
-            path = "/" + path
     else:
         scheme = ""
         if path[:2] == "//":

@@ -1,0 +1,335 @@
+"""The body of a request: read once, by whom it may, as bytes, stream, JSON or form."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import anyio
+import pytest
+
+from asgi_requests.exceptions import ClientDisconnect, HTTPException
+from asgi_requests.requests import InvalidJSON, Request
+from wire import body_messages, http_scope, run
+
+DISCONNECT = {"type": "http.disconnect"}
+FORM = [(b"content-type", b"Application/X-WWW-Form-Urlencoded ; charset=utf-8")]
+MULTIPART = [(b"content-type", b"multipart/form-data; boundary=x")]
+UPLOAD = b'--x\r\ncontent-disposition: form-data; name="f"; filename="a.txt"\r\n\r\nhello\r\n--x--\r\n'
+
+
+class Client:
+    """A receive that hands out messages, counts the calls, then waits as a quiet client does."""
+
+    def __init__(self, *messages):
+        self.messages = list(messages)
+        self.calls = 0
+        self.gate = anyio.Event()
+
+    async def __call__(self):
+        self.calls += 1
+        if not self.messages:
+            await self.gate.wait()
+        return self.messages.pop(0)
+
+    def say(self, *messages):
+        self.messages += messages
+        self.gate.set()
+
+
+def chunks(*parts):
+    return Client(*body_messages(parts))
+
+
+def part(body, *, more=True):
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_nothing_is_received_until_the_body_is_read():
+    client = chunks(b"x")
+    request = Request(http_scope(), client)
+    assert (request.method, request.url.path, request.cookies) == ("GET", "/", {})
+    await request.close()
+    assert client.calls == 0
+    assert "asgi_requests.body" not in request.scope
+    await request.body()
+    await request.body()
+    assert client.calls == 1
+
+
+@pytest.mark.parametrize("parts", [(b"",), (b"abc",), (b"a", b"", b"bc"), (b"", b"abc", b"")])
+async def test_the_body_is_every_chunk(parts):
+    request = Request(http_scope(), chunks(*parts))
+    assert await request.body() == b"".join(parts)
+    assert [chunk async for chunk in request.stream()] == [b"".join(parts), b""]
+
+
+async def test_missing_keys_and_unknown_messages_are_borne():
+    client = Client(
+        {"type": "http.request", "more_body": True}, {"type": "x.y"}, {"type": "http.request", "body": b"a"}
+    )
+    assert await Request(http_scope(), client).body() == b"a"
+    client = Client({"type": "x.y", "more_body": True}, {"type": "http.request"})
+    assert [chunk async for chunk in Request(http_scope(), client).stream()] == [b""]
+    assert await Request(http_scope(), Client({"type": "http.request"})).body() == b""
+
+
+async def test_a_stream_is_every_chunk_and_an_empty_one():
+    request = Request(http_scope(), chunks(b"a", b"", b"b"))
+    assert [chunk async for chunk in request.stream()] == [b"a", b"b", b""]
+
+
+@pytest.mark.parametrize("again", ["stream", "body", "json", "form", "replay"])
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_stream_is_consumed_once(again, elsewhere):
+    request = Request(http_scope(headers=FORM), chunks(b"a", b"b"))
+    assert [chunk async for chunk in request.stream()] == [b"a", b"b", b""]
+    request = Request(request.scope, request.receive) if elsewhere else request
+    with pytest.raises(RuntimeError, match="^Stream consumed$"):
+        await read(request, again)
+
+
+@pytest.mark.parametrize("again", ["stream", "body", "json", "form", "replay"])
+async def test_a_stream_begun_elsewhere_is_a_clear_error(again):
+    request = Request(http_scope(headers=FORM), chunks(b"a", b"b", b"c"))
+    stream = request.stream()
+    assert await anext(stream) == b"a"
+    with pytest.raises(RuntimeError, match="Stream consumed in part"):
+        await read(Request(dict(request.scope), request.receive), again)
+    assert [chunk async for chunk in stream] == [b"b", b"c", b""]
+
+
+async def test_ones_own_stream_goes_on_where_it_was_left():
+    request = Request(http_scope(headers=FORM), chunks(b"a", b"b", b"c", b"d"))
+    stream = request.stream()
+    assert await anext(stream) == b"a"
+    await stream.aclose()
+    with pytest.raises(RuntimeError, match="Stream consumed in part"):
+        await request.form()
+    again = request.stream()
+    assert await anext(again) == b"b"
+    await again.aclose()
+    assert await request.body() == b"cd"
+    assert await request.body() == b"cd"
+
+
+async def read(request, how):
+    if how == "stream":
+        return [chunk async for chunk in request.stream()]
+    return await getattr(request, how)()
+
+
+@pytest.mark.parametrize("how", ["body", "stream", "json", "form", "replay"])
+async def test_a_client_that_leaves_is_told_of(how):
+    request = Request(http_scope(headers=FORM), Client(part(b"a"), DISCONNECT))
+    with pytest.raises(ClientDisconnect):
+        await read(request, how)
+    assert await request.is_disconnected()
+
+
+# One body, many readers
+
+
+async def test_what_was_read_is_shared_by_every_request_over_the_scope():
+    client = chunks(b'{"a"', b": 1}")
+    scope = http_scope()
+    first = Request(scope, client)
+    value = await first.json()
+    for later in (Request(scope, client), Request(dict(scope), client), Request({**scope, "path": "/x"}, client)):
+        assert await later.body() == b'{"a": 1}'
+        assert await later.json() is value
+        assert [chunk async for chunk in later.stream()] == [b'{"a": 1}', b""]
+    assert client.calls == 2
+
+
+async def test_a_form_is_shared_too():
+    client = chunks(b"a=1", b"&b=2")
+    scope = http_scope(headers=FORM)
+    form = await Request(scope, client).form()
+    assert form.multi_items() == [("a", "1"), ("b", "2")]
+    assert await Request(dict(scope), client).form() is form
+    with pytest.raises(RuntimeError, match="^Stream consumed$"):
+        await Request(scope, client).body()
+
+
+async def test_a_middleware_that_read_the_body_does_not_starve_the_endpoint():
+    async def endpoint(scope, receive, send):
+        body = await Request(scope, receive).body()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    async def middleware(scope, receive, send):
+        assert await Request(scope, receive).body() == b"abc"
+        await endpoint(dict(scope), receive, send)
+
+    reply = await run(middleware, http_scope("POST"), body_messages([b"a", b"bc"]))
+    assert reply.body == b"abc"
+
+
+async def test_tasks_that_read_together_read_the_same():
+    client = Client()
+    scope = http_scope(headers=FORM)
+    scope["asgi_requests.body"] = shared = _holder()
+    bodies = []
+
+    async def reader(how):
+        bodies.append(await read(Request(scope, client), how))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(reader, "body")
+        await anyio.wait_all_tasks_blocked()
+        assert shared.reading
+        tasks.start_soon(reader, "body")
+        tasks.start_soon(reader, "stream")
+        tasks.start_soon(reader, "form")
+        await anyio.wait_all_tasks_blocked()
+        assert not await Request(scope, client).is_disconnected()
+        client.say(part(b"a=1", more=False))
+    assert sorted(map(str, bodies)) == sorted(map(str, [b"a=1", b"a=1", [b"a=1", b""], await Request(scope).form()]))
+    assert client.calls == 1
+
+
+def _holder():
+    from asgi_requests._body import SharedBody
+
+    return SharedBody()
+
+
+async def test_a_cancelled_read_loses_nothing():
+    client = Client(part(b"a"), part(b"b"))
+    scope = http_scope()
+    request = Request(scope, client)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(request.body)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    client.say(part(b"c", more=False))
+    assert await Request(dict(scope), client).body() == b"abc"
+
+
+async def test_a_request_class_that_reads_in_its_own_way_is_asked_in_its_own_way():
+    class Upper(Request):
+        async def stream(self):
+            async for chunk in super().stream():
+                yield chunk.upper()
+
+    class Unpacked(Request):
+        async def body(self):
+            if not hasattr(self, "_body"):
+                self._body = (await super().body()).replace(b"x", b"")
+            return self._body
+
+    assert await Upper(http_scope(), chunks(b"a", b"b")).body() == b"AB"
+    assert (await Upper(http_scope(headers=FORM), chunks(b"a=b")).form())["A"] == "B"
+    unpacked = Unpacked(http_scope(headers=FORM), chunks(b"x1x"))
+    assert await unpacked.json() == 1
+    assert (await unpacked.form()).multi_items() == [("1", "")]
+    with pytest.raises(InvalidJSON):
+        await Request(unpacked.scope).json()
+
+
+# JSON
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a": [1, 2.5, null, "\xc3\xa9"]}', {"a": [1, 2.5, None, "é"]}),
+        (b" \n1\n", 1),
+        (b'"x"', "x"),
+        ('\ufeff{"a": 1}'.encode(), {"a": 1}),
+        ('{"é": 1}'.encode("utf-16"), {"é": 1}),
+        ("[1]".encode("utf-32-le"), [1]),
+        (b"null", None),
+    ],
+)
+async def test_json_is_read_in_every_encoding_json_may_have(body, value):
+    request = Request(http_scope(), chunks(body))
+    assert await request.json() == value
+    assert await request.json() is await request.json()
+
+
+UNREADABLE = [b"", b"{", b"{} {}", b"nul", b'"\xff"', b'{"a": \xe9}', b"[" * 100_000, b"1" * 5000, b"\xff\xfe\x00\xd8"]
+
+
+@pytest.mark.parametrize("body", UNREADABLE, ids=lambda body: repr(body[:8]))
+async def test_unreadable_json_is_a_decode_error_and_a_client_error(body):
+    request = Request(http_scope(), chunks(body))
+    with pytest.raises(json.JSONDecodeError) as caught:
+        await request.json()
+    error = caught.value
+    assert isinstance(error, InvalidJSON)
+    assert isinstance(error, HTTPException)
+    assert error.status_code == 400
+    assert str(error) == f"{error.msg}: line {error.lineno} column {error.colno} (char {error.pos})"
+    reply = await run(error, request.scope)
+    assert reply.status == 400
+    assert reply.text.startswith("Invalid JSON: ")
+
+
+async def test_what_json_raises_is_what_the_standard_library_would_say():
+    with pytest.raises(json.JSONDecodeError) as expected:
+        json.loads(b'{"a": }')
+    with pytest.raises(InvalidJSON) as caught:
+        await Request(http_scope(), chunks(b'{"a": }')).json()
+    for name in ("msg", "doc", "pos", "lineno", "colno", "args"):
+        assert getattr(caught.value, name) == getattr(expected.value, name)
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert (copied.detail, copied.pos, str(copied)) == (caught.value.detail, 6, str(expected.value))
+
+
+# Forms
+
+
+async def test_a_form_is_awaited_or_entered():
+    async with Request(http_scope(headers=FORM), chunks(b"a=1&a=2")).form() as form:
+        assert form.getlist("a") == ["1", "2"]
+    request = Request(http_scope(headers=FORM), chunks(b"a=1"))
+    assert await request.form() is await request.form()
+
+
+@pytest.mark.parametrize("headers", [[], [(b"content-type", b"text/plain")]])
+async def test_what_is_no_form_is_an_empty_one_and_stays_to_be_read(headers):
+    request = Request(http_scope(headers=headers), chunks(b"x"))
+    assert (await request.form()).multi_items() == []
+    assert await request.body() == b"x"
+
+
+async def test_a_form_read_from_a_body_leaves_the_body():
+    request = Request(http_scope(headers=FORM), chunks(b"a=1"))
+    assert await request.body() == b"a=1"
+    assert (await request.form())["a"] == "1"
+    assert await Request(request.scope).body() == b"a=1"
+
+
+@pytest.mark.parametrize(("headers", "limit"), [(FORM, {"max_fields": 1}), (FORM, {"max_part_size": 1})])
+async def test_a_form_beyond_a_limit_is_a_client_error(headers, limit):
+    request = Request(http_scope(headers=headers), chunks(b"abc=1&bcd=2"))
+    with pytest.raises(HTTPException) as caught:
+        await request.form(**limit)
+    assert caught.value.status_code == 400
+    with pytest.raises(RuntimeError, match="Stream consumed"):
+        await request.form()
+
+
+async def test_files_are_closed_with_the_request_or_the_block():
+    pytest.importorskip("python_multipart")
+    request = Request(http_scope(headers=MULTIPART), chunks(UPLOAD))
+    upload = (await request.form())["f"]
+    assert await upload.read() == b"hello"
+    await request.close()
+    assert upload.file.closed
+    async with Request(http_scope(headers=MULTIPART), chunks(UPLOAD[:50], UPLOAD[50:])).form(max_files=1) as form:
+        assert not form["f"].file.closed
+    assert form["f"].file.closed
+
+
+async def test_a_form_closed_by_a_middleware_is_parsed_anew_from_a_body_in_memory():
+    pytest.importorskip("python_multipart")
+    scope, client = http_scope(headers=MULTIPART), chunks(UPLOAD)
+    outer = Request(scope, client)
+    await outer.body()
+    async with outer.form() as form:
+        assert await form["f"].read() == b"hello"
+    async with Request(dict(scope), client).form() as again:
+        assert await again["f"].read() == b"hello"
