@@ -29,7 +29,7 @@ def application(case: str, ns: SimpleNamespace):
         return ns.App(routes=[ns.WebSocketRoute("/ws", websocket(ns))])
     middleware = {
         "mw5": [ns.Middleware(NoOp)] * 5,
-        "mw_native": [ns.native],
+        "mw_native": [ns.Middleware(ns.Native)],
         "cors": [ns.Middleware(ns.CORSMiddleware, allow_origins=["*"])],
         "session": [ns.Middleware(ns.SessionMiddleware, secret_key=SECRET)],
         "gzip": [ns.Middleware(ns.GZipMiddleware)],

@@ -6,16 +6,18 @@ from types import SimpleNamespace
 
 from . import _starlette_names
 
+NAMES = (
+    "App CORSMiddleware FileResponse GZipMiddleware HTTPException JSONResponse Middleware Mount PlainTextResponse Route "
+    "SessionMiddleware StaticFiles StreamingResponse WebSocketRoute"
+).split()
+
 
 def application(case: str):
-    from asgi_framework import (
-        Middleware,
-        around_http,
-    )
+    import asgi_framework
 
-    @around_http
+    @asgi_framework.around_http
     async def native(scope):
         yield
 
-    names = SimpleNamespace(**locals() | {"native": Middleware(native)})
-    return _starlette_names.application(case, names)
+    names = {name: getattr(asgi_framework, name) for name in NAMES}
+    return _starlette_names.application(case, SimpleNamespace(Native=native, **names))

@@ -5,24 +5,9 @@ from __future__ import annotations
 import json
 
 from pages import LONGEST, after_pinning
+from problems import Invalid, Problem
 
 from asgi_framework import BackgroundTask, HTTPEndpoint, JSONResponse, Request, Response
-
-
-class Problem(JSONResponse):
-    media_type = "application/problem+json"
-
-
-class Invalid(Exception):
-    """What was sent is no note; `errors` says why, field by field."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__(errors)
-        self.errors = errors
-
-
-async def invalid(request: Request, exc: Invalid) -> Response:
-    return Problem({"title": "That is not a note", "status": 422, "errors": exc.errors}, status_code=422)
 
 
 def validated(note: object) -> tuple[str, str]:
@@ -64,11 +49,11 @@ class Note(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
         note = await request.state.store.note(request.path_params["id"])
         if note is None:
-            return Problem({"title": "There is no such note", "status": 404}, 404)
+            return Problem(404, "There is no such note")
         return JSONResponse(note.as_dict())
 
     async def delete(self, request: Request) -> Response:
         if not await request.state.store.remove(request.path_params["id"]):
-            return Problem({"title": "There is no such note", "status": 404}, 404)
+            return Problem(404, "There is no such note")
         await request.state.hub.publish("removed", {"id": request.path_params["id"]})
         return Response(status_code=204)

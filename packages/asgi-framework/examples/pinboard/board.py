@@ -10,6 +10,7 @@ from pathlib import Path
 import api
 import live
 import pages
+import problems
 from store import Store
 
 from asgi_framework import (
@@ -35,7 +36,7 @@ def build(data: Path, *, debug: bool = False) -> App:
     async def lifespan(app: App) -> AsyncIterator[dict[str, object]]:
         async with Store.open(data / "pinboard.sqlite") as store:
             hub = live.Hub()
-            yield {"store": store, "hub": hub, "pictures": data / "pictures"}
+            yield {"store": store, "hub": hub, "room": live.Room(), "pictures": data / "pictures"}
             await hub.close()
 
     return App(
@@ -63,7 +64,12 @@ def build(data: Path, *, debug: bool = False) -> App:
             Middleware(GZipMiddleware, minimum_size=1000),
             Middleware(SessionMiddleware, secret_key=secret(data / "secret.key"), session_cookie="pinboard"),
         ],
-        exception_handlers={404: pages.not_found, 413: pages.too_large, 500: pages.broken, api.Invalid: api.invalid},
+        exception_handlers={
+            404: pages.not_found,
+            413: pages.too_large,
+            500: pages.broken,
+            problems.Invalid: problems.invalid,
+        },
     )
 
 

@@ -73,11 +73,9 @@ class Room:
                 self.members.pop(member, None)
 
 
-room = Room()
-
-
 async def chat(websocket: WebSocket) -> None:
     await websocket.accept()
+    room: Room = websocket.state.room
     name = str(websocket.query_params.get("name") or "somebody")[:40]
     room.members[websocket] = name
     await room.say("", f"{name} came in")

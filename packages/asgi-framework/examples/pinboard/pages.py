@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from problems import Problem
+
 from asgi_framework import (
     BackgroundTask,
     FileResponse,
@@ -81,7 +83,7 @@ async def picture(request: Request) -> Response:
 
 async def not_found(request: Request, exc: HTTPException) -> Response:
     if request.url.path.startswith("/api/"):
-        return await problem(404, "There is nothing here.")
+        return Problem(404, "There is nothing here")
     return templates.TemplateResponse(
         request, "error.html", {"title": "Nothing is pinned here", "text": request.url.path}, status_code=404
     )
@@ -95,10 +97,3 @@ async def too_large(request: Request, exc: HTTPException) -> Response:
 async def broken(request: Request, exc: Exception) -> Response:
     context = {"title": "A pin fell out", "text": "The error is in the log of the server."}
     return templates.TemplateResponse(request, "error.html", context, status_code=500)
-
-
-async def problem(status: int, detail: str, **more: object) -> Response:
-    """An error as RFC 9457 has it."""
-    from api import Problem
-
-    return Problem({"title": detail, "status": status, **more}, status_code=status)

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ParamSpec
 
+import asgi_routing
 from asgi_middleware import Middleware
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_requests.state import State
@@ -68,7 +69,7 @@ class App:
                 error_handler = handler
             else:
                 handlers[key] = handler
-        app: ASGIApp = ExceptionMiddleware(self.router, handlers, self.debug)
+        app: ASGIApp = ExceptionMiddleware(_entrance(self.router), handlers, self.debug)
         for cls, args, kwargs in reversed(self.user_middleware):
             app = _build(cls, app, args, kwargs)
         if self.max_body_size is not None:
@@ -131,6 +132,11 @@ class App:
     def _log_findings(self) -> None:
         for finding in self.router.check():
             logger.warning("%s", finding)
+
+
+def _entrance(router: Router) -> ASGIApp:
+    """What calling the router comes to: its middleware stack, unless a subclass has a `__call__` of its own."""
+    return router.middleware_stack if type(router).__call__ is asgi_routing.Router.__call__ else router
 
 
 def _build(cls: Any, app: ASGIApp, args: Any, kwargs: Any) -> ASGIApp:

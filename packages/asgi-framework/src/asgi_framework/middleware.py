@@ -17,7 +17,7 @@ from asgi_requests.exceptions import HTTPException
 from asgi_requests.requests import HTTPConnection
 
 from ._endpoints import HANDLERS, Handler
-from ._types import ASGIApp, Receive, Scope, Send
+from ._types import ASGIApp
 
 ExceptionHandler = Callable[[Any, Any], Any]
 """`handler(request, exc) -> response`, sync or async; on a WebSocket `handler(websocket, exc)`."""
@@ -25,6 +25,8 @@ ExceptionHandler = Callable[[Any, Any], Any]
 
 class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
     """Answers exceptions by status, then by class, then by themselves, with handlers `(request, exc) -> response`."""
+
+    scope_key = HANDLERS
 
     def __init__(
         self, app: ASGIApp, handlers: Mapping[Any, ExceptionHandler] | None = None, debug: bool = False
@@ -34,10 +36,6 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
     def add_exception_handler(self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler) -> None:
         """Add a handler; raises TypeError, naming it, where it does not take a request and an exception."""
         super().add_exception_handler(exc_class_or_status_code, Handler(handler))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[HANDLERS] = self
-        await super().__call__(scope, receive, send)
 
 
 class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):
