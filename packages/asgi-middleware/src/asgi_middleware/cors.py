@@ -19,7 +19,8 @@ from ._types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["ALL_METHODS", "SAFELISTED_HEADERS", "CORSMiddleware"]
 
-Grants = Sequence[tuple[bytes, bytes]]
+Grants = tuple[tuple[bytes, bytes], ...]
+"""What is added to a response: Access-Control-Allow-Origin first if anything is granted, Vary last in any case."""
 
 _PREFLIGHT_VARY = (
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
@@ -78,10 +79,11 @@ class CORSMiddleware:
         if max_age < 0:
             raise ValueError(f"max_age is a number of seconds from 0, not {max_age!r}")
         self._vary = (b"Origin", *(name.encode() for name in tokens("header", vary)))
-        self._vary_line = (b"vary", b", ".join(self._vary))
+        self._nothing: Grants = ((b"vary", b", ".join(self._vary)),)
         credentials = ((b"access-control-allow-credentials", b"true"),) if allow_credentials else ()
         exposed = ", ".join(tokens("header", expose_headers)).encode()
-        self._with_origin: Grants = (*credentials, *(((b"access-control-expose-headers", exposed),) if exposed else ()))
+        exposing = ((b"access-control-expose-headers", exposed),) if exposed else ()
+        self._with_origin: Grants = (*credentials, *exposing, *self._nothing)
         self._preflight = self._preflight_head(sorted({*headers, *SAFELISTED_HEADERS}), max_age, credentials)
         self._known, self._open = self._precomputed_grants()
 
@@ -114,9 +116,9 @@ class CORSMiddleware:
         kind = scope["type"]
         if kind != "http" and (kind != "websocket" or not self.check_websocket_origin):
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
         headers = scope.get("headers", ())
+        if headers.__class__ is not list and not has_lasting_headers(scope):
+            return await call_with_lasting_headers(self, scope, receive, send)
         origin = None
         for name, value in headers:  # in place, for speed
             if len(name) == 6 and name.lower() == b"origin":
@@ -125,7 +127,7 @@ class CORSMiddleware:
         if kind == "websocket":
             return await self._websocket(origin, scope, receive, send)
         if origin is None:
-            grants: Grants | None = ()
+            grants: Grants | None = self._nothing
         elif (grants := self._open or self._known.get(origin)) is None:
             grants = await self._decide(origin, scope)
         if origin is not None and scope["method"] == "OPTIONS":
@@ -133,8 +135,8 @@ class CORSMiddleware:
             if wanted is not None:
                 return await self._answer_preflight(wanted, grants, scope, send)
         if self.expose_errors:
-            return await self._relay_errors(grants or (), scope, receive, send)
-        return await self.app(scope, receive, self._granting(grants or (), send))
+            return await self._relay_errors(grants or self._nothing, scope, receive, send)
+        return await self.app(scope, receive, self._granting(grants or self._nothing, send))
 
     async def _decide(self, origin: bytes, scope: Scope) -> Grants | None:
         """What is granted to an origin that is not simply listed; None is nothing."""
@@ -150,18 +152,17 @@ class CORSMiddleware:
 
     def _granting(self, grants: Grants, send: Send) -> Send:
         """A `send` that adds the grants and Vary to the head of the response."""
-        added = (*grants, self._vary_line)
 
         def send_with_grants(message: Message) -> Awaitable[None]:
             if message["type"] != "http.response.start":
                 return send(message)
             headers = message.get("headers", ())
-            if not isinstance(headers, (list, tuple)):
+            if headers.__class__ is not list:
                 headers = list(headers)
             for name, _ in headers:
                 if name.lower() in _OWNED:
                     return send({**message, "headers": self._merged(headers, grants)})
-            return send({**message, "headers": [*headers, *added]})
+            return send({**message, "headers": [*headers, *grants]})
 
         return send_with_grants
 
@@ -184,7 +185,8 @@ class CORSMiddleware:
 
     def _merged(self, headers: Sequence[Sequence[bytes]], grants: Grants) -> list[Sequence[bytes]]:
         """The response's headers with ours in place of its own, and one Vary."""
-        return merge_vary([*without(headers, *(name for name, _ in grants)), *grants], *self._vary)
+        granted = grants[:-1]
+        return merge_vary([*without(headers, *(name for name, _ in granted)), *granted], *self._vary)
 
     async def _answer_preflight(self, method: bytes, grants: Grants | None, scope: Scope, send: Send) -> None:
         headers = scope.get("headers", ())
