@@ -122,7 +122,7 @@ def scan(table, scope):
 
 def look_up(router, scope, method):
     routes = router._routes
-    matcher = routes.matchers.get(scope["type"]) or routes.compile(scope["type"])
+    matcher = getattr(routes, scope["type"]) or routes.compile(scope["type"])
     known = matcher.known.get(scope["path"], {}).get(method)
     if known is not None:
         return next(i for i, route in enumerate(routes) if route is known), {}
@@ -227,7 +227,7 @@ async def test_methods_nobody_knows_are_not_remembered(endpoint):
     router = Router([Route("/a", endpoint("any"))])
     for i in range(3):
         assert (await request(router, f"M{i}", "/a")).text == "any"
-    assert router._routes.matchers["http"].known == {}
+    assert router._routes.http.known == {}
 
 
 async def test_a_route_whose_pattern_was_replaced_matches_by_it(endpoint):

@@ -10,61 +10,69 @@ from .routes import BaseRoute
 
 
 class RouteList(list[BaseRoute]):
-    """A plain list to its users; `matchers` holds the compiled lookups by type of scope.
+    """A plain list to its users; `http` and `websocket` are its compiled lookups, or None.
 
     The attributes of a route are read when the list is compiled, at the first request after a change of the list.
     """
 
-    __slots__ = ("matchers",)
+    __slots__ = ("http", "websocket")
+
+    http: Matcher | None
+    websocket: Matcher | None
 
     def __init__(self, routes: Iterable[BaseRoute] = ()) -> None:
         super().__init__(routes)
-        self.matchers: dict[str, Matcher] = {}
+        self.forget()
 
     def compile(self, kind: str) -> Matcher:
         """The lookup for scopes of type `kind`, built anew."""
-        matcher = self.matchers[kind] = Matcher(self, kind)
+        matcher = Matcher(self, kind)
+        setattr(self, kind, matcher)
         return matcher
+
+    def forget(self) -> None:
+        """Drop the compiled lookups, as a change of the list does; call it after a route itself was changed."""
+        self.http = self.websocket = None
 
     def append(self, route: BaseRoute, /) -> None:
         super().append(route)
-        self.matchers.clear()
+        self.forget()
 
     def extend(self, routes: Iterable[BaseRoute], /) -> None:
         super().extend(routes)
-        self.matchers.clear()
+        self.forget()
 
     def insert(self, place: SupportsIndex, route: BaseRoute, /) -> None:
         super().insert(place, route)
-        self.matchers.clear()
+        self.forget()
 
     def remove(self, route: BaseRoute, /) -> None:
         super().remove(route)
-        self.matchers.clear()
+        self.forget()
 
     def pop(self, place: SupportsIndex = -1, /) -> BaseRoute:
-        self.matchers.clear()
+        self.forget()
         return super().pop(place)
 
     def clear(self) -> None:
         super().clear()
-        self.matchers.clear()
+        self.forget()
 
     def reverse(self) -> None:
         super().reverse()
-        self.matchers.clear()
+        self.forget()
 
     def sort(self, **order: Any) -> None:
         super().sort(**order)
-        self.matchers.clear()
+        self.forget()
 
     def __setitem__(self, place: Any, route: Any) -> None:
         super().__setitem__(place, route)
-        self.matchers.clear()
+        self.forget()
 
     def __delitem__(self, place: SupportsIndex | slice) -> None:
         super().__delitem__(place)
-        self.matchers.clear()
+        self.forget()
 
     def __iadd__(self, routes: Iterable[BaseRoute], /) -> RouteList:  # type: ignore[override, misc]
         self.extend(routes)
@@ -72,7 +80,7 @@ class RouteList(list[BaseRoute]):
 
     def __imul__(self, times: SupportsIndex, /) -> RouteList:
         super().__imul__(times)
-        self.matchers.clear()
+        self.forget()
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -74,37 +74,45 @@ class Router:
         """Serve; the middleware of the router comes first."""
         await self.middleware_stack(scope, receive, send)
 
-    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, within the middleware."""
+    def app(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve, within the middleware: what it returns is awaited, as a coroutine of its own would cost the endpoint.
+
+        A subclass may override it with a coroutine function.
+        """
+        routes = self._routes
         kind = scope["type"]
-        if kind == "lifespan":
-            return await self.lifespan(scope, receive, send)
-        assert kind in ("http", "websocket"), f"Routers serve HTTP, WebSocket and lifespan, not {kind!r}"
+        if kind == "http":
+            matcher = routes.http or routes.compile(kind)
+            method = scope["method"]
+        elif kind == "websocket":
+            matcher = routes.websocket or routes.compile(kind)
+            method = ""
+        else:
+            assert kind == "lifespan", f"Routers serve HTTP, WebSocket and lifespan, not {kind!r}"
+            return self.lifespan(scope, receive, send)
+        prefix = None
         if "router" in scope:
             prefix = scope.get(PREFIX)
         else:
             scope["router"] = self
-            prefix = None
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        method = scope["method"] if kind == "http" else ""
-        routes = self._routes
-        matcher = routes.matchers.get(kind) or routes.compile(kind)
         known = matcher.known.get(path)
-        route: Any = None if known is None else known.get(method)
-        found: Any = {}
-        if route is None:
+        if known is not None and method in known:
+            found: Any = {}
+            route: Any = known[method]
+        else:
             candidate, found = matcher.find(path, method, scope)
             if candidate is None:
-                return await self._unmatched(scope, receive, send, path, found)
+                return self._unmatched(scope, receive, send, path, found)
             route = candidate.route
             if not candidate.direct:
-                return await enter(route, scope, _keys(candidate, found, scope), receive, send)
+                return enter(route, scope, _keys(candidate, found, scope), receive, send)
         params = scope.get("path_params")
         scope["path_params"] = {**params, **found} if params else found
         scope["endpoint"] = route.endpoint
         scope["route"] = matcher.view(route, prefix) if prefix else route
-        await route.app(scope, receive, send)
-        return None
+        answer: Awaitable[None] = route.app(scope, receive, send)
+        return answer
 
     async def _unmatched(
         self, scope: Scope, receive: Receive, send: Send, path: str, partial: Sequence[tuple[Candidate, Any]]
@@ -135,10 +143,9 @@ class Router:
             del scope[ALLOWED_METHODS]
 
     def is_match(self, scope: Scope) -> bool:
-        """Whether some route matches, be it with other methods only."""
-        routes = self._routes
-        matcher = routes.matchers.get(scope["type"]) or routes.compile(scope["type"])
-        candidate, partial = matcher.find(get_route_path(scope), scope.get("method", ""), scope)
+        """Whether some route matches an HTTP request, be it with other methods only."""
+        matcher = self._routes.http or self._routes.compile("http")
+        candidate, partial = matcher.find(get_route_path(scope), scope["method"], scope)
         return candidate is not None or bool(partial)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
