@@ -28,12 +28,14 @@ class Dropped(OSError):
 class Exchange:
     """One request through a BaseHTTPMiddleware: the runs of the application that `call_next` has begun."""
 
-    def __init__(self, app: ASGIApp, tasks: anyio.abc.TaskGroup, send: Send) -> None:
+    tasks: anyio.abc.TaskGroup
+    raised: Exception | None = None
+    failure: Exception | None = None
+
+    def __init__(self, app: ASGIApp, send: Send) -> None:
         self.app = app
-        self.tasks = tasks
         self.send = send
         self.runs: list[Run] = []
-        self.raised: Exception | None = None
 
     async def call_next(self, request: Request) -> Response:
         """Run the application until its response begins; raises what it raises, RuntimeError if it sends none."""
@@ -63,10 +65,18 @@ class Exchange:
             await run.ended.wait()
             run.raise_error()
 
-    def hand_up_context(self) -> None:
-        """Set what the application has set last."""
+    def close(self) -> None:
+        """Set the context variables that were set last, and raise what the exchange has failed with."""
         for run in self.runs:
+            run.close()
             run.hand_up_context()
+        failure, self.failure, self.raised = self.failure, None, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                # Its traceback holds this frame: no cycle is to remain.
+                del failure
 
 
 class Run:
@@ -135,7 +145,8 @@ class Run:
         if not self._dropped:
             with anyio.CancelScope() as self._waiting:
                 message = await self.request.receive()
-                if message["type"] == "http.request" and not shared.reading:
+                # Taken raw, by no Request over this scope: one above must not wait for what will not come again.
+                if message["type"] == "http.request" and shared.reading is None and shared._looker is None:
                     shared.streamed = True
                     shared.consumed = not message.get("more_body", False)
                 return message
@@ -160,14 +171,18 @@ class Run:
 
     def drop(self) -> None:
         """End a response that was not sent to its end: what still comes of it goes nowhere."""
-        if self._receiver is not None:
-            self._receiver.close()
-        elif self.outlet is not None:
+        if self._receiver is None and self.outlet is not None:
             return
+        self.close()
         self._dropped = True
         self.resume(self._send_nowhere)
         if self._waiting is not None:
             self._waiting.cancel()
+
+    def close(self) -> None:
+        """Close what the body is read from."""
+        if self._receiver is not None:
+            self._receiver.close()
 
     async def _send_nowhere(self, message: Message) -> None:
         await anyio.lowlevel.checkpoint()

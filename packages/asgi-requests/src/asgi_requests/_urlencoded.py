@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import ClassVar
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -40,6 +40,14 @@ class FormParser:
 
     async def parse(self) -> FormData:
         """The fields, in order."""
+        try:
+            await self._read()
+        except BaseException:
+            await close_stream(self.stream)
+            raise
+        return FormData(self._items)  # type: ignore[arg-type]
+
+    async def _read(self) -> None:
         held = b""
         async for chunk in self.stream:
             if chunk:
@@ -50,7 +58,6 @@ class FormParser:
             self._feed(held)
             held = bytes(self._tail)
         self._take(held)
-        return FormData(self._items)  # type: ignore[arg-type]
 
     def _feed(self, chunk: bytes) -> None:
         start = chunk.find(b"&")
@@ -125,3 +132,9 @@ class FormParser:
 
     def _too_large(self) -> MultiPartException:
         return MultiPartException(f"Field exceeded maximum size of {int(self.max_part_size / 1024)}KB.")
+
+
+async def close_stream(stream: AsyncIterator[bytes]) -> None:
+    """Close a stream that is left early, where it can be closed: trio warns of a generator that is forgotten."""
+    if isinstance(stream, AsyncGenerator):
+        await stream.aclose()

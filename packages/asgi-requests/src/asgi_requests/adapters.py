@@ -30,7 +30,8 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
 
     The application raises TypeError, naming the function, where it returns what is no ASGI application.
     """
-    handler: Callable[[Request], Awaitable[Response]] = func if is_async_callable(func) else _threaded(func)
+    handler: Callable[[Request], Awaitable[Response]]
+    handler = func if is_async_callable(func) else functools.partial(call_in_thread, func)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -38,7 +39,7 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
         except HTTPException as exc:
             if handled_above(scope):
                 raise
-            response = exc  # type: ignore[assignment]
+            response = exc
         if not callable(response):
             raise not_a_response(func, response)
         await response(scope, receive, send)
@@ -78,12 +79,14 @@ def not_a_response(func: Callable[..., Any], returned: object) -> TypeError:
     return TypeError(f"{name}{where} returned {returned!r:.100}, which is no response: return a Response")
 
 
-def _threaded(func: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def call(request: Request) -> Response:
-        response: Response = await run_in_threadpool(func, request)
-        return response
+async def call_in_thread(func: Callable[[Request], Any], request: Request) -> Any:
+    """What a function that is not async returns, be it a coroutine, which trio's threads would refuse."""
+    (returned,) = await run_in_threadpool(_boxed, func, request)
+    return returned
 
-    return call
+
+def _boxed(func: Callable[[Request], Any], request: Request) -> tuple[Any]:
+    return (func(request),)
 
 
 def _named_as(func: Callable[..., Any], app: ASGIApp) -> ASGIApp:

@@ -17,8 +17,8 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from ._types import Message, Receive, Scope, Send
-from .adapters import handled_above, not_a_response
-from .concurrency import is_async_callable, run_in_threadpool
+from .adapters import call_in_thread, handled_above, not_a_response
+from .concurrency import is_async_callable
 from .exceptions import HTTPException
 from .requests import Request
 from .responses import PlainTextResponse, Response
@@ -48,7 +48,7 @@ class HTTPEndpoint:
             if is_async_callable(handler):
                 response = await handler(request)
             else:
-                response = await run_in_threadpool(handler, request)
+                response = await call_in_thread(handler, request)
         except HTTPException as exc:
             if handled_above(self.scope):
                 raise

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 import anyio.to_thread
 
 from ._charset import decode_text, text_codec
-from ._urlencoded import FormParser
+from ._urlencoded import FormParser, close_stream
 from .exceptions import MultiPartException
 from .headers import Headers
 from .multidict import FormData
@@ -92,7 +92,8 @@ class MultiPartParser:
         except BaseException as exc:
             for upload in self._files:
                 upload.file.close()
-            if isinstance(exc, library.MultipartParseError):
+            await close_stream(self.stream)
+            if isinstance(exc, library.FormParserError):
                 raise MultiPartException("Invalid multipart data.") from exc
             raise
         return FormData(self.items)

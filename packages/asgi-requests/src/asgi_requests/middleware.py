@@ -49,19 +49,18 @@ class BaseHTTPMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        failure: Exception | None = None
-        async with anyio.create_task_group() as tasks:
-            exchange = Exchange(self.app, tasks, send)
-            try:
-                await self._answer(exchange, Request(scope, receive, send), receive)
-                await exchange.finish()
-            except Exception as exc:
-                # Kept out of the group, which would wrap it.
-                failure = exc
-                tasks.cancel_scope.cancel()
-        exchange.hand_up_context()
-        if failure is not None:
-            raise failure
+        exchange = Exchange(self.app, send)
+        try:
+            async with anyio.create_task_group() as exchange.tasks:
+                try:
+                    await self._answer(exchange, Request(scope, receive, send), receive)
+                    await exchange.finish()
+                except Exception as exc:
+                    # Kept out of the group, which would wrap it.
+                    exchange.failure = exc
+                    exchange.tasks.cancel_scope.cancel()
+        finally:
+            exchange.close()
 
     async def _answer(self, exchange: Exchange, request: Request, receive: Receive) -> None:
         try:

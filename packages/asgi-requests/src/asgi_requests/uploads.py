@@ -18,7 +18,7 @@ import anyio.to_thread
 
 from .headers import Headers
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\ud800-\udfff]')
 _WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)", re.IGNORECASE)
 
 
@@ -59,13 +59,12 @@ class UploadFile:
         name = _UNSAFE.sub("_", name).strip(" .")
         if _WINDOWS_DEVICE.match(name):
             name = "_" + name
-        stem, dot, suffix = name.rpartition(".")
-        if len(name.encode(errors="replace")) > 255:
-            suffix = dot + suffix if dot and len(suffix) <= 16 else ""
-            stem = name.removesuffix(suffix)
-            stem = stem.encode(errors="replace")[: 255 - len(suffix.encode(errors="replace"))].decode(errors="ignore")
-            name = stem + suffix
-        return name.encode(errors="replace").decode() or "file"
+        encoded = name.encode()
+        if len(encoded) > 255:
+            _, dot, suffix = name.rpartition(".")
+            ending = (dot + suffix).encode() if len(suffix) <= 16 else b""
+            name = (encoded[: 255 - len(ending)] + ending).decode(errors="ignore")
+        return name or "file"
 
     @property
     def _in_memory(self) -> bool:
