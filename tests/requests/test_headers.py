@@ -195,3 +195,10 @@ def test_no_setter_takes_a_name_that_is_no_token(setter, name):
 def test_what_latin_1_cannot_say_is_refused():
     with pytest.raises(UnicodeEncodeError):
         MutableHeaders({"x": "✓"})
+
+
+def test_names_beyond_number_or_measure_are_found_as_well():
+    for number in range(300):
+        assert Headers({f"x-{number}": "1"})[f"X-{number}"] == "1"
+    long = "x" * 100
+    assert Headers({long: "1"})[long.upper()] == "1"

@@ -209,6 +209,15 @@ async def test_a_wait_for_the_client_gives_way_to_a_read_and_takes_in_no_more_th
         assert left == [False]
 
 
+async def test_the_wait_for_a_client_that_leaves_in_mid_body_ends():
+    with Server(part(b"a"), DISCONNECT) as server:
+        scope = http_scope()
+        assert await shared_body(scope).wait_for_disconnect(server)
+        assert await shared_body(scope).wait_for_disconnect(server)
+        with pytest.raises(ClientDisconnect):
+            await Request(scope, server).body()
+
+
 # Replay
 
 

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 
+from ._threads import asyncio_task
 from ._types import Message, Receive, Scope
 from .exceptions import ClientDisconnect, HTTPException
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from .multidict import FormData
 
 BODY_KEY = "asgi_requests.body"
@@ -188,6 +191,16 @@ class SharedBody:
 
     async def _keep_arrived(self, receive: Receive) -> bool:
         """Keep the next message if it is there; the wait for one that is not is cancelled."""
+        task = asyncio_task()
+        if task is None:
+            return await self._keep_arrived_on_trio(receive)
+        with anyio.CancelScope() as scope:
+            _cancel_later(task.get_loop(), scope, _TURNS)
+            await self._keep_next(receive)
+            return True
+        return False
+
+    async def _keep_arrived_on_trio(self, receive: Receive) -> bool:
         arrived = False
         failure: Exception | None = None
 
@@ -224,6 +237,13 @@ def shared_body(scope: Scope) -> SharedBody:
     if shared is None:
         shared = scope[BODY_KEY] = SharedBody()
     return shared
+
+
+def _cancel_later(loop: AbstractEventLoop, scope: anyio.CancelScope, turns: int) -> None:
+    if turns:
+        loop.call_soon(_cancel_later, loop, scope, turns - 1)
+    else:
+        scope.cancel()
 
 
 class Replay:

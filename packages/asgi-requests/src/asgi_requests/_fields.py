@@ -13,6 +13,19 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _ENDS_A_FIELD = re.compile(r"[\r\n\0]").search
 
 
+class _Names(dict[str, bytes]):
+    """Names as a scope spells them, remembered: a program asks for few, and for those again and again."""
+
+    def __missing__(self, key: str) -> bytes:
+        name = key.lower().encode("latin-1", "replace")
+        if len(self) < 256 and len(key) < 64:
+            self[key] = name
+        return name
+
+
+NAMES = _Names()
+
+
 def encode_name(name: str) -> bytes:
     """The lower-case bytes of a header name; raises ValueError where it is no token (RFC 9110 §5.1)."""
     if _TOKEN(name) is None:

@@ -12,7 +12,7 @@ def parse_query(query: str, max_fields: int) -> list[tuple[str, str]]:
 
     Raises HTTPException (400) for more than `max_fields` parts.
     """
-    if query.count("&") >= max_fields:
+    if len(query) >= max_fields and query.count("&") >= max_fields:
         raise HTTPException(400, f"Too many query parameters. Maximum number of parameters is {max_fields}.")
     if "+" in query:
         query = query.replace("+", " ")

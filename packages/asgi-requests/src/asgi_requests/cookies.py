@@ -21,7 +21,11 @@ def cookie_parser(cookie_string: str) -> dict[str, str]:
     cookies: dict[str, str] = {}
     for part in cookie_string.split(";"):
         name, equals, value = part.partition("=")
-        name, value = (name.strip(" \t"), value.strip(" \t")) if equals else ("", name.strip(" \t"))
+        if equals:
+            name = name.strip(" \t")
+            value = value.strip(" \t")
+        else:
+            name, value = "", name.strip(" \t")
         if name or value:
             cookies[name] = value
     if '"' in cookie_string:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, overload
 
-from ._fields import RawHeaders, encode_field, find_all, find_any_case, merge_vary, scope_headers
+from ._fields import NAMES, RawHeaders, encode_field, find_all, find_any_case, merge_vary, scope_headers
 
 _T = TypeVar("_T")
 
@@ -51,7 +51,7 @@ class Headers(Mapping[str, str]):
         return list(self._list)
 
     def __getitem__(self, key: str) -> str:
-        name = key.lower().encode("latin-1", "replace")
+        name = NAMES[key]
         for field, value in self._list:
             if field == name:
                 return value.decode("latin-1")
@@ -71,7 +71,7 @@ class Headers(Mapping[str, str]):
 
     def get(self, key: str, default: object = None) -> object:
         """The first value of the header, or the default."""
-        name = key.lower().encode("latin-1", "replace")
+        name = NAMES[key]
         for field, value in self._list:
             if field == name:
                 return value.decode("latin-1")
@@ -80,7 +80,7 @@ class Headers(Mapping[str, str]):
 
     def getlist(self, key: str) -> list[str]:
         """Every value of the header, in order."""
-        return [value.decode("latin-1") for value in find_all(self._list, key.lower().encode("latin-1", "replace"))]
+        return [value.decode("latin-1") for value in find_all(self._list, NAMES[key])]
 
     def keys(self) -> list[str]:  # type: ignore[override]
         """The names in order, repeated as they were sent."""
@@ -153,7 +153,7 @@ class MutableHeaders(Headers):
             self._list.append((name, encoded))
 
     def __delitem__(self, key: str) -> None:
-        name = key.lower().encode("latin-1", "replace")
+        name = NAMES[key]
         self._list[:] = [field for field in self._list if field[0].lower() != name]
 
     def append(self, key: str, value: str) -> None:

@@ -133,7 +133,13 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def cookies(self) -> dict[str, str]:
         """The cookies by name, of every Cookie header: HTTP/2 may send several (RFC 9113 §8.2.3)."""
         if self._cookies is None:
-            self._cookies = cookie_parser(_cookie_header(scope_headers(self.scope)).decode("latin-1"))
+            headers = scope_headers(self.scope)
+            lines = []
+            for name, value in headers:
+                if name == b"cookie":
+                    lines.append(value)
+            header = b"; ".join(lines or find_all(headers, b"cookie"))
+            self._cookies = cookie_parser(header.decode("latin-1")) if header else {}
         return self._cookies
 
     @property
@@ -361,14 +367,6 @@ class Request(HTTPConnection[StateT]):
         if "http.response.early_hint" in (self.scope.get("extensions") or ()):
             links = [encode_value(value) for value in (link, *additional_links)]
             await self._send({"type": "http.response.early_hint", "links": links})
-
-
-def _cookie_header(headers: list[tuple[bytes, bytes]]) -> bytes:
-    lines = []
-    for name, value in headers:
-        if name == b"cookie":
-            lines.append(value)
-    return b"; ".join(lines or find_all(headers, b"cookie"))
 
 
 def replay_receive(body: bytes, receive: Receive) -> Receive:
