@@ -56,7 +56,7 @@ def test_the_package_exports_the_record_and_its_version():
 
 
 @pytest.mark.parametrize(
-    "module", ["cors", "gzip", "httpsredirect", "trustedhost", "body_limit", "around"], ids=lambda name: name
+    "module", ["cors", "gzip", "httpsredirect", "trustedhost", "body_limit", "around", "wsgi"], ids=lambda name: name
 )
 def test_a_module_imports_no_third_party_and_no_other_feature(module):
     script = f"""
