@@ -53,24 +53,29 @@ class Failure:
     is_cause: bool = False
 
 
-def describe(exc: BaseException, *, show_locals: bool, seen: frozenset[int] = frozenset()) -> Failure:
-    """The exception with its cause or context, and the members of a group; cycles and absurd depths are cut."""
-    seen |= {id(exc)}
+def describe(exc: BaseException, *, show_locals: bool) -> Failure:
+    """The exception with its cause or context, and the members of a group, each once; absurd depths are cut."""
+    return _describe(exc, show_locals, {id(exc)}, 0)
+
+
+def _describe(exc: BaseException, show_locals: bool, seen: set[int], depth: int) -> Failure:
     frames = [_frame(tb, show_locals=show_locals) for tb in _tracebacks(exc.__traceback__)]
     frames.reverse()
     omitted = max(0, len(frames) - _MOST_FRAMES)
     if omitted:
         del frames[_MOST_FRAMES // 2 : len(frames) - _MOST_FRAMES // 2]
     failure = Failure(_name(exc), _message(exc), _notes(exc), frames, omitted)
-    if len(seen) > _DEEPEST:
-        return failure
-    if isinstance(exc, BaseExceptionGroup):
-        members = exc.exceptions[:_MOST_CHILDREN]
-        failure.children = [describe(member, show_locals=show_locals, seen=seen) for member in members]
     origin = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
-    if origin is not None and id(origin) not in seen:
-        failure.origin = describe(origin, show_locals=show_locals, seen=seen)
-        failure.is_cause = origin is exc.__cause__
+    members = exc.exceptions[:_MOST_CHILDREN] if isinstance(exc, BaseExceptionGroup) else ()
+    for other in (origin, *members):
+        if other is None or id(other) in seen or depth == _DEEPEST:
+            continue
+        seen.add(id(other))
+        described = _describe(other, show_locals, seen, depth + 1)
+        if other is origin:
+            failure.origin, failure.is_cause = described, origin is exc.__cause__
+        else:
+            failure.children.append(described)
     return failure
 
 
@@ -105,15 +110,13 @@ def _frame(tb: TracebackType, *, show_locals: bool) -> Frame:
     lines = _source(frame)
     lineno = tb.tb_lineno or 0
     first = max(1, lineno - _CONTEXT)
-    around = [(number, line.rstrip("\n")[:_LONGEST_LINE]) for number, line in enumerate(lines, 1)][
-        first - 1 : lineno + _CONTEXT
-    ]
+    around = lines[first - 1 : lineno + _CONTEXT]
     return Frame(
         filename=code.co_filename,
         module=str(frame.f_globals.get("__name__")),
         function=code.co_qualname,
         lineno=lineno,
-        lines=around,
+        lines=[(number, line.rstrip("\n")[:_LONGEST_LINE]) for number, line in enumerate(around, first)],
         marked=_marked(tb, lines[lineno - 1]) if 0 < lineno <= len(lines) else None,
         is_library=_is_library(code.co_filename),
         variables=shown_locals(frame) if show_locals else [],

@@ -16,7 +16,7 @@ _WORDS = (
 _SECRET_NAME = re.compile(rf"(?i){_WORDS}|^(?:auth|pwd|key|dsn)$")
 _SECRET_IN_REPR = re.compile(
     rf"""(?ix)
-    ( [\w-]* (?:{_WORDS}) [\w-]* ['"]? \s* [=:,] \s* )      # a name, and what divides it from its value
+    ( (?:{_WORDS}) [\w-]{{0,40}} ['"]? \s{{0,4}} [=:,] \s{{0,4}} )   # a name, and what divides it from its value
     ( b? '[^']*'? | b? "[^"]*"? | [^\s,)\]}}>]+ )           # the value, quoted or not
     """
 )
