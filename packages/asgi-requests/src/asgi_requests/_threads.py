@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, TypeVar, TypeVarTuple
 
 import anyio.to_thread
@@ -28,12 +30,76 @@ def asyncio_task() -> asyncio.Task[Any] | None:
 async def run_in_thread(function: Callable[[*Ts], T], *args: *Ts) -> T:
     """The result of a blocking call; if the caller is cancelled, the call goes on and its result is dropped.
 
-    On asyncio it runs in the loop's default executor, which costs less than AnyIO's threads.
+    On asyncio it runs in a thread of our own, for half of what the loop's executor costs.
     """
     task = asyncio_task()
     if task is None:
         return await anyio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
-    return await task.get_loop().run_in_executor(None, function, *args)
+    loop = task.get_loop()
+    crew = _crews.get(loop)
+    if crew is None:
+        crew = _crews[loop] = _Crew()
+    worker = crew.idle.pop() if crew.idle else crew.hire()
+    if worker is None:
+        return await loop.run_in_executor(None, function, *args)
+    future: asyncio.Future[T] = loop.create_future()
+    worker.put((crew, loop, future, function, args))
+    return await future
+
+
+class _Crew:
+    """The threads of one event loop; they end with it."""
+
+    size = 0
+
+    def __init__(self) -> None:
+        self.idle: list[SimpleQueue[Any]] = []
+
+    def hire(self) -> SimpleQueue[Any] | None:
+        """The work queue of a new thread, or None if there are enough."""
+        if self.size >= _MAX_THREADS:
+            return None
+        self.size += 1
+        worker: SimpleQueue[Any] = SimpleQueue()
+        threading.Thread(target=_work, args=(worker,), name="asgi-requests", daemon=True).start()
+        return worker
+
+    def __del__(self) -> None:
+        for worker in self.idle:
+            worker.put(None)
+
+
+_MAX_THREADS = 40
+_crews: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Crew] = weakref.WeakKeyDictionary()
+
+
+def _work(worker: SimpleQueue[Any]) -> None:
+    while (job := worker.get()) is not None:
+        crew, loop, future, function, args = job
+        result, error = None, None
+        try:
+            result = function(*args)
+        except BaseException as exc:
+            error = exc
+        try:
+            loop.call_soon_threadsafe(_finish, crew, worker, future, result, error)
+        except RuntimeError:
+            # The loop is closed: nobody waits any more.
+            return
+        # An idle thread holds nothing: not its loop, and not the file that it has read.
+        del job, crew, loop, future, function, args, result, error
+
+
+def _finish(
+    crew: _Crew, worker: SimpleQueue[Any], future: asyncio.Future[Any], result: Any, error: BaseException | None
+) -> None:
+    crew.idle.append(worker)
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
 
 
 class Exclusive:

@@ -39,8 +39,8 @@ class NotModifiedResponse(Response):
 
     def __init__(self, headers: Headers) -> None:
         super().__init__(status_code=304)
-        kept = frozenset(name.encode("latin-1") for name in self.NOT_MODIFIED_HEADERS)
-        self.raw_headers = [field for field in headers.raw if field[0] in kept]
+        kept = self.NOT_MODIFIED_HEADERS
+        self.raw_headers = [field for field in headers.raw if field[0].decode("latin-1") in kept]
 
 
 class _Found(NamedTuple):

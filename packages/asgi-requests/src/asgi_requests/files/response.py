@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from .._disconnect import run_until_disconnect
+from .._fields import encode_value
 from .._response import RawHeaders, Response, denial_send
 from .._threads import run_in_thread
 from .._types import Receive, Scope, Send
@@ -66,19 +67,25 @@ class FileResponse(Response):
         self.background = background
         self._content: bytes | None = None
         self.init_headers(headers)
-        self.headers.setdefault("accept-ranges", "bytes")
+        self._set_absent(b"accept-ranges", b"bytes")
         if filename is not None:
-            self.headers.setdefault("content-disposition", content_disposition(content_disposition_type, filename))
+            disposition = content_disposition(content_disposition_type, filename)
+            self._set_absent(b"content-disposition", encode_value(disposition))
         self.stat_result = stat_result
         if stat_result is not None:
             self.set_stat_headers(stat_result)
 
     def set_stat_headers(self, stat_result: os.stat_result) -> None:
         """Set Content-Length, Last-Modified and ETag unless they are set; the tag is made of time and size."""
-        headers = self.headers
-        headers.setdefault("content-length", str(stat_result.st_size))
-        headers.setdefault("last-modified", http_date(int(stat_result.st_mtime)))
-        headers.setdefault("etag", f'"{stat_result.st_mtime_ns:x}-{stat_result.st_size:x}"')
+        self._set_absent(b"content-length", b"%d" % stat_result.st_size)
+        self._set_absent(b"last-modified", http_date(int(stat_result.st_mtime)).encode("ascii"))
+        self._set_absent(b"etag", b'"%x-%x"' % (stat_result.st_mtime_ns, stat_result.st_size))
+
+    def _set_absent(self, name: bytes, value: bytes) -> None:
+        for field in self.raw_headers:
+            if field[0] == name:
+                return
+        self.raw_headers.append((name, value))
 
     def hold(self, content: bytes) -> None:
         """Send these bytes, the whole file as it was read just now, instead of reading it again."""

@@ -1,0 +1,105 @@
+"""The threads that files are read in."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+
+import pytest
+
+from asgi_requests import _threads
+from asgi_requests._threads import run_in_thread
+
+
+def ours() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "asgi-requests"}
+
+
+def until(condition) -> None:
+    for _ in range(5000):
+        gc.collect()
+        if condition():
+            return
+        time.sleep(0.001)
+    raise AssertionError("it never came true")
+
+
+async def test_a_call_runs_in_another_thread_and_returns():
+    assert await run_in_thread(divmod, 7, 2) == (3, 1)
+    assert await run_in_thread(threading.get_ident) != threading.get_ident()
+
+
+async def test_what_a_call_raises_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        await run_in_thread(divmod, 1, 0)
+    assert await run_in_thread(abs, -1) == 1
+
+
+def test_one_thread_serves_calls_that_follow_one_another():
+    async def main():
+        return {await run_in_thread(threading.get_ident) for _ in range(20)}
+
+    assert len(asyncio.run(main())) == 1
+
+
+def test_more_calls_than_threads_are_all_served():
+    before = ours()
+    release = threading.Event()
+
+    async def main():
+        calls = [asyncio.create_task(run_in_thread(release.wait, 10)) for _ in range(_threads._MAX_THREADS + 3)]
+        await asyncio.sleep(0)
+        threads = len(ours() - before)
+        release.set()
+        assert all(await asyncio.gather(*calls))
+        return threads
+
+    assert asyncio.run(main()) == _threads._MAX_THREADS
+
+
+def test_the_threads_end_with_their_loop():
+    before = ours()
+
+    async def main():
+        await run_in_thread(abs, 1)
+        assert ours() - before
+
+    asyncio.run(main())
+    until(lambda: not ours() - before)
+
+
+def test_a_call_that_outlives_its_loop_ends_its_thread():
+    before = ours()
+    release = threading.Event()
+
+    async def main():
+        call = asyncio.create_task(run_in_thread(release.wait, 10))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    asyncio.run(main())
+    release.set()
+    until(lambda: not ours() - before)
+
+
+def test_a_call_that_nobody_waits_for_frees_its_thread():
+    release = threading.Event()
+
+    async def main():
+        call = asyncio.create_task(run_in_thread(release.wait, 10))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        release.set()
+        crew = _threads._crews[asyncio.get_running_loop()]
+        while not crew.idle:
+            await asyncio.sleep(0.001)
+        await run_in_thread(abs, 1)
+        return crew.size
+
+    assert asyncio.run(main()) == 1
