@@ -1,0 +1,31 @@
+"""A connection and a request, read from an ASGI scope and its `receive` when asked, and not before.
+
+from asgi_requests.requests import Request
+
+async def app(scope, receive, send):
+    request = Request(scope, receive)
+    body = f"{request.method} {request.url.path} {await request.json()}".encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+from __future__ import annotations
+
+from .._jsonbody import InvalidJSON
+from ..cookies import cookie_parser
+from ..exceptions import ClientDisconnect
+from .connection import HTTPConnection, StateT
+from .request import SERVER_PUSH_HEADERS_TO_COPY, Request, empty_receive, empty_send, replay_receive
+
+__all__ = [
+    "SERVER_PUSH_HEADERS_TO_COPY",
+    "ClientDisconnect",
+    "HTTPConnection",
+    "InvalidJSON",
+    "Request",
+    "StateT",
+    "cookie_parser",
+    "empty_receive",
+    "empty_send",
+    "replay_receive",
+]

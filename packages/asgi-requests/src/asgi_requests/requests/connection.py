@@ -1,0 +1,146 @@
+"""What a request and a WebSocket have in common: the parts of their scope, each built when it is first read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, cast
+
+from .._fields import find_all, scope_headers
+from .._types import Receive, Scope
+from ..cookies import cookie_parser
+from ..headers import Headers
+from ..multidict import QueryParams
+from ..state import State
+from ..urls import URL, Address
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    StateT = TypeVar("StateT", bound=Mapping[str, Any] | State, default=State)
+else:
+    from typing import TypeVar
+
+    StateT = TypeVar("StateT", bound=Mapping[str, Any] | State)
+
+
+class HTTPConnection(Mapping[str, Any], Generic[StateT]):
+    """What a request and a WebSocket have in common: a mapping over the scope, and its parts, built when first read."""
+
+    _url: URL | None = None
+    _base_url: URL | None = None
+    _headers: Headers | None = None
+    _query_params: QueryParams | None = None
+    _cookies: dict[str, str] | None = None
+    _state: State | None = None
+
+    def __init__(self, scope: Scope, receive: Receive | None = None) -> None:
+        assert scope["type"] in ("http", "websocket")
+        self.scope = scope
+
+    def __getitem__(self, key: str) -> Any:
+        return self.scope[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scope)
+
+    def __len__(self) -> int:
+        return len(self.scope)
+
+    # Two requests are never the same, whatever their scopes hold.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    @property
+    def app(self) -> Any:
+        """The application, where a framework set it."""
+        return self.scope["app"]
+
+    @property
+    def url(self) -> URL:
+        """The URL that was requested."""
+        if self._url is None:
+            self._url = URL(scope=self.scope)
+        return self._url
+
+    @property
+    def base_url(self) -> URL:
+        """The URL of the application's root, with a slash at its end."""
+        if self._base_url is None:
+            path = self.scope.get("app_root_path", self.scope.get("root_path", ""))
+            root = {**self.scope, "path": path if path[-1:] == "/" else path + "/", "query_string": b""}
+            self._base_url = URL(scope=root)
+        return self._base_url
+
+    @property
+    def headers(self) -> Headers:
+        """The headers."""
+        if self._headers is None:
+            headers = self.scope.get("headers")
+            self._headers = Headers(None, headers if type(headers) is list else scope_headers(self.scope))
+        return self._headers
+
+    @property
+    def query_params(self) -> QueryParams:
+        """The parameters of the query string."""
+        if self._query_params is None:
+            self._query_params = QueryParams.from_scope(self.scope)
+        return self._query_params
+
+    @property
+    def path_params(self) -> dict[str, Any]:
+        """The parameters that routing took from the path."""
+        return cast("dict[str, Any]", self.scope.get("path_params", {}))
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by name, of every Cookie header: HTTP/2 may send several (RFC 9113 §8.2.3)."""
+        if self._cookies is None:
+            headers = scope_headers(self.scope)
+            lines = []
+            for name, value in headers:
+                if name == b"cookie":
+                    lines.append(value)
+            header = b"; ".join(lines or find_all(headers, b"cookie"))
+            self._cookies = cookie_parser(header.decode("latin-1")) if header else {}
+        return self._cookies
+
+    @property
+    def client(self) -> Address | None:
+        """The client's address, where the server knows it."""
+        client = self.scope.get("client")
+        return None if client is None else Address(*client)
+
+    @property
+    def session(self) -> dict[Any, Any]:
+        """The session; raises AssertionError without a session middleware."""
+        assert "session" in self.scope, "SessionMiddleware must be installed to access request.session"
+        return cast("dict[Any, Any]", self.scope["session"])
+
+    @property
+    def auth(self) -> Any:
+        """The credentials; raises AssertionError without an authentication middleware."""
+        assert "auth" in self.scope, "AuthenticationMiddleware must be installed to access request.auth"
+        return self.scope["auth"]
+
+    @property
+    def user(self) -> Any:
+        """The user; raises AssertionError without an authentication middleware."""
+        assert "user" in self.scope, "AuthenticationMiddleware must be installed to access request.user"
+        return self.scope["user"]
+
+    @property
+    def state(self) -> StateT:
+        """State for this request, over what the lifespan left in the scope."""
+        if self._state is None:
+            self._state = State(self.scope.setdefault("state", {}))
+        return cast("StateT", self._state)
+
+    def url_for(self, name: str, /, **path_params: Any) -> URL:
+        """The absolute URL of a route; raises RuntimeError without a router, and what the router raises."""
+        router = self.scope.get("router") or self.scope.get("app")
+        if router is None:
+            raise RuntimeError("The `url_for` method can only be used inside a Starlette application or with a router.")
+        path = router.url_path_for(name, **path_params)
+        if hasattr(path, "make_absolute_url"):
+            return URL(str(path.make_absolute_url(base_url=self.base_url)))
+        return self.base_url.replace(path=self.base_url.path.rstrip("/") + str(path))
