@@ -15,102 +15,21 @@ The application is awaited in place: no task, no queue, no buffer. To answer in 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec
 
-from ._headers import merge_vary, without
+from ._response_start import ResponseHeaders, ResponseStart
 from ._scope import copy_back, copy_scope
 from ._types import ASGIApp, Message, Receive, Scope, Send
 
+__all__ = ["Around", "ResponseHeaders", "ResponseStart", "Stack", "When", "around_http"]
+
 P = ParamSpec("P")
-Around = AsyncGenerator["ASGIApp | None", "ResponseStart"]
+Around = AsyncGenerator[ASGIApp | None, ResponseStart]
 """What the functions return, to a type checker: `async def timing(scope: Scope) -> Around`."""
 
 _CO_ASYNC_GENERATOR = 0x200
 _BODY_MESSAGES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
-
-
-class ResponseHeaders(MutableMapping[str, str]):
-    """The headers of a response to read and to change; the application's own list stays as it is.
-
-    Names are compared in any case. Reading gives the first value; setting replaces all of that name.
-    """
-
-    __slots__ = ("changed", "raw")
-
-    def __init__(self, raw: Any) -> None:
-        self.raw: list[Any] = raw if isinstance(raw, list) else list(raw)
-        self.changed = False
-
-    def __getitem__(self, name: str) -> str:
-        key = name.lower().encode("latin-1")
-        for field, value in self.raw:
-            if field.lower() == key:
-                return str(value, "latin-1")
-        raise KeyError(name)
-
-    def __setitem__(self, name: str, value: str) -> None:
-        self._replace(name, [(name.lower().encode("latin-1"), value.encode("latin-1"))])
-
-    def __delitem__(self, name: str) -> None:
-        if name not in self:
-            raise KeyError(name)
-        self._replace(name, [])
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(field.lower() == name.lower().encode("latin-1") for field, _ in self.raw)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(str(field, "latin-1").lower() for field, _ in self.raw))
-
-    def __len__(self) -> int:
-        return len({field.lower() for field, _ in self.raw})
-
-    def getlist(self, name: str) -> list[str]:
-        """Every value of a header, in order."""
-        key = name.lower().encode("latin-1")
-        return [str(value, "latin-1") for field, value in self.raw if field.lower() == key]
-
-    def append(self, name: str, value: str) -> None:
-        """Add a line and keep those of the same name, as for Set-Cookie."""
-        self.raw = [*self.raw, (name.lower().encode("latin-1"), value.encode("latin-1"))]
-        self.changed = True
-
-    def add_vary(self, *names: str) -> None:
-        """Name request headers that the response depends on, none twice (RFC 9110 §12.5.5)."""
-        self.raw = merge_vary(self.raw, *(name.encode("latin-1") for name in names))
-        self.changed = True
-
-    def _replace(self, name: str, pairs: list[tuple[bytes, bytes]]) -> None:
-        self.raw = [*without(self.raw, name.lower().encode("latin-1")), *pairs]
-        self.changed = True
-
-
-class ResponseStart:
-    """The head of a response on its way: what `start = yield` gives, to read and to change until the next `yield`."""
-
-    __slots__ = ("_headers", "message", "status")
-
-    def __init__(self, message: Message) -> None:
-        self.message = message
-        self.status: int = message["status"]
-        self._headers: ResponseHeaders | None = None
-
-    @property
-    def headers(self) -> ResponseHeaders:
-        """The headers of the response."""
-        if self._headers is None:
-            self._headers = ResponseHeaders(self.message.get("headers", ()))
-        return self._headers
-
-    def changed_message(self) -> Message:
-        """The application's own message where nothing was changed, or a new one."""
-        headers = self._headers
-        if headers is None:
-            return {**self.message, "status": self.status}
-        if not headers.changed and headers.raw is self.message.get("headers") and self.status == self.message["status"]:
-            return self.message
-        return {**self.message, "status": self.status, "headers": headers.raw}
 
 
 class _Factory:
@@ -208,8 +127,7 @@ class _Exchange:
             self.waits = True
         except StopAsyncIteration:
             pass
-        untouched = start._headers is None and start.status == message["status"]
-        await self._send(message if untouched else start.changed_message())
+        await self._send(start.changed_message())
 
     async def _after_head(self, message: Message) -> None:
         """Send a message and, if it was the last, run the code after the response."""
