@@ -76,11 +76,7 @@ class Response:
         Answers without a body by definition (1xx, 204, 304) get no content-length (RFC 9110 §8.6).
         """
         status, media_type = self.status_code, self.media_type
-        body: bytes | None
-        try:
-            body = self.body
-        except AttributeError:
-            body = None
+        body: bytes | None = getattr(self, "body", None)
         if status != 200 and (status < 200 or status in _WITHOUT_BODY):
             body = None
         raw: RawHeaders = []

@@ -42,9 +42,7 @@ class StreamingResponse(Response):
         media_type: str | None = None,
         background: BackgroundTask | None = None,
     ) -> None:
-        self.body_iterator = (
-            cast("AsyncIterable[Content]", content) if hasattr(content, "__aiter__") else _iterate(content)
-        )
+        self.body_iterator = content if hasattr(content, "__aiter__") else _iterate(content)  # type: ignore[assignment]
         self.status_code = status_code
         if media_type is not None:
             self.media_type = media_type
@@ -54,7 +52,10 @@ class StreamingResponse(Response):
     async def stream_response(self, send: Send) -> None:
         """Send the whole answer; raises ClientDisconnect where `send` raises OSError (ASGI 2.4)."""
         turn = 0
-        await _deliver(send, self._start())
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": [*self.raw_headers]})
+        except OSError as exc:
+            raise ClientDisconnect() from exc
         async for chunk in self.body_iterator:
             if chunk.__class__ is not bytes:
                 chunk = chunk.encode(self.charset) if isinstance(chunk, str) else bytes(chunk)
