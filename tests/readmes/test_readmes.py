@@ -1,7 +1,8 @@
-"""Every Python example of every README runs, in order, in an interpreter of its own."""
+"""Every Python example of every README runs, in order, in an interpreter of its own, its test functions included."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -14,38 +15,37 @@ READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md")), *sort
 BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 RUN = """
-import inspect, sys
+import inspect, json, sys
 namespace = {"__name__": "readme", "__file__": sys.argv[1]}
-exec(compile(sys.stdin.read(), sys.argv[1], "exec"), namespace)
-for name, value in list(namespace.items()):
-    if name.startswith("test_") and inspect.isfunction(value) and not inspect.signature(value).parameters:
-        result = value()
-        if inspect.iscoroutine(result):
-            import anyio
-            async def wait(result=result):
-                await result
-            anyio.run(wait)
+tested = set()
+for block in json.load(sys.stdin):
+    exec(compile(block, sys.argv[1], "exec"), namespace)
+    for name, value in list(namespace.items()):
+        if name.startswith("test_") and name not in tested and inspect.isfunction(value):
+            tested.add(name)
+            if not inspect.signature(value).parameters:
+                result = value()
+                if inspect.iscoroutine(result):
+                    import anyio
+                    async def wait(result=result):
+                        await result
+                    anyio.run(wait)
 """
 
 
-def examples(readme: Path) -> str:
-    """The Python blocks of a README as one program whose line numbers are the README's."""
+def examples(readme: Path) -> list[str]:
+    """The Python blocks of a README, each moved down so that its line numbers are the README's."""
     text = readme.read_text()
-    program = ""
-    for block in BLOCK.finditer(text):
-        line = text.count("\n", 0, block.start(1))
-        future = "from __future__ import annotations\n"
-        program += "\n" * (line - program.count("\n")) + block[1].replace(future, "\n")
-    return program
+    return ["\n" * text.count("\n", 0, block.start(1)) + block[1] for block in BLOCK.finditer(text)]
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_examples_run(readme, tmp_path):
-    program = examples(readme)
-    assert program.strip(), f"{readme} shows no Python example"
+    blocks = examples(readme)
+    assert blocks, f"{readme} shows no Python example"
     result = subprocess.run(
         [sys.executable, "-W", "error", "-W", "default::ResourceWarning", "-c", RUN, str(readme)],
-        input=program, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+        input=json.dumps(blocks), cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
 
