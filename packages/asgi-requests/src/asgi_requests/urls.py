@@ -118,6 +118,8 @@ class URL:
         if not kwargs.keys().isdisjoint(("username", "password", "hostname", "port")):
             own = {key: kwargs.pop(key) for key in ("username", "password", "hostname", "port") if key in kwargs}
             kwargs["netloc"] = join_netloc(self.components, own)
+        if unexpected := kwargs.keys() - SplitResult._fields:
+            raise ValueError(f"Got unexpected field names: {sorted(unexpected)!r}")
         return self.__class__(self.components._replace(**kwargs).geturl())
 
     def include_query_params(self, **kwargs: Any) -> URL:
