@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import gc
+import inspect
+import sys
 
 import pytest
 
@@ -304,3 +307,15 @@ async def test_a_denial_that_has_started_is_not_followed_by_another():
 async def test_a_websockets_own_exceptions_pass():
     with pytest.raises(ValueError, match="mine"):
         await run(ExceptionMiddleware(raising(ValueError("mine"))), websocket_scope(), [CONNECT])
+
+
+@pytest.mark.parametrize("scope", [http_scope(), websocket_scope()], ids=["http", "websocket"])
+async def test_send_is_known_for_a_coroutine_function(scope):
+    iscoroutinefunction = inspect.iscoroutinefunction if sys.version_info >= (3, 12) else asyncio.iscoroutinefunction
+    known = []
+
+    async def app(scope, receive, send):
+        known.append(iscoroutinefunction(send))
+
+    await run(ServerErrorMiddleware(ExceptionMiddleware(app)), scope)
+    assert known == [True]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ._marked import marked_async
 from ._types import ASGIApp, Message, Receive, Scope, Send
 
 ExceptionHandler = Callable[[Scope, Any], ASGIApp | Awaitable[ASGIApp]]
@@ -32,6 +33,7 @@ class Started:
         self._send = send
         self.started = False
 
+    @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.started = True
@@ -56,6 +58,7 @@ class Handshake:
             self.ended = True
         return message
 
+    @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         kind = message["type"]
         if kind == "websocket.accept":

@@ -44,7 +44,7 @@ mark{background:var(--mark);color:inherit;border-radius:3px;padding:.1em 0}
 table{width:100%;border-collapse:collapse;border-top:1px solid var(--line);font:12.5px/1.5 var(--mono);
 table-layout:fixed}
 th,td{text-align:left;vertical-align:top;padding:.3rem .9rem;border-top:1px solid var(--line);overflow-wrap:anywhere}
-tr:first-child>*{border-top:0}th{width:14rem;font-weight:500;color:var(--soft)}
+tr:first-child>*{border-top:0}th{width:min(14rem,33%);font-weight:500;color:var(--soft)}
 pre.text{padding:.8rem .9rem;border-top:1px solid var(--line);overflow:auto;max-height:40rem}
 footer{max-width:72rem;margin:0 auto;padding:0 1.25rem 2rem;color:var(--soft);font-size:.8rem}
 """

@@ -11,6 +11,7 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from .._headers import RawHeaders, all_values
+from .._marked import marked_async
 from .._types import ASGIApp, Message, Receive, Scope, Send
 from ._attributes import error_type, method_of, request_attributes, route_of
 
@@ -92,6 +93,7 @@ class _Exchange:
         self._started = time.perf_counter()
         self.seconds = 0.0
 
+    @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         kind = message["type"]
         if kind == "http.response.body" and (message.get("more_body", False) or self._with_trailers):

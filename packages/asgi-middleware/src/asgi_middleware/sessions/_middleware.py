@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Literal
 
 from .._headers import merge_vary
+from .._marked import marked_async
 from .._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
 from .._types import ASGIApp, Message, Receive, Scope, Send
 from ._cookie import Cookie, SameSite
@@ -108,6 +109,7 @@ class _Exchange:
         self._text: str | None = None  # the JSON of what was written, if anything was looked at
         self._written: object = self  # what stood in the scope when the head went out; nothing yet
 
+    @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] in _STARTS and self._written is self:
             message = self._with_session(message)
