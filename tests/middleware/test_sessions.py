@@ -611,3 +611,27 @@ def test_a_python_without_the_c_encoder_writes_the_same(monkeypatch):
     assert _json.encode(value) == json.dumps(value)
     monkeypatch.setattr(json.encoder, "c_make_encoder", None)
     assert _json._prepared_encoder()(value) == json.dumps(value)
+
+
+@pytest.mark.parametrize("container", [list, tuple, iter, lambda pairs: [list(pair) for pair in pairs]])
+async def test_headers_may_come_in_any_container(container):
+    pairs = [(b"Set-Cookie", b"a=\xff"), (b"Set-Cookie", b"b="), (b"X", b"")]
+    reply = await change_with_headers(container(pairs))
+    assert [tuple(pair) for pair in reply.headers[:3]] == pairs
+    assert len(reply.all("set-cookie")) == 3
+
+
+async def change_with_headers(headers):
+    return await request(SessionMiddleware(using(put, headers), "secret"))
+
+
+async def test_a_start_without_headers_is_whole():
+    async def app(scope, receive, send):
+        put(scope["session"])
+        await send({"type": "http.response.early_hint", "links": []})
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.x-future", "y": 1})
+
+    reply = await request(SessionMiddleware(app, "secret"))
+    assert reply.types == ["http.response.early_hint", "http.response.start", "http.response.x-future"]
+    assert cookie_of(reply)
