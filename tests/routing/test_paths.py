@@ -116,6 +116,16 @@ class Year(Convertor[int]):
         return str(2000 + value)
 
 
+class Tagged(Convertor[str]):
+    regex = "(?P<tag>[a-z])[0-9]"
+
+    def convert(self, value):
+        return value
+
+    def to_string(self, value):
+        return value
+
+
 class Broken(Convertor[str]):
     regex = "[a-z]+"
 
@@ -127,8 +137,9 @@ class Broken(Convertor[str]):
 def convertors():
     register_url_convertor("year", Year())
     register_url_convertor("broken", Broken())
+    register_url_convertor("tagged", Tagged())
     yield
-    del CONVERTOR_TYPES["year"], CONVERTOR_TYPES["broken"]
+    del CONVERTOR_TYPES["year"], CONVERTOR_TYPES["broken"], CONVERTOR_TYPES["tagged"]
 
 
 @pytest.mark.usefixtures("convertors")
@@ -137,6 +148,13 @@ async def test_a_registered_convertor_that_refuses_its_text_is_no_match(endpoint
     assert (await request(router, "GET", "/2021")).text == "year"
     assert (await request(router, "GET", "/2022")).text == "other"
     assert (await request(router, "GET", "/x")).text == "other"
+
+
+@pytest.mark.usefixtures("convertors")
+async def test_a_group_in_the_pattern_of_a_convertor_is_no_parameter(endpoint):
+    last = endpoint("last")
+    assert (await request(Router([Route("/{t:tagged}", last)]), "GET", "/a1")).text == "last"
+    assert last.seen[0]["path_params"] == {"t": "a1"}
 
 
 @pytest.mark.usefixtures("convertors")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 
 import pytest
 
@@ -127,6 +128,31 @@ async def test_middleware_comes_first_and_the_first_is_outermost(make, endpoint)
     last = endpoint("last")
     assert (await request(make(last), "GET", "/a")).text == "last"
     assert last.seen[0]["tags"] == ["one", "two!"]
+
+
+async def test_middleware_of_a_router_finds_a_coroutine_function(endpoint):
+    found = []
+
+    class Asking(Tag):
+        def __init__(self, app):
+            super().__init__(app, "asking")
+            found.append(inspect.iscoroutinefunction(app))
+
+    router = Router([Route("/a", endpoint("a"))], middleware=[(Asking, (), {})])
+    assert found == [True]
+    assert inspect.iscoroutinefunction(router.__call__)
+    assert (await request(router.app, "GET", "/a")).text == "a"
+
+
+async def test_a_subclass_may_override_app(endpoint):
+    class Own(Router):
+        async def app(self, scope, receive, send):
+            scope["seen"] = True
+            await super().app(scope, receive, send)
+
+    last = endpoint("last")
+    assert (await request(Own([Route("/a", last)]), "GET", "/a")).text == "last"
+    assert last.seen[0]["seen"] is True
 
 
 async def test_a_websocket_route_may_have_middleware(endpoint):

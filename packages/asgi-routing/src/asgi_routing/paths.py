@@ -80,7 +80,9 @@ def read_params(found: re.Match[str], convertors: Mapping[str, Convertor[Any]]) 
             params[name] = convertor.convert(params[name])
     except NOT_CONVERTIBLE:
         return None
-    return {name: params[name] for name in convertors}
+    if len(params) > len(convertors):  # a convertor's pattern has named groups of its own
+        return {name: params[name] for name in convertors}
+    return params
 
 
 def replace_params(
@@ -175,10 +177,13 @@ class URLPath(str):
 def get_route_path(scope: Scope) -> str:
     """The part of the path below `root_path`; all of it where the server left the root path out."""
     path: str = scope["path"]
-    root_path = scope.get("root_path", "").rstrip("/")
-    if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
-        return path[len(root_path) :]
-    return path
+    root_path: str = scope.get("root_path", "")
+    if root_path.endswith("/"):
+        root_path = root_path.rstrip("/")
+    if not root_path or not path.startswith(root_path):
+        return path
+    below = path[len(root_path) :]
+    return below if not below or below[0] == "/" else path
 
 
 def get_full_path(scope: Scope) -> str:

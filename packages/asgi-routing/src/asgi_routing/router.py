@@ -59,7 +59,8 @@ class Router:
         self.redirect_status = redirect_status
         self.absolute_redirects = absolute_redirects
         self.lifespan_of_mounts = lifespan_of_mounts
-        self.middleware_stack: ASGIApp = wrap(self.app, middleware)
+        plain = middleware is None and type(self).app is Router.app
+        self.middleware_stack: ASGIApp = self._answer if plain else wrap(self.app, middleware)
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -74,11 +75,12 @@ class Router:
         """Serve; the middleware of the router comes first."""
         await self.middleware_stack(scope, receive, send)
 
-    def app(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve, within the middleware: what it returns is awaited, as a coroutine of its own would cost the endpoint.
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, within the middleware."""
+        await self._answer(scope, receive, send)
 
-        A subclass may override it with a coroutine function.
-        """
+    def _answer(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """What answers the scope, to be awaited: it is no coroutine itself, which every request would pay for."""
         routes = self._routes
         kind = scope["type"]
         if kind == "http":
@@ -136,7 +138,7 @@ class Router:
         scope[ALLOWED_METHODS] = tuple(sorted(allowed))
         try:
             if self.auto_options and scope["method"] == "OPTIONS":
-                return await self.options(scope, receive, send)
+                return await self.answer_options(scope, receive, send)
             candidate, found = partial[0]
             return await enter(candidate.route, scope, _keys(candidate, found, scope), receive, send)
         finally:
@@ -152,7 +154,7 @@ class Router:
         """Answer 404, or refuse a WebSocket; a subclass may raise instead."""
         await reply_not_found(scope, receive, send)
 
-    async def options(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_options(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer OPTIONS with 204 and the methods that the path allows (RFC 9110 §9.3.7)."""
         allow = ", ".join(scope[ALLOWED_METHODS]).encode("latin-1")
         await reply(scope, send, 204, headers=[(b"allow", allow)])

@@ -70,7 +70,7 @@ async def enter(route: BaseRoute, scope: Scope, child_scope: Scope, receive: Rec
 
     From the copy the caller learns what matched, and keeps its own path and root path.
     """
-    if child_scope.keys() <= _IN_PLACE:
+    if "root_path" not in child_scope and child_scope.keys() <= _IN_PLACE:
         scope["route"] = placed(route, scope)
         scope.update(child_scope)
         return await route.handle(scope, receive, send)

@@ -62,23 +62,31 @@ class Mount(BaseRoute):
         if scope["type"] not in ("http", "websocket"):
             return Match.NONE, {}
         route_path = get_route_path(scope)
-        found = self.path_regex.match(route_path)
-        params = None if found is None else read_params(found, self.param_convertors)
+        own_format = self.path_format[:-7]  # without /{path}
+        params = self._own_params(route_path, own_format)
         if params is None:
             return Match.NONE, {}
-        remaining = params.pop("path")
+        remaining = params.pop("path", None)
+        own_path = own_format if remaining is None else route_path[: len(route_path) - len(remaining) - 1]
         root_path = scope.get("root_path", "")
         base = root_path.rstrip("/")
         child_scope = {
             "path_params": {**scope.get("path_params", {}), **params},
             "app_root_path": scope.get("app_root_path", root_path),
-            "root_path": base + route_path[: len(route_path) - len(remaining) - 1],
+            "root_path": base + own_path,
             "endpoint": self.app,
-            PREFIX: scope.get(PREFIX, "") + self.path_format.removesuffix("/{path}"),
+            PREFIX: scope.get(PREFIX, "") + own_format,
         }
         if base and route_path is scope["path"]:
             child_scope["path"] = base + route_path  # the server left the root path out
         return Match.FULL, child_scope
+
+    def _own_params(self, route_path: str, own_format: str) -> dict[str, Any] | None:
+        """The parameters of a matching path, and the rest of it as `path` unless the mount's own part is fixed."""
+        if len(self.param_convertors) == 1 and "path_regex" not in vars(self):
+            return {} if route_path.startswith(own_format) and route_path[len(own_format) :][:1] == "/" else None
+        found = self.path_regex.match(route_path)
+        return None if found is None else read_params(found, self.param_convertors)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         if self.name is not None and name == self.name:
