@@ -45,6 +45,7 @@ def test_a_host_is_no_path():
         (Mount("/a/", app), f"Mount(path='/a', name='', app={app!r})"),
         (Host("a.{b}", app, name="h"), f"Host(host='a.{{b}}', name='h', app={app!r})"),
     ],
+    ids=["params", "object", "websocket", "mount", "host"],
 )
 def test_a_route_shows_what_it_is(route, shown):
     assert repr(route) == shown
