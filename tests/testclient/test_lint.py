@@ -195,6 +195,10 @@ async def test_what_is_missing_names_the_application() -> None:
     _, error = await broken(Application())
     assert error.violation.where is not None
     assert error.violation.where.endswith("Application.__call__")
+    lint = Lint(Lint(Application(), ignore=["E07"]))
+    with pytest.raises(ProtocolViolation) as caught:
+        await request(lint)
+    assert caught.value.violation.where == error.violation.where
     _, error = await broken(functools.partial(app))
     assert error.violation.where is not None
     assert error.violation.where.startswith("functools.partial(")
@@ -472,6 +476,7 @@ async def test_a_right_middleware_is_clean_on_both_sides() -> None:
         ("S01", {"scope": None}),
         ("S02", {"scope": {"type": "http"}}),
         ("S03", {"scope": http_scope(query="")}),
+        ("S03", {"scope": http_scope(extensions=5)}),
         ("S04", {"scope": http_scope(headers=[("a", "b")])}),
         ("S05", {"message": {"kind": "http.request"}}),
         ("S06", {"message": {"type": "lifespan.startup"}}),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from typing import Any
 
 from ._checks import (
@@ -79,7 +79,10 @@ class Lint:
         return await LintedCall(self, kind, scope, receive, send).run()
 
     def assert_clean(self) -> None:
-        """Raise ProtocolViolation if an error was found in any call, even where it was swallowed; it names them all."""
+        """Raise ProtocolViolation if an error was found in any call, even one that a middleware swallowed.
+
+        Its notes name the other errors. Warnings count where `strict` is "all".
+        """
         errors = [violation for violation in self.violations if self.strict == "all" or violation.code not in WARNINGS]
         if errors:
             error = ProtocolViolation(errors[0])
@@ -93,7 +96,8 @@ class LintedCall:
 
     def __init__(self, lint: Lint, kind: str, scope: Scope, receive: Receive, send: Send) -> None:
         application, server = PROTOCOLS[kind]
-        offered = frozenset(scope.get("extensions") or ())
+        extensions = scope.get("extensions")
+        offered: frozenset[str] = frozenset(extensions if isinstance(extensions, Mapping) else ())
         self.lint = lint
         self.scope = scope
         self.server_receive = receive

@@ -57,6 +57,7 @@ class Place:
 
 
 def violated(code: str, message: str, where: str | None = None) -> Violation:
+    """The violation of a rule, with the rule's own advice."""
     return Violation(code, message, RULES[code], where)
 
 
@@ -80,6 +81,8 @@ def caller() -> Place | None:
 
 def definition(app: object) -> str | None:
     """Where an application is written, or at least what it is called; for what happens when it has returned."""
+    while type(app).__module__.startswith(f"{OWN}.") and hasattr(app, "app"):
+        app = app.app
     function: Any = app if hasattr(app, "__code__") else vars(type(app)).get("__call__")
     code = getattr(function, "__code__", None)
     return _line(code, code.co_firstlineno) if isinstance(code, CodeType) else repr(app)
