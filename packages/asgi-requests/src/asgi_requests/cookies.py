@@ -1,8 +1,10 @@
 """Read the Cookie header as browsers write it.
 
-from asgi_requests.cookies import cookie_parser
+    from asgi_requests.cookies import cookie_parser
 
-assert cookie_parser("session=abc; theme=dark") == {"session": "abc", "theme": "dark"}
+    assert cookie_parser("session=abc; theme=dark") == {"session": "abc", "theme": "dark"}
+
+`Request.cookies` reads every Cookie header so.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """HTTP headers: multi-valued, ordered, case-insensitive, latin-1 at the edge.
 
-from asgi_requests.headers import Headers, MutableHeaders
+    from asgi_requests.headers import Headers, MutableHeaders
 
-headers = Headers(scope={"headers": [(b"accept", b"text/html"), (b"x-forwarded-for", b"10.0.0.1")]})
-assert headers["Accept"] == "text/html"
+    headers = Headers(scope={"headers": [(b"accept", b"text/html"), (b"x-forwarded-for", b"10.0.0.1")]})
+    assert headers["Accept"] == "text/html"
 
-answer = MutableHeaders({"content-type": "text/plain"})
-answer.add_vary_header("Accept")
-assert answer.raw == [(b"content-type", b"text/plain"), (b"vary", b"Accept")]
+    answer = MutableHeaders({"content-type": "text/plain"})
+    answer.add_vary_header("Accept")
+    assert answer.raw == [(b"content-type", b"text/plain"), (b"vary", b"Accept")]
+
+What could end a header and begin another is refused where it is set.
 """
 
 from __future__ import annotations

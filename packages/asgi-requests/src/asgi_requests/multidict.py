@@ -1,11 +1,13 @@
 """Dictionaries that keep every value of a key, in order: query parameters and forms.
 
-from asgi_requests.multidict import QueryParams
+    from asgi_requests.multidict import QueryParams
 
-params = QueryParams("tag=a&tag=b&page=2")
-assert params["tag"] == "b"
-assert params.getlist("tag") == ["a", "b"]
-assert str(params) == "tag=a&tag=b&page=2"
+    params = QueryParams("tag=a&tag=b&page=2")
+    assert params["tag"] == "b"
+    assert params.getlist("tag") == ["a", "b"]
+    assert str(params) == "tag=a&tag=b&page=2"
+
+`multi_items()` has every pair, in order.
 """
 
 from __future__ import annotations

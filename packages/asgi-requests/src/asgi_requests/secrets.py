@@ -1,10 +1,12 @@
 """Settings that must not be printed, and settings that are lists.
 
-from asgi_requests.secrets import CommaSeparatedStrings, Secret
+    from asgi_requests.secrets import CommaSeparatedStrings, Secret
 
-key = Secret("correct horse")
-assert repr(key) == "Secret('**********')" and str(key) == "correct horse"
-assert list(CommaSeparatedStrings("127.0.0.1, localhost")) == ["127.0.0.1", "localhost"]
+    key = Secret("correct horse")
+    assert repr(key) == "Secret('**********')" and str(key) == "correct horse"
+    assert list(CommaSeparatedStrings("127.0.0.1, localhost")) == ["127.0.0.1", "localhost"]
+
+A program reads them with `str()` and `list()`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """A bag of attributes over a dictionary, as `request.state` and `app.state` are.
 
-from asgi_requests.state import State
+    from asgi_requests.state import State
 
-state = State({"db": "postgres://"})
-state.user = "ada"
-assert state["db"] == "postgres://" and state["user"] == "ada"
+    state = State({"db": "postgres://"})
+    state.user = "ada"
+    assert state["db"] == "postgres://" and state["user"] == "ada"
+
+Attributes and items are the same thing.
 """
 
 from __future__ import annotations

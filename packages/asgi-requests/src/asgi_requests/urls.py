@@ -1,10 +1,12 @@
 """URLs to read and to derive from, and addresses.
 
-from asgi_requests.urls import URL
+    from asgi_requests.urls import URL
 
-url = URL("https://example.org/search?q=asgi")
-assert url.hostname == "example.org"
-assert str(url.include_query_params(page=2)) == "https://example.org/search?q=asgi&page=2"
+    url = URL("https://example.org/search?q=asgi")
+    assert url.hostname == "example.org"
+    assert str(url.include_query_params(page=2)) == "https://example.org/search?q=asgi&page=2"
+
+No part of a request can move another part of its URL.
 """
 
 from __future__ import annotations

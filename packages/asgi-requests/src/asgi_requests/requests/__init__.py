@@ -1,12 +1,14 @@
 """A connection and a request, read from an ASGI scope and its `receive` when asked, and not before.
 
-from asgi_requests.requests import Request
+    from asgi_requests.requests import Request
 
-async def app(scope, receive, send):
-    request = Request(scope, receive)
-    body = f"{request.method} {request.url.path} {await request.json()}".encode()
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": body})
+    async def app(scope, receive, send):
+        request = Request(scope, receive)
+        body = f"{request.method} {request.url.path} {await request.json()}".encode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+What was read of a body once is there for every Request over the same scope.
 """
 
 from __future__ import annotations
