@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         WebSocketDisconnected,
         WebSocketException,
     )
-    from .files import FileResponse
+    from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable
     from .forms import FormParser, MultiPartParser, MultipartPart
     from .headers import Headers, MutableHeaders
     from .middleware import BaseHTTPMiddleware, DispatchFunction, RequestResponseEndpoint
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
     from .secrets import CommaSeparatedStrings, Secret
     from .state import State
-    from .staticfiles import StaticFiles
+    from .staticfiles import NotModifiedResponse, StaticFiles
     from .templating import Jinja2Templates
     from .uploads import UploadFile
     from .urls import URL, Address
@@ -65,6 +65,8 @@ _MODULES = {
     "WebSocketDisconnected": "exceptions",
     "WebSocketException": "exceptions",
     "FileResponse": "files",
+    "MalformedRangeHeader": "files",
+    "RangeNotSatisfiable": "files",
     "FormParser": "forms",
     "MultiPartParser": "forms",
     "MultipartPart": "forms",
@@ -88,6 +90,7 @@ _MODULES = {
     "CommaSeparatedStrings": "secrets",
     "Secret": "secrets",
     "State": "state",
+    "NotModifiedResponse": "staticfiles",
     "StaticFiles": "staticfiles",
     "Jinja2Templates": "templating",
     "UploadFile": "uploads",
@@ -118,13 +121,16 @@ __all__ = [
     "ImmutableMultiDict",
     "JSONResponse",
     "Jinja2Templates",
+    "MalformedRangeHeader",
     "MultiDict",
     "MultiPartException",
     "MultiPartParser",
     "MultipartPart",
     "MutableHeaders",
+    "NotModifiedResponse",
     "PlainTextResponse",
     "QueryParams",
+    "RangeNotSatisfiable",
     "RedirectResponse",
     "Request",
     "RequestResponseEndpoint",
