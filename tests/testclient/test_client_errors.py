@@ -55,9 +55,8 @@ async def test_what_the_application_raises_is_raised_in_the_async_test(path: str
 
 @PATHS
 def test_what_the_application_raises_is_raised_while_its_response_is_streamed(path: str) -> None:
-    with pytest.raises(LookupError, match=path):
-        with TestClient(failing).stream("GET", path) as response:
-            response.read()
+    with pytest.raises(LookupError, match=path), TestClient(failing).stream("GET", path) as response:
+        response.read()
 
 
 def test_a_server_would_answer_500_or_cut_the_response_short() -> None:
@@ -356,29 +355,31 @@ def test_a_loop_that_the_application_breaks_is_an_error_and_no_hang() -> None:
             raise SystemExit(3)
 
         if scope["path"] == "/leave":
-            task = asyncio.create_task(leave())
+            tasks.append(asyncio.create_task(leave()))
             await asyncio.sleep(100)
-            del task
         await send(START)
         await send(END)
 
+    tasks: list[Any] = []
     client = TestClient(app)
     with pytest.raises(SystemExit, match="3"):
         client.get("/leave")
+    assert isinstance(tasks[0].exception(), SystemExit)
     assert client.get("/").status_code == 200
 
 
-def test_what_a_framework_caught_and_logged_is_attached() -> None:
+def test_what_a_framework_caught_and_logged_is_attached(monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logging.getLogger("some.framework")
-    logger.propagate = False
+    monkeypatch.setattr(logger, "propagate", False)
     logger.addHandler(logging.NullHandler())
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        logger.info("not this")
+        logger.warning("not this")
         try:
             raise LookupError("caught")
         except LookupError:
             logger.exception("Internal Server Error")
+            logger.exception("and once more")
         await send({**START, "status": int(scope["path"][1:])})
         await send(END)
 
@@ -392,6 +393,74 @@ def test_what_a_framework_caught_and_logged_is_attached() -> None:
     assert logging.getLogRecordFactory() is factory
     with pytest.raises(LookupError, match="/before"):
         TestClient(failing, raise_server_exceptions="logged").get("/before")
+
+
+async def test_what_is_logged_belongs_to_the_exchange_it_happened_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("some.framework")
+    monkeypatch.setattr(logger, "propagate", False)
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        logger.error("Internal Server Error", exc_info=LookupError("inner"))
+        await send({**START, "status": 500})
+        await send(END)
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        response = await AsyncTestClient(inner, raise_server_exceptions="logged").get("/")
+        assert str(response.asgi.exception) == "'inner'"
+        await send({**START, "status": 500})
+        await send(END)
+
+    factory = logging.getLogRecordFactory()
+    response = await AsyncTestClient(outer, raise_server_exceptions="logged").get("/")
+    assert response.asgi.exception is None
+    assert logging.getLogRecordFactory() is factory
+    logger.error("outside", exc_info=LookupError("outside"))
+
+
+def test_a_factory_of_records_that_somebody_else_sets_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("some.framework")
+    monkeypatch.setattr(logger, "propagate", False)
+    before = logging.getLogRecordFactory()
+    inner: list[Any] = []
+
+    def theirs(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        return inner[0](*args, **kwargs)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if not inner:
+            inner.append(logging.getLogRecordFactory())
+            logging.setLogRecordFactory(theirs)
+        logger.error("Internal Server Error", exc_info=LookupError("logged"))
+        await send({**START, "status": 500})
+        await send(END)
+
+    client = TestClient(app, raise_server_exceptions="logged")
+    try:
+        for _ in range(2):
+            assert isinstance(client.get("/").asgi.exception, LookupError)
+            assert logging.getLogRecordFactory() is theirs
+        logging.setLogRecordFactory(inner[0])
+        client.get("/")
+        assert logging.getLogRecordFactory() is before
+    finally:
+        logging.setLogRecordFactory(before)
+
+
+async def test_no_limit_counts_while_a_debugger_holds_the_async_test() -> None:
+    namespace: dict[str, Any] = {"__name__": "pdb"}
+    exec("async def prompt(function):\n    return await function()", namespace)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await anyio.sleep(0.1)
+        await send(START)
+        await send(END)
+
+    client = AsyncTestClient(app, timeout=0.02)
+
+    async def get() -> Any:
+        return await client.get("/")
+
+    assert (await namespace["prompt"](get)).status_code == 200
 
 
 def test_a_failed_request_leaves_no_cycle_behind() -> None:
@@ -413,7 +482,7 @@ def test_a_failed_request_leaves_no_cycle_behind() -> None:
             client.get("/")
         except LookupError:
             pass
-        client.last_exchange  # noqa: B018 - the exchange is remembered, what the application held is not
+        client.last_exchange
         assert seen[0]() is None
     finally:
         gc.enable()

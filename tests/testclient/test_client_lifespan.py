@@ -185,9 +185,8 @@ PROBLEMS = pytest.mark.parametrize(
 def test_what_goes_wrong_in_the_lifespan_is_an_error_and_no_hang(
     steps: Any, kind: Any, words: str, backend: Any
 ) -> None:
-    with pytest.raises(kind, match=words):
-        with TestClient(App(*steps), backend=backend, timeout=0.1):
-            pass
+    with pytest.raises(kind, match=words), TestClient(App(*steps), backend=backend, timeout=0.1):
+        pass
 
 
 @PROBLEMS
@@ -250,9 +249,9 @@ def test_a_lifespan_that_fails_early_is_told_at_the_end() -> None:
 
 
 def test_the_tests_own_error_wins_over_one_of_the_shutdown() -> None:
-    with pytest.raises(AssertionError, match="of the test") as caught:
-        with TestClient(App("receive", "startup.complete", "receive", "raise")):
-            raise AssertionError("of the test")
+    client = TestClient(App("receive", "startup.complete", "receive", "raise"))
+    with pytest.raises(AssertionError, match="of the test") as caught, client:
+        raise AssertionError("of the test")
     assert any("LookupError: in the lifespan" in note for note in caught.value.__notes__)
 
 
@@ -276,6 +275,19 @@ def test_several_problems_at_the_end_are_all_told() -> None:
     with pytest.raises(LookupError, match="at the end") as caught, TestClient(app):
         pass
     assert any("stray" in note for note in caught.value.__notes__)
+
+
+def test_a_violation_that_the_lifespan_swallows_is_raised_at_the_end() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(COMPLETE)
+        try:
+            await send(COMPLETE)
+        except AssertionError:
+            await receive()
+
+    with pytest.raises(ProtocolViolation, match="E28"), TestClient(app):
+        pass
 
 
 def test_a_worker_of_the_lifespan_is_at_rest_for_wait_idle() -> None:

@@ -438,6 +438,25 @@ def test_options_of_the_loop_are_handed_on() -> None:
     client.close()
 
 
+def test_uvloop_is_used_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncio
+    import sys
+    import types
+
+    made: list[Any] = []
+    module: Any = types.ModuleType("uvloop")
+
+    def new_event_loop() -> Any:
+        made.append(asyncio.new_event_loop())
+        return made[-1]
+
+    module.new_event_loop = new_event_loop
+    monkeypatch.setitem(sys.modules, "uvloop", module)
+    with TestClient(mirror, backend_options={"use_uvloop": True}, lifespan="off") as client:
+        assert client.get("/").status_code == 200
+    assert len(made) == 1
+
+
 def test_wrong_options_for_trio_are_an_error_and_not_a_hang() -> None:
     with pytest.raises(TypeError, match="nonsense"):
         TestClient(mirror, backend="trio", backend_options={"nonsense": 1}).get("/")

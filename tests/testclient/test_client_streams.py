@@ -57,9 +57,8 @@ def test_an_endless_stream_is_read_until_the_block_ends(backend: Any) -> None:
 async def test_an_endless_stream_is_read_by_the_async_client() -> None:
     notes: list[str] = []
     async with AsyncTestClient(endless, lifespan="off", state={"notes": notes}) as client:
-        async with client.stream("GET", "/") as response:
-            async with contextlib.aclosing(response.aiter_raw()) as chunks:
-                assert await anext(chunks) == b"data: 0\n\n"
+        async with client.stream("GET", "/") as response, contextlib.aclosing(response.aiter_raw()) as chunks:
+            assert await anext(chunks) == b"data: 0\n\n"
         assert notes == ["http.disconnect", "cleaned up"]
 
 
@@ -192,6 +191,22 @@ async def test_both_directions_stream_at_once_in_the_async_client() -> None:
     assert len((await client.post("/", content=large(), headers={"content-length": "100000"})).content) == 100_000
 
 
+async def test_a_body_of_known_length_comes_in_blocks() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"x" * 131072
+
+    headers = {"content-length": "131072"}
+    sync, asynchronous = TestClient(mirror), AsyncTestClient(mirror)
+    await asynchronous.post("/", content=chunks(), headers=headers)
+    with pytest.warns(UserWarning, match="running event loop"):
+        sync.post("/", content=iter([b"x" * 131072]), headers=headers)
+    for client in (sync, asynchronous):
+        assert client.last_exchange is not None
+        received = [message for direction, message in client.last_exchange.messages if direction == "receive"]
+        assert [len(message["body"]) for message in received] == [65536, 65536, 0]
+    sync.close()
+
+
 def test_an_asynchronous_body_is_refused_by_the_sync_client() -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield b""
@@ -276,9 +291,9 @@ def test_an_application_that_ignores_the_disconnect_is_cancelled_with_a_warning(
             notes.append("cleanup")
 
     client = TestClient(app, backend=backend, disconnect_grace=0.02)
-    with pytest.warns(AppIgnoredDisconnect, match=r"test_client_streams.py:\d+ in app: `await anyio.sleep\(100\)`"):
-        with client.stream("GET", "/") as response:
-            assert next(response.iter_raw()) == b"x"
+    line = r"test_client_streams.py:\d+ in app: `await anyio.sleep\(100\)`"
+    with pytest.warns(AppIgnoredDisconnect, match=line), client.stream("GET", "/") as response:
+        assert next(response.iter_raw()) == b"x"
     assert notes == ["cleanup"]
     client.close()
 
@@ -319,6 +334,56 @@ def test_sending_after_the_client_left_does_what_the_version_says(version: str, 
     client.close()
 
 
+def test_a_task_group_that_learns_of_the_disconnect_by_sending_is_no_error() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(body(b"x"))
+        await receive()
+        await receive()
+        async with anyio.create_task_group() as group:
+            group.start_soon(send, body(b"y"))
+            group.start_soon(send, body(b"z"))
+
+    with TestClient(app, spec_version="2.4").stream("GET", "/"):
+        pass
+
+
+def test_an_application_that_never_returns_after_a_streamed_response_is_an_error() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(body(b"x", more=False))
+        await anyio.sleep(100)
+
+    client = TestClient(app, timeout=0.05)
+    with pytest.raises(AppTimeout, match="wait_for_app=False"), client.stream("GET", "/") as response:
+        response.read()
+    client.close()
+
+
+async def test_an_application_that_never_returns_is_an_error_of_the_async_client() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(body(b"x", more=False))
+        await anyio.sleep(100)
+
+    with pytest.raises(AppTimeout, match="wait_for_app=False"):
+        async with AsyncTestClient(app, timeout=0.05).stream("GET", "/") as response:
+            await response.aread()
+
+
+async def test_a_body_that_the_test_never_goes_on_with_is_named() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"one"
+        await anyio.sleep(100)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await receive()
+
+    with pytest.raises(AppTimeout, match="next chunk of the request body, which the test has not given"):
+        await AsyncTestClient(app, timeout=0.05).post("/", content=chunks())
+
+
 def test_an_error_while_the_client_leaves_is_raised() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(START)
@@ -326,9 +391,8 @@ def test_an_error_while_the_client_leaves_is_raised() -> None:
         await receive()
         raise LookupError("in cleanup")
 
-    with pytest.raises(LookupError, match="in cleanup"):
-        with TestClient(app).stream("GET", "/"):
-            pass
+    with pytest.raises(LookupError, match="in cleanup"), TestClient(app).stream("GET", "/"):
+        pass
 
 
 def test_the_tests_own_error_wins_over_one_of_cleanup() -> None:
@@ -338,9 +402,8 @@ def test_the_tests_own_error_wins_over_one_of_cleanup() -> None:
         await receive()
         raise LookupError("in cleanup")
 
-    with pytest.raises(AssertionError, match="of the test") as caught:
-        with TestClient(app).stream("GET", "/"):
-            raise AssertionError("of the test")
+    with pytest.raises(AssertionError, match="of the test") as caught, TestClient(app).stream("GET", "/"):
+        raise AssertionError("of the test")
     assert any("LookupError: in cleanup" in note for note in caught.value.__notes__)
 
 
@@ -370,9 +433,8 @@ def test_an_error_that_was_handled_all_along_is_not_the_tests_own() -> None:
     try:
         raise KeyError
     except KeyError:
-        with pytest.raises(LookupError, match="late"):
-            with TestClient(app).stream("GET", "/") as response:
-                response.read()
+        with pytest.raises(LookupError, match="late"), TestClient(app).stream("GET", "/") as response:
+            response.read()
 
 
 def test_disconnect_by_hand_is_seen_by_the_application() -> None:
@@ -462,6 +524,11 @@ async def test_a_complete_response_is_given_by_the_async_client_without_waiting_
         assert (response.content, notes) == (b"x", [])
         assert not await client.wait_idle(0)
         assert await client.wait_idle()
+        async with client.stream("GET", "/") as response:
+            assert await response.aread() == b"x"
+        assert not response.asgi.done
+        assert await client.wait_idle()
+        notes.pop()
         assert notes == ["background"]
         await client.get("/")
     assert notes == ["background"] * 2

@@ -322,7 +322,7 @@ async def test_what_the_application_raises_after_the_close_is_raised_when_the_as
 
 
 def test_an_endpoint_that_lets_the_disconnect_through_is_no_error() -> None:
-    class WebSocketDisconnect(Exception):  # noqa: N818
+    class WebSocketDisconnect(Exception):
         pass
 
     app = Script("receive", ACCEPT, "receive", WebSocketDisconnect(1000))
@@ -408,7 +408,22 @@ def test_a_session_of_a_loop_per_request_has_its_own_loop() -> None:
         assert websocket.receive_text() == "x"
 
 
-class TheirDisconnect(Exception):  # noqa: N818
+def test_messages_that_make_no_sense_do_no_harm_where_nothing_is_checked() -> None:
+    close = {"type": "websocket.close", "code": 4000}
+    app = Script("receive", ACCEPT, ACCEPT, close, {**close, "code": 4001}, "receive")
+    with TestClient(app, strict="off").websocket_connect("/") as websocket:
+        assert list(websocket) == []
+        assert websocket.close_code == 4000
+
+
+def test_a_raw_disconnect_closes() -> None:
+    ends: list[Any] = []
+    with TestClient(echo, state={"ends": ends}).websocket_connect("/") as websocket:
+        websocket.send({"type": "websocket.disconnect"})
+    assert ends == [(1005, "")]
+
+
+class TheirDisconnect(Exception):
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
         self.code = code
         self.reason = reason

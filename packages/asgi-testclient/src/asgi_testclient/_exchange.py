@@ -7,6 +7,7 @@ woken after each.
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Coroutine
 from contextvars import Context, copy_context
@@ -27,7 +28,7 @@ REMEMBERED = 1000  # messages; an endless stream has more than a test looks at
 NURSERIES = ("unhandled errors in a TaskGroup", "Exceptions from Trio nursery")
 
 
-class Exchange:
+class Exchange(ABC):
     """An application at work on one scope. `done` once it has returned or raised."""
 
     checks_type: ClassVar[type[Checks]] = Checks
@@ -60,13 +61,10 @@ class Exchange:
         self._calls = Calls()
         self._signal: Signal | None = None
         self._sent = 0
-        self._aborted = False
 
     def start(self) -> None:
         """Begin the call; on the loop."""
         self.task = self.loop.spawn(self._run, self.context)
-        if self._aborted:
-            self.task.cancel()
 
     def disconnect(self) -> None:
         """The client leaves; on the loop."""
@@ -75,7 +73,7 @@ class Exchange:
 
     def cancel(self) -> None:
         """End the application by force; on the loop."""
-        self.cancelled = self._aborted = True
+        self.cancelled = True
         if self.task is not None and not self.done:
             self.task.cancel()
 
@@ -127,13 +125,13 @@ class Exchange:
     def _client_is_gone(self) -> bool:
         return self.disconnected
 
+    @abstractmethod
     async def _next(self) -> Message:
         """The next message for the application."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take(self, message: Message) -> None:
         """A message of the application."""
-        raise NotImplementedError
 
     async def _changed(self) -> None:
         if self._signal is None:
@@ -201,10 +199,6 @@ class Exchange:
     def _by_departure(self, exc: BaseException) -> bool:
         """Whether an exception is only how the application learned that the client left."""
         return any(isinstance(link, ClientDisconnected) for link in chain(exc))
-
-    def advice(self) -> str:
-        """What the application waits in, where that is us, and the way out."""
-        return ""
 
     def progress(self) -> str:
         """What went back and forth, and what the application waits in."""

@@ -33,17 +33,20 @@ class Lookout:
         with self._lock:
             self._watchers += 1
             if self._watchers == 1:
+                self._signal("connect")
+            if self._inner is None:
                 self._inner = logging.getLogRecordFactory()
                 logging.setLogRecordFactory(self._record)
-                self._signal("connect")
 
     def leave(self) -> None:
         with self._lock:
             self._watchers -= 1
             if self._watchers == 0:
                 self._signal("disconnect")
+                # Somebody else's factory may call ours by now: then ours stays where it is.
                 if logging.getLogRecordFactory() == self._record:
                     logging.setLogRecordFactory(self._inner)
+                    self._inner = None
 
     def _record(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record: logging.LogRecord = self._inner(*args, **kwargs)

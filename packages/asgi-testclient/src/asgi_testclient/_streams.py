@@ -32,13 +32,12 @@ class ThreadStream:
     def __iter__(self) -> Iterator[bytes]:
         exchange, chunks = self.exchange, self.exchange.chunks
         while True:
+            ended = exchange.complete or exchange.done  # asked first: what is there then is all there will be
             while chunks:
                 chunk = chunks.popleft()
                 exchange.took(len(chunk))
                 yield chunk
-            if exchange.complete or exchange.done:
-                if chunks:
-                    continue
+            if ended:
                 return self.close()
             self._wait_for_more()
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -44,10 +45,8 @@ class LoopThread:
         """End the loop and wait for that at most the given seconds."""
         if not self.alive:
             return
-        try:
+        with suppress(RuntimeError):  # the loop may have ended by itself
             self._stop()
-        except RuntimeError:  # the loop has ended by itself
-            return
         if threading.get_ident() != self.ident and self._ended.acquire(timeout=seconds):
             self._ended.release()
 
@@ -78,11 +77,11 @@ class LoopThread:
         if "debug" in self._options:
             native.set_debug(self._options["debug"])
         self.loop = AsyncioLoop(native)
-        stopping = native.create_future()
-        self._stop = partial(native.call_soon_threadsafe, _finish, stopping)
+        stopping = asyncio.Event()
+        self._stop = partial(native.call_soon_threadsafe, stopping.set)
         self._launch(partial(self._run_asyncio, native, stopping))
 
-    def _run_asyncio(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Future[None]) -> None:
+    def _run_asyncio(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
         # By run_until_complete anyio knows the root task; its worker threads then live as long as the loop instead of
         # one request.
         try:
@@ -94,8 +93,8 @@ class LoopThread:
             self.alive = False
             native.close()
 
-    async def _until_stopped(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Future[None]) -> None:
-        await stopping
+    async def _until_stopped(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+        await stopping.wait()
         await self._sweep(native)
 
     async def _sweep(self, native: asyncio.AbstractEventLoop) -> None:
@@ -134,8 +133,3 @@ class LoopThread:
         finally:
             self.alive = False
             ready.set()
-
-
-def _finish(stopping: asyncio.Future[None]) -> None:
-    if not stopping.done():
-        stopping.set_result(None)

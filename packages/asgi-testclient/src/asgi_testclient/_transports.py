@@ -334,7 +334,7 @@ class ThreadTransport(Transport):
         run = ThreadRun(exchange, caller, thread, f"{request.method} {exchange.scope['path']}")
         seconds = self.seconds_of(request)
         buffered = request.extensions.get(STREAM) is False
-        record: Record[None] = Record(exchange, lambda limit: self._wait_closed(run, limit))
+        record: Record[None] = Record(exchange, lambda limit: self._wait_closed(run, limit, exchange.advice))
         self.last = record
         run.start()
         try:
@@ -363,10 +363,9 @@ class ThreadTransport(Transport):
         stream.begin(run, exchange, seconds, self)
         return stream
 
-    def _wait_closed(self, run: ThreadRun, limit: float | None) -> None:
+    def _wait_closed(self, run: ThreadRun, limit: float | None, advice: Callable[[], str]) -> None:
         seconds = self.settings.timeout if limit is None else limit
-        exchange = run.exchange
-        run.wait(run.done, seconds, lambda: "the application has not returned", exchange.advice)
+        run.wait(run.done, seconds, lambda: "the application has not returned", advice)
         self.forget(run)
         self.raise_failure(run.exchange)
 
@@ -504,7 +503,7 @@ class TaskTransport(Transport):
         run = TaskRun(exchange, caller, f"{request.method} {exchange.scope['path']}")
         seconds = self.seconds_of(request)
         buffered = request.extensions.get(STREAM) is False
-        record: Record[Any] = Record(exchange, lambda limit: self._wait_closed(run, limit))
+        record: Record[Any] = Record(exchange, lambda limit: self._wait_closed(run, limit, exchange.advice))
         self.last = record
         run.start()
         try:
@@ -535,10 +534,9 @@ class TaskTransport(Transport):
         stream.begin(run, exchange, seconds, self)
         return stream
 
-    async def _wait_closed(self, run: TaskRun, limit: float | None) -> None:
+    async def _wait_closed(self, run: TaskRun, limit: float | None, advice: Callable[[], str]) -> None:
         seconds = self.settings.timeout if limit is None else limit
-        exchange = run.exchange
-        await run.wait(run.done, seconds, lambda: "the application has not returned", exchange.advice)
+        await run.wait(run.done, seconds, lambda: "the application has not returned", advice)
         self.forget(run)
         self.raise_failure(run.exchange)
 

@@ -29,6 +29,7 @@ def suspended(loop: Loop, task: Any) -> str:
     """What the task waits at; to be called on its loop."""
     if isinstance(loop, TrioLoop):
         return _sentence(_trio_chains(task.native if isinstance(task, TrioTask) else None))
+    assert isinstance(loop, AsyncioLoop)
     return _sentence(_asyncio_chains(loop, task))
 
 
@@ -41,10 +42,7 @@ def located(thread: LoopThread, task: Any) -> str:
         answers.append(suspended(thread.loop, task))
         ready.set()
 
-    try:
-        thread.loop.post(look)
-    except RuntimeError:
-        return "The event loop of the application has ended."
+    thread.loop.post(look)
     if ready.wait(0.5):
         return answers[0]
     return _blocked(thread.ident)
@@ -96,10 +94,8 @@ def _installed(filename: str) -> bool:
     return filename.startswith((STDLIB, "<frozen")) or "site-packages" in filename
 
 
-def _asyncio_chains(loop: Loop, task: Any) -> Iterator[list[Line]]:
+def _asyncio_chains(loop: AsyncioLoop, task: Any) -> Iterator[list[Line]]:
     yield _chain(task.get_coro())
-    if not isinstance(loop, AsyncioLoop):
-        return
     for other in asyncio.all_tasks(loop.native):
         if other is not task and _is_of_the_application(chain := _chain(other.get_coro())):
             yield chain
@@ -124,11 +120,15 @@ def _frame_of(awaitable: Any) -> tuple[FrameType | None, Any]:
     for prefix, inner in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
         if hasattr(awaitable, inner):
             return getattr(awaitable, f"{prefix}_frame", None), getattr(awaitable, inner)
-    if type(awaitable).__name__ in ("async_generator_asend", "async_generator_athrow", "coroutine_wrapper"):
+    kind = type(awaitable).__name__
+    if kind in ("async_generator_asend", "async_generator_athrow", "coroutine_wrapper"):
         # These do not say what they wrap, but the garbage collector knows.
-        for inside in gc.get_referents(awaitable):
-            if hasattr(inside, "ag_await") or hasattr(inside, "cr_await"):
-                return None, inside
+        wrapped = (
+            inside
+            for inside in gc.get_referents(awaitable)
+            if hasattr(inside, "ag_await" if "gen" in kind else "cr_await")
+        )
+        return None, next(wrapped, None)
     return None, None
 
 

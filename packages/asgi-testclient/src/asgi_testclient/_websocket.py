@@ -64,8 +64,9 @@ class WebSocketExchange(Exchange):
 
     def give(self, message: Message) -> None:
         """A message of the client; on the loop."""
-        self.inbox.append(message)
-        self.stir()
+        if self.end is None:
+            self.inbox.append(message)
+            self.stir()
 
     def hang_up(self, code: int, reason: str) -> None:
         """The client closes, or drops the connection; on the loop."""
