@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -9,6 +10,12 @@ import pytest
 
 import asgi_middleware
 from asgi_middleware import Middleware
+from asgi_middleware.around import around_http
+from asgi_middleware.body_limit import RequestBodyLimitMiddleware
+from asgi_middleware.cors import CORSMiddleware
+from asgi_middleware.gzip import GZipMiddleware
+from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
+from wire import http_scope
 
 
 class Greeting:
@@ -71,3 +78,38 @@ assert ours == ['asgi_middleware.{module}'], ours
 assert 'inspect' not in new
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@around_http
+async def watching(scope):
+    yield
+    yield
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda app: CORSMiddleware(app, ["*"]),
+        lambda app: CORSMiddleware(app, ["*"], expose_errors=True),
+        GZipMiddleware,
+        lambda app: RequestBodyLimitMiddleware(app, 10),
+        lambda app: HTTPSRedirectMiddleware(app, hsts_max_age=300),
+        watching,
+    ],
+)
+async def test_an_application_is_handed_coroutine_functions(wrap):
+    """As asgiref asks of what it makes synchronous."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.extend([receive, send])
+
+    async def receive():
+        raise AssertionError
+
+    async def send(message):
+        raise AssertionError
+
+    await wrap(app)(http_scope(scheme="https", headers=[(b"host", b"e.org")]), receive, send)
+    assert all(inspect.iscoroutinefunction(function) for function in seen)
+    assert len(seen) == 2

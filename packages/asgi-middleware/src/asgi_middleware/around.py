@@ -15,7 +15,7 @@ The application is awaited in place: no task, no queue, no buffer. To answer in 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec
 
 from ._response_start import ResponseHeaders, ResponseStart
@@ -109,14 +109,24 @@ class _Exchange:
         self.started = False
         self.trailers = False
 
-    def send(self, message: Message) -> Awaitable[None]:
+    async def send(self, message: Message) -> None:
         if not self.waits:
-            return self._send(message)
-        if self.started:
-            return self._after_head(message)
-        return self._at_head(message) if message["type"] == "http.response.start" else self._send(message)
+            return await self._send(message)
+        if not self.started:
+            if message["type"] == "http.response.start":
+                message = await self._at_head(message)
+            return await self._send(message)
+        await self._send(message)
+        if message.get("more_body", False) or not self._ends(message):
+            return None
+        self.waits = False
+        try:
+            await self.generator.__anext__()
+        except StopAsyncIteration:
+            return None
+        return await self.generator.aclose()
 
-    async def _at_head(self, message: Message) -> None:
+    async def _at_head(self, message: Message) -> Message:
         """Hand the head to the generator; one that ends or fails here does not wait any more."""
         self.started = True
         self.trailers = message.get("trailers", False)
@@ -127,19 +137,7 @@ class _Exchange:
             self.waits = True
         except StopAsyncIteration:
             pass
-        await self._send(start.changed_message())
-
-    async def _after_head(self, message: Message) -> None:
-        """Send a message and, if it was the last, run the code after the response."""
-        await self._send(message)
-        if message.get("more_body", False) or not self._ends(message):
-            return None
-        self.waits = False
-        try:
-            await self.generator.__anext__()
-        except StopAsyncIteration:
-            return None
-        return await self.generator.aclose()
+        return start.changed_message()
 
     def _ends(self, message: Message) -> bool:
         """Whether this message is the last of the response; one with more body to come has been ruled out."""

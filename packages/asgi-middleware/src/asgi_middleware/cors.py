@@ -153,16 +153,16 @@ class CORSMiddleware:
     def _granting(self, grants: Grants, send: Send) -> Send:
         """A `send` that adds the grants and Vary to the head of the response."""
 
-        def send_with_grants(message: Message) -> Awaitable[None]:
+        async def send_with_grants(message: Message) -> None:
             if message["type"] != "http.response.start":
-                return send(message)
+                return await send(message)
             headers = message.get("headers", ())
             if headers.__class__ is not list:
                 headers = list(headers)
             for name, _ in headers:
                 if name.lower() in _OWNED:
-                    return send({**message, "headers": self._merged(headers, grants)})
-            return send({**message, "headers": [*headers, *grants]})
+                    return await send({**message, "headers": self._merged(headers, grants)})
+            return await send({**message, "headers": [*headers, *grants]})
 
         return send_with_grants
 
@@ -170,10 +170,10 @@ class CORSMiddleware:
         """Answer what the application raises while nothing is sent, and raise it again for whoever logs it."""
         started = False
 
-        def send_and_note(message: Message) -> Awaitable[None]:
+        async def send_and_note(message: Message) -> None:
             nonlocal started
             started = started or message["type"] == "http.response.start"
-            return send(message)
+            await send(message)
 
         send_with_grants = self._granting(grants, send_and_note)
         try:

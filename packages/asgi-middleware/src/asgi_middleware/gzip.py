@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ._accept_encoding import accepts_gzip
@@ -125,12 +125,16 @@ class _Response:
         self.held: Message | None = None
         self.compressor: Any = None
 
-    def relay(self, message: Message) -> Awaitable[None]:
+    async def relay(self, message: Message) -> None:
         if self.passing:
-            return self.send(message)
+            return await self.send(message)
         if message["type"] == "http.response.start":
-            return self._start(message)
-        return self._body(message) if message["type"] == "http.response.body" else self._other(message)
+            return await self._start(message)
+        if message["type"] == "http.response.body":
+            return await self._body(message)
+        # Keep the order, and leave a body that a message of another kind stands for as it is.
+        await self.release()
+        return await self.send(message)
 
     async def _start(self, message: Message) -> None:
         headers = message.get("headers", ())
@@ -150,11 +154,6 @@ class _Response:
 
     def _accepted(self) -> bool:
         return accepts_gzip(self.scope.get("headers", ()))
-
-    async def _other(self, message: Message) -> None:
-        """Keep the order, and leave a body that a message of another kind stands for as it is."""
-        await self.release()
-        await self.send(message)
 
     async def release(self) -> None:
         """Send the start as it is, if it still waits; what follows it then passes as it is."""

@@ -7,7 +7,7 @@ Behind a proxy that ends TLS the server must be told the scheme (uvicorn: `--pro
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from ._authority import Authority, absolute_url, is_address, parse_authority
 from ._headers import all_values, first_value
@@ -73,13 +73,13 @@ class HTTPSRedirectMiddleware:
         if authority is None or is_address(authority.host):
             return await self.app(scope, receive, send)
 
-        def send_with_policy(message: Message) -> Awaitable[None]:
+        async def send_with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 if first_value(headers, b"strict-transport-security") is None:
                     headers.append((b"strict-transport-security", policy))
                 message = {**message, "headers": headers}
-            return send(message)
+            await send(message)
 
         return await self.app(scope, receive, send_with_policy)
 
