@@ -220,7 +220,7 @@ def _read_small(found: _Found, reads: bool) -> _Found:
     if not reads or size > READ_SIZE:
         return found
     with open_file(found.full_path) as file:
-        content = file.read(size + 1)
+        content = file.read(size)
     return found._replace(content=content) if len(content) == size else found
 
 

@@ -83,13 +83,6 @@ def _read(path: Path, segments: Segments, chunk_size: int) -> Generator[bytes, N
                 yield chunk
 
 
-def cut(content: bytes, segments: Segments, chunk_size: int) -> list[bytes]:
-    """The chunks of a body whose file is in memory."""
-    chunks: list[bytes] = []
-    for segment in segments:
-        if isinstance(segment, bytes):
-            chunks.append(segment)
-        else:
-            start, end = segment
-            chunks.extend(content[at : min(at + chunk_size, end)] for at in range(start, end, chunk_size))
-    return chunks
+def cut(content: bytes, segments: Segments) -> list[bytes]:
+    """A body whose file is in memory, which leaves nothing to be saved by smaller chunks."""
+    return [segment if isinstance(segment, bytes) else content[segment[0] : segment[1]] for segment in segments]

@@ -39,7 +39,7 @@ class _Answer:
 
 
 class FileResponse(Response):
-    """A file, or the ranges of it that the request asks for, in chunks of `chunk_size` bytes.
+    """A file, or the ranges of it that the request asks for, read in chunks of `chunk_size` bytes.
 
     Answers preconditions with 304 and 412, a Range with 206, 416 or 400, HEAD without a body, and leaves the
     sending to a server that offers `http.response.pathsend`. A name in `filename` becomes a Content-Disposition.
@@ -134,13 +134,13 @@ class FileResponse(Response):
         looked_at.set_stat_headers(status)
         answer = looked_at._answer(scope)
         if not answer.needs_file:
-            return answer, None, cut(b"", answer.body, self.chunk_size), False
+            return answer, None, cut(b"", answer.body), False
         reader = FileReader(self.path, answer.body, self.chunk_size)
         return answer, reader, *reader.take()
 
     async def _begin(self, answer: _Answer) -> tuple[FileReader | None, list[bytes], bool]:
         if self._content is not None or not answer.needs_file:
-            return None, cut(self._content or b"", answer.body, self.chunk_size), False
+            return None, cut(self._content or b"", answer.body), False
         reader = FileReader(self.path, answer.body, self.chunk_size)
         try:
             return reader, *await run_in_thread(reader.take)
