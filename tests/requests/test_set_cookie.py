@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from http.cookies import SimpleCookie
 
 import pytest
+
 from asgi_requests.cookies import cookie_parser
 from asgi_requests.responses import Response
 
