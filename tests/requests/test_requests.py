@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 
+import anyio
 import pytest
 
+from asgi_requests.exceptions import ClientDisconnect
 from asgi_requests.headers import Headers
 from asgi_requests.multidict import QueryParams
-from asgi_requests.requests import HTTPConnection, Request, empty_receive, empty_send
+from asgi_requests.requests import HTTPConnection, InvalidJSON, Request, empty_receive, empty_send
 from asgi_requests.state import State
 from asgi_requests.urls import URL
 from wire import http_scope, websocket_scope
@@ -248,6 +251,48 @@ async def test_a_request_leaves_no_reference_cycle():
         assert await (await read.replay())()
         assert await Request(dict(scope), receive).body()
         assert [chunk async for chunk in Request(scope).stream()]
+
+    await serve()
+    gc.collect()
+    gc.disable()
+    try:
+        await serve()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+async def quiet():
+    await anyio.sleep_forever()
+
+
+async def gone():
+    return {"type": "http.disconnect"}
+
+
+async def broken():
+    raise OSError("broken")
+
+
+async def unreadable():
+    return {"type": "http.request", "body": b"{"}
+
+
+@pytest.mark.parametrize(
+    ("receive", "method", "error"),
+    [
+        (quiet, "is_disconnected", None),
+        (gone, "is_disconnected", None),
+        (broken, "is_disconnected", OSError),
+        (broken, "body", OSError),
+        (gone, "body", ClientDisconnect),
+        (unreadable, "json", InvalidJSON),
+    ],
+)
+async def test_neither_a_question_nor_an_error_leaves_a_reference_cycle(receive, method, error):
+    async def serve():
+        with pytest.raises(error) if error else contextlib.nullcontext():
+            await getattr(Request(http_scope(), receive), method)()
 
     await serve()
     gc.collect()
