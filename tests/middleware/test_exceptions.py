@@ -319,3 +319,17 @@ async def test_send_is_known_for_a_coroutine_function(scope):
 
     await run(ServerErrorMiddleware(ExceptionMiddleware(app)), scope)
     assert known == [True]
+
+
+async def test_a_subclass_with_a_scope_key_is_found_further_in():
+    class Found(ExceptionMiddleware):
+        scope_key = "example.handlers"
+
+    found = []
+
+    async def app(scope, receive, send):
+        found.append(scope["example.handlers"])
+
+    middleware = Found(app)
+    await request(middleware)
+    assert found == [middleware]

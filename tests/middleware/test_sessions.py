@@ -122,7 +122,6 @@ def test_signatures_are_those_of_itsdangerous(payload, key, digest):
         )
         == payload
     )
-    assert ours.unsign(ours.sign(payload)) == payload
 
 
 @settings(max_examples=50, deadline=None)
@@ -599,7 +598,6 @@ async def test_no_cycle_is_left_by_a_request():
 
 def test_without_itsdangerous_the_way_out_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "itsdangerous", None)
-    monkeypatch.delitem(sys.modules, "asgi_middleware.sessions._signer")
     with pytest.raises(ImportError, match=r"^sessions need itsdangerous: pip install asgi-middleware\[sessions\]$"):
         SessionMiddleware(using(nothing), "secret")
 

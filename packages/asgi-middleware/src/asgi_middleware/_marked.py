@@ -11,11 +11,12 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def marked_async(function: _Function) -> _Function:
     """Make `iscoroutinefunction(function)` true: asgiref warns of a `send` that is none."""
-    if sys.version_info >= (3, 12):  # pragma: no cover - the other branch is of the other versions
+    if sys.version_info >= (3, 12):  # pragma: no cover - one of the two branches is of another Python
         from inspect import markcoroutinefunction
 
         return markcoroutinefunction(function)
-    from asyncio import coroutines  # pragma: no cover - as above
+    else:  # noqa: RET505  # pragma: no cover - one of the two branches is of another Python
+        from asyncio import coroutines
 
-    setattr(function, "_is_coroutine", getattr(coroutines, "_is_coroutine"))  # noqa: B009, B010  # pragma: no cover
-    return function  # pragma: no cover - as above
+        function._is_coroutine = coroutines._is_coroutine  # type: ignore[attr-defined]
+        return function

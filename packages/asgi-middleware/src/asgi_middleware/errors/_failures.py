@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,7 +18,7 @@ _MOST_CHILDREN = 15
 _DEEPEST = 12
 _LONGEST_LINE = 400
 _LIBRARIES = (
-    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(Path(linecache.__file__).parent),  # the standard library
     str(Path(__file__).parents[1]),  # this package, wherever it is installed
     "<frozen",
 )
@@ -143,4 +142,4 @@ def _marked(tb: TracebackType, line: str) -> tuple[int, int] | None:
 
 
 def _is_library(filename: str) -> bool:
-    return "site-packages" in filename or filename.startswith(_LIBRARIES)
+    return "site-packages" in filename or "dist-packages" in filename or filename.startswith(_LIBRARIES)

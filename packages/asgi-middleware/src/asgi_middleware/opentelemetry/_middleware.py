@@ -1,4 +1,4 @@
-"""Decides what is traced; the span itself is made elsewhere, where opentelemetry-api may be imported."""
+"""Decides what is traced; the span itself is made by `_telemetry`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
 from .._types import ASGIApp, Receive, Scope, Send
 from ._attributes import url_of
+from ._telemetry import Telemetry
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -34,11 +35,6 @@ class OpenTelemetryMiddleware:
         meter_provider: MeterProvider | None = None,
         websockets: bool = False,
     ) -> None:
-        try:
-            from ._telemetry import Telemetry
-        except ImportError as exc:
-            message = "tracing needs opentelemetry-api: pip install asgi-middleware[opentelemetry]"
-            raise ImportError(message) from exc
         patterns = excluded_urls.split(",") if isinstance(excluded_urls, str) else excluded_urls
         patterns = [pattern.strip() for pattern in patterns if pattern.strip()]
         self.app = app

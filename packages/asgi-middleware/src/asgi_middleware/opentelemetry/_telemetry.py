@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable
-from typing import Any
-
-from opentelemetry import context, metrics, propagate, trace
-from opentelemetry.propagators.textmap import Getter
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from typing import TYPE_CHECKING, Any
 
 from .._headers import RawHeaders, all_values
 from .._marked import marked_async
 from .._types import ASGIApp, Message, Receive, Scope, Send
 from ._attributes import error_type, method_of, request_attributes, route_of
 
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.propagators.textmap import Getter
+    from opentelemetry.trace import Span, TracerProvider
+
+    _Getter = Getter[RawHeaders]
+else:
+    _Getter = object  # what extract() calls are two methods, and opentelemetry-api may not be installed
+
 _NAME = "asgi_middleware"
 _SCHEMA = "https://opentelemetry.io/schemas/1.36.0"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 
-class _HeaderGetter(Getter[RawHeaders]):
+class _HeaderGetter(_Getter):
     def get(self, carrier: RawHeaders, key: str) -> list[str] | None:
         values = [value.decode("latin-1") for value in all_values(carrier, key.lower().encode())]
         return values or None
@@ -33,11 +38,15 @@ _GETTER = _HeaderGetter()
 
 
 class Telemetry:
-    """A tracer and two instruments, made once."""
+    """A tracer and two instruments, made once. Raises ImportError without opentelemetry-api."""
 
-    def __init__(
-        self, tracer_provider: trace.TracerProvider | None, meter_provider: metrics.MeterProvider | None
-    ) -> None:
+    def __init__(self, tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None) -> None:
+        try:
+            from opentelemetry import context, metrics, propagate, trace
+        except ImportError as exc:
+            message = "tracing needs opentelemetry-api: pip install asgi-middleware[opentelemetry]"
+            raise ImportError(message) from exc
+        self._context, self._propagate, self._api = context, propagate, trace
         self._tracer = trace.get_tracer(_NAME, tracer_provider=tracer_provider, schema_url=_SCHEMA)
         meter = metrics.get_meter(_NAME, meter_provider=meter_provider, schema_url=_SCHEMA)
         self._durations = meter.create_histogram(
@@ -56,21 +65,21 @@ class Telemetry:
         common = {"http.request.method": method_of(scope), "url.scheme": scope.get("scheme", "http")}
         span = self._tracer.start_span(
             _span_name(scope),
-            context=propagate.extract(scope.get("headers", ()), getter=_GETTER),
-            kind=SpanKind.SERVER,
+            context=self._propagate.extract(scope.get("headers", ()), getter=_GETTER),
+            kind=self._api.SpanKind.SERVER,
             attributes=request_attributes(scope),
         )
         exchange = _Exchange(span, send)
         if is_http:
             self._active.add(1, common)
-        token = context.attach(trace.set_span_in_context(span))
+        token = self._context.attach(self._api.set_span_in_context(span))
         try:
             await app(scope, receive, exchange.send)
         except Exception as exc:
             exchange.fail(exc)
             raise
         finally:
-            context.detach(token)
+            self._context.detach(token)
             if is_http:
                 self._active.add(-1, common)
             outcome = exchange.finish(scope)
@@ -122,14 +131,19 @@ class _Exchange:
         """Note an exception that left the application."""
         self._error = error_type(exc)
         self._span.record_exception(exc)
-        self._span.set_status(Status(StatusCode.ERROR, f"{type(exc).__name__}: {exc}"))
+        self._mark_failed(f"{type(exc).__name__}: {exc}")
+
+    def _mark_failed(self, description: str | None) -> None:
+        from opentelemetry.trace import Status, StatusCode
+
+        self._span.set_status(Status(StatusCode.ERROR, description))
 
     def finish(self, scope: Scope) -> dict[str, Any]:
         """End the span as of the end of the answer; returns the attributes of its outcome."""
         self._end()
         if self._error is None and self._status is not None and self._status >= 500:
             self._error = str(self._status)
-            self._span.set_status(Status(StatusCode.ERROR))
+            self._mark_failed(None)
         attributes = {
             "http.response.status_code": self._status,
             "http.route": route_of(scope),

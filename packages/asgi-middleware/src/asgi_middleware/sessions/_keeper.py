@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import warnings
 from binascii import a2b_base64, b2a_base64
-from typing import TYPE_CHECKING
 
 from .._headers import RawHeaders
 from ._cookie import LARGEST, Cookie
 from ._json import decode, encode
 from ._session import NOTHING, Contents, SessionWarning
-
-if TYPE_CHECKING:  # itsdangerous may not be installed
-    from ._signer import PreparedSigner
+from ._signer import PreparedSigner
 
 
 class Keeper:

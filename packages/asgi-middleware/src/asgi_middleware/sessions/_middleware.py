@@ -13,6 +13,7 @@ from ._cookie import Cookie, SameSite
 from ._json import encode
 from ._keeper import Keeper
 from ._session import Session, warn_of_late_change
+from ._signer import PreparedSigner
 
 _CONTAINERS: frozenset[object] = frozenset({list, dict})
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
@@ -58,10 +59,6 @@ class SessionMiddleware:
             partitioned=partitioned,
         )
         keys = _keys(secret_key)
-        try:
-            from ._signer import PreparedSigner
-        except ImportError as exc:
-            raise ImportError("sessions need itsdangerous: pip install asgi-middleware[sessions]") from exc
         self.app = app
         self._keeper = Keeper(
             PreparedSigner(keys, salt.encode() if isinstance(salt, str) else salt, digest),
