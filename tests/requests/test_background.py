@@ -51,6 +51,15 @@ async def test_tasks_run_in_order_and_the_first_that_fails_is_the_last():
     assert seen == [1]
 
 
+async def test_every_task_runs():
+    seen = []
+    tasks = BackgroundTasks()
+    tasks.add_task(seen.append, 1)
+    tasks.add_task(seen.append, 2)
+    await tasks()
+    assert seen == [1, 2]
+
+
 async def test_tasks_given_are_not_changed():
     given = []
     BackgroundTasks(given).add_task(print)

@@ -565,6 +565,20 @@ async def test_what_a_dropped_application_raises_of_its_own_passes():
         await request(dropping)
 
 
+async def test_an_application_that_gives_up_while_its_response_is_looked_at_has_an_empty_one():
+    async def app(scope, receive, send):
+        with anyio.move_on_after(0):
+            await send(START)
+
+    @middleware(app)
+    async def reading(request, call_next):
+        response = await call_next(request)
+        await anyio.sleep(0.01)
+        return PlainTextResponse(b"".join([chunk async for chunk in response.body_iterator]))
+
+    assert (await request(reading)).body == b""
+
+
 async def test_a_call_that_is_cancelled_cancels_the_application():
     ended = []
 

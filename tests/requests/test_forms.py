@@ -114,6 +114,24 @@ async def test_too_many_fields_are_refused(chunks):
         await urlencoded(*chunks, max_fields=2)
 
 
+async def test_a_stream_may_be_any_asynchronous_iterator():
+    class Chunks:
+        def __init__(self):
+            self.left = [b"a=1&b=2&", b"c=3"]
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            if not self.left:
+                raise StopAsyncIteration
+            return self.left.pop(0)
+
+    assert len(await FormParser(headers(URLENCODED), Chunks()).parse()) == 3
+    with pytest.raises(MultiPartException):
+        await FormParser(headers(URLENCODED), Chunks(), max_fields=2).parse()
+
+
 async def test_no_limit_is_a_limit_too():
     assert len(await urlencoded(b"a=1&" * 2000, max_fields=float("inf"))) == 2000
 
