@@ -406,7 +406,7 @@ async def test_what_is_logged_belongs_to_the_exchange_it_happened_in(monkeypatch
 
     async def outer(scope: Any, receive: Any, send: Any) -> None:
         response = await AsyncTestClient(inner, raise_server_exceptions="logged").get("/")
-        assert str(response.asgi.exception) == "'inner'"
+        assert str(response.asgi.exception) == "inner"
         await send({**START, "status": 500})
         await send(END)
 

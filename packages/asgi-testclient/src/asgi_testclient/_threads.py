@@ -87,6 +87,7 @@ class LoopThread:
         try:
             native.run_until_complete(self._until_stopped(native, stopping))
         except BaseException as exc:  # SystemExit of a task that nobody awaits
+            self.alive = False
             self.crash = exc
             native.run_until_complete(self._sweep(native))
         finally:
