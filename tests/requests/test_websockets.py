@@ -228,7 +228,7 @@ async def test_a_connection_is_refused_by_closing_it(session):
             'Expected ASGI message "websocket.receive" or "websocket.disconnect", but got \'websocket.connect\'',
         ),
         (
-            [CONNECT, CONNECT | {"text": "x"}],
+            [CONNECT, CONNECT],
             "accept receive_text",
             'Expected ASGI message "websocket.receive" or "websocket.disconnect", but got \'websocket.connect\'',
         ),

@@ -99,15 +99,11 @@ class FormParser:
     def _add_ascii(self, fields: str) -> None:
         if "+" in fields:
             fields = fields.replace("+", " ")
-        add = self._items.append
-        for field in fields.split("&"):
-            if field:
-                name, _, value = field.partition("=")
-                if "%" in value:
-                    value = unquote_to_bytes(value).decode("utf-8", "replace")
-                if "%" in name:
-                    name = unquote_to_bytes(name).decode("utf-8", "replace")
-                add((name, value))
+        pairs = [field.partition("=") for field in fields.split("&") if field]
+        if "%" in fields:
+            self._items += [(_unquoted(name), _unquoted(value)) for name, _, value in pairs]
+        else:
+            self._items += [(name, value) for name, _, value in pairs]
 
     def _add(self, field: bytes) -> None:
         name, _, value = field.replace(b"+", b" ").partition(b"=")
@@ -132,6 +128,10 @@ class FormParser:
 
     def _too_large(self) -> MultiPartException:
         return MultiPartException(f"Field exceeded maximum size of {int(self.max_part_size / 1024)}KB.")
+
+
+def _unquoted(text: str) -> str:
+    return unquote_to_bytes(text).decode("utf-8", "replace") if "%" in text else text
 
 
 async def close_stream(stream: AsyncIterator[bytes]) -> None:

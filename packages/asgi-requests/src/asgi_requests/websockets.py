@@ -160,7 +160,7 @@ class WebSocket(HTTPConnection[StateT]):
         if self._open:
             message = await self._receive()
             text: str | None = message.get("text")
-            if text is None or message["type"] != "websocket.receive":
+            if text is None:
                 text = self._content(self._noted(message), "text")
             return text
         return await self._frame("text")  # type: ignore[no-any-return]
