@@ -285,3 +285,17 @@ async def test_without_an_application_a_router_answers_for_itself():
 async def test_a_websocket_to_nowhere_is_refused():
     reply = await run(App(), websocket_scope("/nowhere"), [{"type": "websocket.connect"}])
     assert reply.status == 404
+
+
+async def test_an_exception_handler_sees_a_body_that_is_too_large():
+    async def size(request):
+        return PlainTextResponse(str(len(await request.body())))
+
+    async def handler(request, exc):
+        return JSONResponse({"detail": exc.detail}, 413)
+
+    routes = [Route("/", size, methods=["POST"]), Route("/route", size, methods=["POST"], max_body_size=3)]
+    app = App(routes=routes, exception_handlers={413: handler}, max_body_size=5)
+    for path, headers in (("/", []), ("/route", []), ("/", [(b"content-length", b"6")])):
+        reply = await request(app, "POST", path, body=[b"abc", b"def"], headers=headers)
+        assert (reply.status, reply.body) == (413, b'{"detail":"Content Too Large"}')

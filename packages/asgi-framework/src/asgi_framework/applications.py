@@ -11,9 +11,8 @@ app = App(
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ParamSpec
+from typing import Any
 
 import asgi_routing
 from asgi_middleware import Middleware
@@ -24,11 +23,7 @@ from asgi_routing import BaseRoute, URLPath
 from ._endpoints import Handler, describe
 from ._types import ASGIApp, Receive, Scope, Send
 from .middleware import ExceptionHandler, ExceptionMiddleware, ServerErrorMiddleware
-from .routing import Endpoint, Router
-
-P = ParamSpec("P")
-
-logger = logging.getLogger("asgi_framework")
+from .routing import Endpoint, Router, too_large
 
 
 class App:
@@ -73,7 +68,7 @@ class App:
         for cls, args, kwargs in reversed(self.user_middleware):
             app = _build(cls, app, args, kwargs)
         if self.max_body_size is not None:
-            app = RequestBodyLimitMiddleware(app, self.max_body_size)
+            app = RequestBodyLimitMiddleware(app, self.max_body_size, too_large=too_large)
         if self.debug:
             self._log_findings()
         return ServerErrorMiddleware(app, error_handler, self.debug)
@@ -130,8 +125,10 @@ class App:
         self.exception_handlers[key] = handler
 
     def _log_findings(self) -> None:
+        import logging
+
         for finding in self.router.check():
-            logger.warning("%s", finding)
+            logging.getLogger("asgi_framework").warning("%s", finding)
 
 
 def _entrance(router: Router) -> ASGIApp:

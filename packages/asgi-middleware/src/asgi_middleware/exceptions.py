@@ -16,6 +16,7 @@ from types import MethodType
 from typing import Any, ClassVar
 
 from ._answers import ExceptionHandler, Handshake, Started, respond
+from ._marked import mark
 from ._types import ASGIApp, Receive, Scope, Send
 
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the milliseconds of importing inspect
@@ -40,6 +41,7 @@ class ExceptionMiddleware:
         *,
         http_exception: type[Exception] | None = None,
     ) -> None:
+        mark()
         self.app = app
         self.debug = debug
         self.http_exception = http_exception
@@ -62,7 +64,7 @@ class ExceptionMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
-        if self.scope_key is not None:
+        if self.scope_key is not None and kind in ("http", "websocket"):
             scope[self.scope_key] = self
         if kind == "http":
             if isinstance(send, MethodType) and isinstance(send.__self__, Started):

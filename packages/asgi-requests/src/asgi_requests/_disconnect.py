@@ -6,16 +6,18 @@ to its end in one go; the first time it has to wait, a look-out for http.disconn
 
 from __future__ import annotations
 
-import asyncio
 import types
 from collections.abc import Awaitable, Coroutine, Generator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
 from ._body import shared_body
 from ._threads import asyncio_task
 from ._types import Receive, Scope
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 async def run_until_disconnect(coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
@@ -65,6 +67,8 @@ class _Lookout:
 
     async def run(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
         """Run a coroutine to its end that has begun and waits for the first time."""
+        import asyncio  # slow, and loaded by now
+
         cancelling = self.task.cancelling()
         watcher = self.task.get_loop().create_task(self.watch())
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import format_datetime, formatdate
 from time import time
 from typing import Literal
 
@@ -85,6 +84,8 @@ def _attribute(name: str, value: str) -> str:
 def _date(expires: datetime | str | int) -> str:
     if isinstance(expires, str):
         return expires
+    from email.utils import format_datetime, formatdate  # slow to import, and few cookies carry a date
+
     if not isinstance(expires, datetime):
         return formatdate(time() + expires, usegmt=True)
     if expires.tzinfo is None:

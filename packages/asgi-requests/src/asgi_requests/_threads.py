@@ -6,25 +6,34 @@ For functions of the application there is `concurrency.run_in_threadpool`, which
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import threading
 import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import anyio.to_thread
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
 def asyncio_task() -> asyncio.Task[Any] | None:
-    """The current asyncio task; None on trio, in guest mode as well."""
+    """The current asyncio task; None on trio, in guest mode as well.
+
+    Whoever runs on asyncio has imported it; here it would be half of what importing this package takes.
+    """
+    if "asyncio" not in sys.modules:
+        return None
     try:
-        return asyncio.current_task()
+        task: asyncio.Task[Any] | None = sys.modules["asyncio"].current_task()
     except RuntimeError:
         return None
+    return task
 
 
 async def run_in_thread(function: Callable[[*Ts], T], *args: *Ts) -> T:

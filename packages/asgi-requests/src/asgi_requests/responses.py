@@ -15,15 +15,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ._json import encode_json
 from ._response import Response
 from ._streaming import Content, ContentStream, StreamingResponse
 from .background import BackgroundTask
-from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable
 from .urls import URL
+
+if TYPE_CHECKING:
+    from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable
 
 __all__ = [
     "Content",
@@ -98,3 +100,13 @@ class RedirectResponse(Response):
             self.raw_headers.append((b"location", location.encode("ascii")))
         else:
             self.headers["location"] = location
+
+
+def __getattr__(name: str) -> Any:
+    # What serves files is imported when it is first asked for: most programs that answer requests serve none.
+    if name not in ("FileResponse", "MalformedRangeHeader", "RangeNotSatisfiable"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import files
+
+    value = globals()[name] = getattr(files, name)
+    return value

@@ -7,6 +7,7 @@ from types import MethodType
 from typing import Any
 
 from .._answers import ExceptionHandler, Handshake, Started, respond
+from .._marked import mark
 from .._replies import reply_text
 from .._types import ASGIApp, Receive, Scope, Send
 from ._accept import prefers_html
@@ -29,6 +30,7 @@ class ServerErrorMiddleware:
     def __init__(
         self, app: ASGIApp, handler: ExceptionHandler | None = None, debug: bool = False, *, show_locals: bool = False
     ) -> None:
+        mark()
         self.app = app
         self.handler = handler
         self.debug = debug

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Literal
 
 from .._headers import merge_vary
-from .._marked import marked_async
+from .._marked import mark, marked_async
 from .._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
 from .._types import ASGIApp, Message, Receive, Scope, Send
 from ._cookie import Cookie, SameSite
@@ -59,6 +59,7 @@ class SessionMiddleware:
             partitioned=partitioned,
         )
         keys = _keys(secret_key)
+        mark()
         self.app = app
         self._keeper = Keeper(
             PreparedSigner(keys, salt.encode() if isinstance(salt, str) else salt, digest),
