@@ -145,17 +145,19 @@ class Exchange(ABC):
             return await self._run_to_the_end()
 
     async def _run_to_the_end(self) -> None:
-        exc: BaseException | None = None
         try:
             value = await self._call()
             self._forgotten()
             if not self.disconnected:
                 self.checks.returned(value)
         except BaseException as raised:
-            exc = raised
             self._forgotten()
             self.checks.raised(raised)
-        self._end(exc)
+            self.exception = _trimmed(raised)
+        # By now no frame of ours holds the exception: the test alone decides how long it lives.
+        self.task = None
+        self.done = True
+        self.caller.wake()
 
     async def _call(self) -> Any:
         awaitable: Awaitable[Any] = self.checks.call(self.app, self.scope, self.receive, self.send)
@@ -174,12 +176,6 @@ class Exchange(ABC):
     def _forgotten(self) -> None:
         for name, where in self._calls.dropped():
             self.checks.unawaited(name, where)
-
-    def _end(self, exc: BaseException | None) -> None:
-        self.exception = None if exc is None else _trimmed(exc)
-        self.task = None
-        self.done = True
-        self.caller.wake()
 
     def failure(self) -> BaseException | None:
         """What the test has to hear of: a violation before anything else, then what the application raised."""

@@ -172,7 +172,7 @@ class HTTPExchange(Exchange):
             self.sending += 1
             try:
                 # Looked at again, for the reader may have read before it could see the flag.
-                if self.written - self.taken > self.settings.stream_buffer:  # pragma: no branch - see above
+                if self.written - self.taken > self.settings.stream_buffer:  # pragma: no branch - it is a race
                     await self._changed()
             finally:
                 self.sending -= 1

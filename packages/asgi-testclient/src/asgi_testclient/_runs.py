@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-
-import anyio
+from contextlib import AbstractContextManager
 
 from ._backends import Task
 from ._callers import TaskCaller, ThreadCaller
@@ -21,6 +20,7 @@ Text = Callable[[], str]
 
 
 def nothing() -> str:
+    """No advice."""
     return ""
 
 
@@ -66,6 +66,13 @@ def _warn_ignored(title: str, grace: float, where: str) -> None:
         AppIgnoredDisconnect,
         stacklevel=4,
     )
+
+
+def _shield() -> AbstractContextManager[object]:
+    """A scope that a cancellation of the test does not reach: the application is seen to its end first."""
+    from anyio import CancelScope
+
+    return CancelScope(shield=True)
 
 
 def _is_broken_request(exc: BaseException) -> bool:
@@ -157,7 +164,7 @@ class TaskRun:
             return
         grace = self.exchange.settings.disconnect_grace
         self.exchange.disconnect()
-        with anyio.CancelScope(shield=True):
+        with _shield():
             if await self.caller.until(self.done, grace):
                 return
             where = self._where()
@@ -167,7 +174,7 @@ class TaskRun:
     async def abort(self) -> None:
         """Disconnect and cancel at once: the test has given up, or was itself cancelled."""
         self.exchange.disconnect()
-        with anyio.CancelScope(shield=True):
+        with _shield():
             await self.force()
 
     async def force(self) -> None:

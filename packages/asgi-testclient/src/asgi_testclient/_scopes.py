@@ -12,12 +12,9 @@ from ._types import Scope
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
-class RequestHeaders(Protocol):
-    @property
-    def raw(self) -> list[tuple[bytes, bytes]]: ...
-
-
 class URL(Protocol):
+    """What a URL of any httpx has."""
+
     @property
     def scheme(self) -> str: ...
     @property

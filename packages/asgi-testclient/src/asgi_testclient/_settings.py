@@ -44,7 +44,7 @@ class Settings:
 def offers(extensions: Extensions | None) -> tuple[dict[str, Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
     """The extensions of an HTTP and of a WebSocket scope; None takes one away that is offered by default."""
     http: dict[str, Mapping[str, Any]] = {f"http.response.{name}": {} for name in HTTP_EXTENSIONS}
-    if not hasattr(os, "pread"):  # pragma: no cover - Windows
+    if not hasattr(os, "pread"):  # pragma: no cover - Windows has no pread
         del http["http.response.zerocopysend"]
     websocket: dict[str, Mapping[str, Any]] = {"websocket.http.response": {}}
     for name, value in (extensions or {}).items():

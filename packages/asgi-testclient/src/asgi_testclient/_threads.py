@@ -8,11 +8,14 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from ._backends import AsyncioLoop, Loop, TrioLoop
 from ._workers import POOL, Worker
 from .exceptions import UnfinishedTasks
+
+UVLOOP = "uvloop"  # by its name: whoever asks for it has installed it
 
 
 class LoopThread:
@@ -70,9 +73,7 @@ class LoopThread:
     def _start_asyncio(self) -> None:
         factory = self._options.get("loop_factory")
         if factory is None and self._options.get("use_uvloop"):
-            import uvloop
-
-            factory = uvloop.new_event_loop
+            factory = import_module(UVLOOP).new_event_loop
         native: asyncio.AbstractEventLoop = (factory or asyncio.new_event_loop)()
         if "debug" in self._options:
             native.set_debug(self._options["debug"])

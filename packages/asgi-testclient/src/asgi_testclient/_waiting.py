@@ -80,9 +80,10 @@ def _sentence(chains: Iterable[list[Line]]) -> str:
 
 
 def _path(chain: list[Line]) -> str:
-    """The last few lines of the reader's own code, or of whatever there is, and the source of the last."""
+    """The last few lines of the reader's own code, else of the libraries, else of whatever there is."""
     ours = [line for line in chain if not line[0].startswith(HERE)]
-    own = [line for line in ours if not _installed(line[0])] or ours
+    libraries = [line for line in ours if not line[0].startswith((STDLIB, "<frozen"))]
+    own = [line for line in libraries if not _installed(line[0])] or libraries or ours
     if not own:
         return ""
     steps = " -> ".join(f"{os.path.basename(name)}:{number} in {function}" for name, number, function in own[-SHOWN:])
@@ -141,5 +142,5 @@ def _trio_chains(task: Any) -> Iterator[list[Line]]:
             waiting.extend(nursery.child_tasks)
 
 
-def _line(frame: FrameType, number: int) -> Line:
-    return frame.f_code.co_filename, number, frame.f_code.co_name
+def _line(frame: FrameType, number: int | None) -> Line:
+    return frame.f_code.co_filename, number or frame.f_code.co_firstlineno, frame.f_code.co_name

@@ -15,7 +15,7 @@ import httpx2
 from ._clients import TaskClient, ThreadClient
 from ._streams import TaskStream, ThreadStream
 from ._transports import TaskTransport, ThreadTransport
-from .websockets import Denial
+from .websockets._disconnects import Denial
 
 __all__ = ["ASGITransport", "AsyncASGITransport", "AsyncTestClient", "TestClient", "WebSocketDenialResponse"]
 
