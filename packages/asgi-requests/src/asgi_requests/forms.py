@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
@@ -230,8 +232,13 @@ class MultiPartParser:
 
 
 def _call_each(calls: list[tuple[Callable[..., Any], *tuple[Any, ...]]]) -> None:
-    for function, *args in calls:
-        function(*args)
+    """Make the calls in order, those to one `write` in succession as one: a few large writes are the fastest."""
+    for function, group in groupby(calls, key=itemgetter(0)):
+        arguments = [call[1:] for call in group]
+        if len(arguments) > 1:
+            function(b"".join([chunk for (chunk,) in arguments]))
+        else:
+            function(*arguments[0])
 
 
 def _library() -> Any:
