@@ -115,9 +115,10 @@ def test_the_server_is_taken_from_the_url() -> None:
         ("sync_on_caller", "no", "sync_on_caller is one of"),
         ("raise_server_exceptions", "some", "raise_server_exceptions is one of"),
         ("spec_version", "two", "spec_version is two numbers"),
+        ("ignore", ["E99"], "no such code to ignore: E99"),
     ],
 )
-def test_a_wrong_option_is_refused_with_the_right_ones(option: str, value: str, words: str) -> None:
+def test_a_wrong_option_is_refused_with_the_right_ones(option: str, value: Any, words: str) -> None:
     options: dict[str, Any] = {option: value}
     with pytest.raises(ValueError, match=words):
         TestClient(mirror, **options)
@@ -390,6 +391,14 @@ def test_the_portal_runs_functions_on_the_applications_loop() -> None:
             client.portal_call(fail)
     assert client.portal is None
     client.close()
+
+
+def test_a_client_may_be_closed_from_its_own_loop() -> None:
+    client = TestClient(mirror)
+    assert client.get("/").status_code == 200
+    client.portal_call(client.close)
+    with pytest.raises(RuntimeError, match="closed"):
+        client.get("/")
 
 
 def test_a_call_through_the_portal_has_a_time_limit() -> None:

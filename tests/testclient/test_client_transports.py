@@ -150,12 +150,12 @@ def test_threads_are_used_again_by_the_next_client_and_end_when_nobody_needs_the
     monkeypatch.setattr(_workers, "IDLE_SECONDS", 0.02)
     idents: list[int] = []
     first = pool.take()
-    first.submit(lambda: idents.append(threading.get_ident())).acquire(timeout=5)
+    first.submit(lambda: idents.append(threading.get_ident())).wait(5)
     second = pool.take()
     assert second is first
     others = [pool.take() for _ in range(_workers.KEPT + 1)]
     for worker in [second, *others]:
-        worker.submit(lambda: idents.append(threading.get_ident())).acquire(timeout=5)
+        worker.submit(lambda: idents.append(threading.get_ident())).wait(5)
     assert idents[0] == idents[1] == first.ident
     for worker in [second, *others]:
         worker.join(5)

@@ -399,6 +399,7 @@ def test_leaving_the_client_drops_its_open_sessions() -> None:
     with TestClient(echo, lifespan="off", state={"ends": ends}) as client:
         websocket = client.websocket_connect("/").__enter__()
     assert ends == [(1006, "")]
+    websocket.send_text("too late")
     websocket.__exit__(None, None, None)
 
 

@@ -29,7 +29,7 @@ class LoopThread:
         self.unfinished: list[str] = []
         self._options = options
         self._worker: Worker
-        self._ended: threading.Lock
+        self._ended: threading.Event
         self._stop: Callable[[], object]
 
     def start(self) -> LoopThread:
@@ -50,8 +50,8 @@ class LoopThread:
             return
         with suppress(RuntimeError):  # the loop may have ended by itself
             self._stop()
-        if threading.get_ident() != self.ident and self._ended.acquire(timeout=seconds):
-            self._ended.release()
+        if threading.get_ident() != self.ident:
+            self._ended.wait(seconds)
 
     def report_unfinished(self) -> None:
         """Warn of the tasks that had to be cancelled when the loop ended."""

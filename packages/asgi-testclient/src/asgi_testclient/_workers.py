@@ -11,16 +11,15 @@ KEPT = 2
 
 
 class Worker(threading.Thread):
-    """A daemon thread that does one job after another; `submit` gives a lock that opens when the job is done."""
+    """A daemon thread that does one job after another; `submit` gives an event that is set when the job is done."""
 
     def __init__(self) -> None:
         super().__init__(name="asgi-testclient", daemon=True)
-        self._jobs: SimpleQueue[tuple[Callable[[], None], threading.Lock]] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Callable[[], None], threading.Event]] = SimpleQueue()
         self.start()
 
-    def submit(self, job: Callable[[], None]) -> threading.Lock:
-        done = threading.Lock()
-        done.acquire()
+    def submit(self, job: Callable[[], None]) -> threading.Event:
+        done = threading.Event()
         self._jobs.put((job, done))
         return done
 
@@ -37,7 +36,7 @@ class Worker(threading.Thread):
             finally:
                 del job
                 kept = POOL.give_back(self)
-                done.release()
+                done.set()
             if not kept:
                 return
 

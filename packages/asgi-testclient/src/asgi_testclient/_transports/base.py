@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from .._apps import as_asgi3
 from .._backends import Loop
 from .._checks import ProtocolViolation, Strict
+from .._checks.base import known_codes
 from .._exchange import Exchange
 from .._http import Body, HTTPExchange
 from .._records import Record
@@ -76,7 +77,7 @@ class Transport:
             spec_version=spec_version,
             http_version=http_version,
             strict=checked(strict, "strict", ("errors", "all", "off")),
-            ignore=frozenset(ignore),
+            ignore=known_codes(frozenset(ignore)),
             sync_on_caller=checked(sync_on_caller, "sync_on_caller", (True, False, "auto")),
             record=record,
             http_extensions=http,
