@@ -471,22 +471,28 @@ def test_wrong_options_for_trio_are_an_error_and_not_a_hang() -> None:
         TestClient(mirror, backend="trio", backend_options={"nonsense": 1}).get("/")
 
 
-def test_a_client_that_nobody_closes_ends_its_loop_when_it_is_collected() -> None:
+def test_a_client_that_nobody_closes_ends_its_loop_when_it_is_forgotten() -> None:
     import asyncio
 
     loops: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         loops.append(asyncio.get_running_loop())
-        await reply(send)
+        await reply(send, b"x")
 
-    client = TestClient(app)
-    client.get("/")
-    del client
-    import gc
-
-    gc.collect()
+    response = TestClient(app).get("/")
     assert loops[0].is_closed()
+    response.asgi.wait_closed()
+    assert response.asgi.done
+
+
+async def test_a_response_may_outlive_its_async_client() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await reply(send, b"x")
+
+    response = await AsyncTestClient(app).get("/")
+    await response.asgi.wait_closed()
+    assert response.asgi.done
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -81,7 +82,7 @@ class TaskTransport(Transport):
         run = TaskRun(exchange, caller, f"{request.method} {exchange.scope['path']}")
         seconds = self.seconds_of(request)
         buffered = request.extensions.get(STREAM) is False
-        record: Record[Any] = Record(exchange, lambda limit: self._wait_closed(run, limit, exchange.advice))
+        record: Record[Any] = Record(exchange, self._closing(run, exchange))
         self.last = record
         run.start()
         try:
@@ -112,11 +113,19 @@ class TaskTransport(Transport):
         stream.begin(run, exchange, seconds, self)
         return stream
 
-    async def _wait_closed(self, run: TaskRun, limit: float | None, advice: Callable[[], str]) -> None:
-        seconds = self.settings.timeout if limit is None else limit
-        await run.wait(run.done, seconds, lambda: "the application has not returned", advice)
-        self.forget(run)
-        self.raise_failure(run.exchange)
+    def _closing(self, run: TaskRun, exchange: HTTPExchange) -> Callable[[float | None], Coroutine[Any, Any, None]]:
+        """What waits until the application has returned. It does not keep the transport, which remembers the record."""
+        owner = weakref.ref(self)
+
+        async def wait_closed(limit: float | None) -> None:
+            seconds = exchange.settings.timeout if limit is None else limit
+            await run.wait(run.done, seconds, lambda: "the application has not returned", exchange.advice)
+            transport = owner()
+            if transport is not None:
+                transport.forget(run)
+                transport.raise_failure(exchange)
+
+        return wait_closed
 
     async def _connect(self, request: Any, loop: Loop) -> Any:
         caller = TaskCaller(loop)

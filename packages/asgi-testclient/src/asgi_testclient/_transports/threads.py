@@ -162,7 +162,7 @@ class ThreadTransport(Transport):
         run = ThreadRun(exchange, caller, thread, f"{request.method} {exchange.scope['path']}")
         seconds = self.seconds_of(request)
         buffered = request.extensions.get(STREAM) is False
-        record: Record[None] = Record(exchange, lambda limit: self._wait_closed(run, limit, exchange.advice))
+        record: Record[None] = Record(exchange, self._closing(run, exchange))
         self.last = record
         run.start()
         try:
@@ -191,11 +191,19 @@ class ThreadTransport(Transport):
         stream.begin(run, exchange, seconds, self)
         return stream
 
-    def _wait_closed(self, run: ThreadRun, limit: float | None, advice: Callable[[], str]) -> None:
-        seconds = self.settings.timeout if limit is None else limit
-        run.wait(run.done, seconds, lambda: "the application has not returned", advice)
-        self.forget(run)
-        self.raise_failure(run.exchange)
+    def _closing(self, run: ThreadRun, exchange: HTTPExchange) -> Callable[[float | None], None]:
+        """What waits until the application has returned. It does not keep the transport, which remembers the record."""
+        owner = weakref.ref(self)
+
+        def wait_closed(limit: float | None) -> None:
+            seconds = exchange.settings.timeout if limit is None else limit
+            run.wait(run.done, seconds, lambda: "the application has not returned", exchange.advice)
+            transport = owner()
+            if transport is not None:
+                transport.forget(run)
+                transport.raise_failure(exchange)
+
+        return wait_closed
 
     def _connect(self, request: Any, thread: LoopThread) -> Any:
         caller = ThreadCaller()
