@@ -23,7 +23,7 @@ from asgi_routing import BaseRoute, URLPath
 from ._endpoints import Handler, describe
 from ._types import ASGIApp, Receive, Scope, Send
 from .middleware import ExceptionHandler, ExceptionMiddleware, ServerErrorMiddleware
-from .routing import Endpoint, Router, too_large
+from .routing import BodyTooLarge, Endpoint, Router
 
 
 class App:
@@ -68,7 +68,7 @@ class App:
         for cls, args, kwargs in reversed(self.user_middleware):
             app = _build(cls, app, args, kwargs)
         if self.max_body_size is not None:
-            app = RequestBodyLimitMiddleware(app, self.max_body_size, too_large=too_large)
+            app = RequestBodyLimitMiddleware(app, self.max_body_size, too_large=BodyTooLarge)
         if self.debug:
             self._log_findings()
         return ServerErrorMiddleware(app, error_handler, self.debug)

@@ -159,14 +159,17 @@ class Router(asgi_routing.Router):
         self.routes.append(Host(host, app=app, name=name))
 
 
-def too_large(limit: int) -> HTTPException:
-    """What reading a body of more than `limit` bytes raises: a 413 that exception handlers see."""
-    return HTTPException(413, "Content Too Large")
+class BodyTooLarge(HTTPException):
+    """Raised by reading a body of more than `limit` bytes: a 413 that exception handlers see."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        super().__init__(413, "Content Too Large")
+        self.limit = limit
 
 
 def _limited(middleware: Records | None, max_body_size: int | None) -> list[Iterable[Any]]:
     """The middleware with the body limit outside of it, so that whatever reads the body is held to it."""
     records = list(middleware or ())
     if max_body_size is not None:
-        records.insert(0, (RequestBodyLimitMiddleware, (max_body_size,), {"too_large": too_large}))
+        records.insert(0, (RequestBodyLimitMiddleware, (max_body_size,), {"too_large": BodyTooLarge}))
     return records
