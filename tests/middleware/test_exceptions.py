@@ -321,15 +321,22 @@ async def test_send_is_known_for_a_coroutine_function(scope):
     assert known == [True]
 
 
-async def test_a_subclass_with_a_scope_key_is_found_further_in():
-    class Found(ExceptionMiddleware):
-        scope_key = "example.handlers"
-
+@pytest.mark.parametrize("scope", [http_scope(), websocket_scope()], ids=["http", "websocket"])
+async def test_what_is_further_in_finds_the_middleware_in_the_scope_and_the_caller_does_not(scope):
     found = []
 
     async def app(scope, receive, send):
-        found.append(scope["example.handlers"])
+        found.append(scope["asgi_middleware.exceptions"])
 
-    middleware = Found(app)
-    await request(middleware)
-    assert found == [middleware]
+    inner = ExceptionMiddleware(app)
+
+    async def between(scope, receive, send):
+        found.append(scope["asgi_middleware.exceptions"])
+        await inner(scope, receive, send)
+        found.append(scope["asgi_middleware.exceptions"])
+
+    outer = ExceptionMiddleware(between)
+    before = dict(scope)
+    await run(outer, scope)
+    assert found == [outer, inner, outer]
+    assert scope == before

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from asgi_middleware.exceptions import SCOPE_KEY as HANDLERS
 from asgi_requests.concurrency import is_async_callable, run_in_threadpool
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.requests import Request
@@ -21,9 +22,6 @@ from ._types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from .middleware import ExceptionMiddleware
-
-HANDLERS = "asgi_framework.exceptions"
-"""The scope key of the ExceptionMiddleware whose handlers are in force."""
 
 _WHOLE = Response.__call__
 _VARIADIC = inspect.CO_VARARGS

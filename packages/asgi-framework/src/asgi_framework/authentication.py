@@ -11,9 +11,9 @@ Who the user is, `AuthenticationMiddleware` finds out; its parts are handed on h
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from typing import Any, ParamSpec
 from urllib.parse import urlencode
 
@@ -44,8 +44,11 @@ __all__ = [
 
 P = ParamSpec("P")
 
+Find = Callable[[tuple[Any, ...], dict[str, Any]], Any]
+Refuse = Callable[[Request[Any]], RedirectResponse]
 
-def has_required_scope(conn: HTTPConnection, scopes: Sequence[str]) -> bool:
+
+def has_required_scope(conn: HTTPConnection[Any], scopes: Sequence[str]) -> bool:
     """Whether the credentials of a connection hold every one of these scopes."""
     return set(scopes) <= set(conn.auth.scopes)
 
@@ -60,58 +63,65 @@ def requires(
     TypeError names the function that has none.
     """
     needed = [scopes] if isinstance(scopes, str) else list(scopes)
+    refuse = partial(_refuse, status_code=status_code, redirect=redirect)
 
     def decorate(func: Callable[P, Any]) -> Callable[P, Any]:
-        names = list(inspect.signature(func).parameters)
-        kind = next((name for name in names if name in ("request", "websocket")), None)
-        if kind is None:
-            raise TypeError(f'No "request" or "websocket" argument on function "{func}"')
-        index = names.index(kind)
-
-        def connection(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            return kwargs[kind] if kind in kwargs else args[index]
-
+        kind, find = _connection_of(func)
         if kind == "websocket":
-
-            @functools.wraps(func)
-            async def guarded_websocket(*args: P.args, **kwargs: P.kwargs) -> None:
-                websocket: WebSocket = connection(args, kwargs)
-                if has_required_scope(websocket, needed):
-                    await func(*args, **kwargs)
-                else:
-                    await websocket.close()
-
-            return guarded_websocket
-
-        if is_async_callable(func):
-
-            @functools.wraps(func)
-            async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
-                request: Request = connection(args, kwargs)
-                if has_required_scope(request, needed):
-                    return await func(*args, **kwargs)
-                return _refusal(request, status_code, redirect)
-
-            return guarded
-
-        @functools.wraps(func)
-        def guarded_sync(*args: P.args, **kwargs: P.kwargs) -> Any:
-            request: Request = connection(args, kwargs)
-            if has_required_scope(request, needed):
-                return func(*args, **kwargs)
-            return _refusal(request, status_code, redirect)
-
-        return guarded_sync
+            return _guarded_websocket(func, find, needed)
+        guarded = _guarded_async if is_async_callable(func) else _guarded_sync
+        return guarded(func, find, needed, refuse)
 
     return decorate
 
 
-def _refusal(request: Request, status_code: int, redirect: str | None) -> RedirectResponse:
+def _connection_of(func: Callable[..., Any]) -> tuple[str, Find]:
+    """Which parameter of a function is the connection, and how to find it among the arguments of a call."""
+    names = list(inspect.signature(func).parameters)
+    kind = next((name for name in names if name in ("request", "websocket")), None)
+    if kind is None:
+        raise TypeError(f'No "request" or "websocket" argument on function "{func}"')
+    index = names.index(kind)
+    return kind, lambda args, kwargs: kwargs[kind] if kind in kwargs else args[index]
+
+
+def _guarded_websocket(func: Callable[P, Any], find: Find, needed: Sequence[str]) -> Callable[P, Any]:
+    @wraps(func)
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        websocket: WebSocket[Any] = find(args, kwargs)
+        if has_required_scope(websocket, needed):
+            await func(*args, **kwargs)
+        else:
+            await websocket.close()
+
+    return guarded
+
+
+def _guarded_async(func: Callable[P, Any], find: Find, needed: Sequence[str], refuse: Refuse) -> Callable[P, Any]:
+    @wraps(func)
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+        request = find(args, kwargs)
+        return await func(*args, **kwargs) if has_required_scope(request, needed) else refuse(request)
+
+    return guarded
+
+
+def _guarded_sync(func: Callable[P, Any], find: Find, needed: Sequence[str], refuse: Refuse) -> Callable[P, Any]:
+    @wraps(func)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+        request = find(args, kwargs)
+        return func(*args, **kwargs) if has_required_scope(request, needed) else refuse(request)
+
+    return guarded
+
+
+def _refuse(request: Request[Any], *, status_code: int, redirect: str | None) -> RedirectResponse:
     """The redirect to log in at; raises HTTPException where there is none.
 
     `next` is a path of this site and never a URL: the Host header is the client's to choose.
     """
     if redirect is None:
         raise HTTPException(status_code)
-    asked_for = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    url = request.url
+    asked_for = f"{url.path}?{url.query}" if url.query else url.path
     return RedirectResponse(f"{request.url_for(redirect)}?{urlencode({'next': asked_for})}", status_code=303)

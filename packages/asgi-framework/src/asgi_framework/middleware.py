@@ -16,7 +16,7 @@ import asgi_middleware.exceptions
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.requests import HTTPConnection
 
-from ._endpoints import HANDLERS, Handler
+from ._endpoints import Handler
 from ._types import ASGIApp
 
 ExceptionHandler = Callable[[Any, Any], Any]
@@ -25,8 +25,6 @@ ExceptionHandler = Callable[[Any, Any], Any]
 
 class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
     """Answers exceptions by status, then by class, then by themselves, with handlers `(request, exc) -> response`."""
-
-    scope_key = HANDLERS
 
     def __init__(
         self, app: ASGIApp, handlers: Mapping[Any, ExceptionHandler] | None = None, debug: bool = False

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MethodType
-from typing import Any, ClassVar
+from typing import Any
 
 from ._answers import ExceptionHandler, Handshake, Started, respond
 from ._marked import mark
 from ._types import ASGIApp, Receive, Scope, Send
+
+SCOPE_KEY = "asgi_middleware.exceptions"
+"""Where the ExceptionMiddleware in force stands in the scope, while its application is called."""
 
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the milliseconds of importing inspect
 
@@ -28,10 +31,9 @@ class ExceptionMiddleware:
     `handlers` maps exception classes, and status codes of `http_exception`s, to `handler(scope, exc)`. An exception
     that has a handler but comes after the response started is raised as RuntimeError. `debug` is Starlette's
     parameter and changes nothing. Raises ValueError for a key that could never match.
-    A subclass that sets `scope_key` is found under that key of the scope by what is further in.
+    During the call it stands in the scope under `asgi_middleware.exceptions`, so that what is further in can leave its
+    exceptions to it, or answer them in its place with `handler_for`.
     """
-
-    scope_key: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -64,14 +66,14 @@ class ExceptionMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
-        if self.scope_key is not None and kind in ("http", "websocket"):
-            scope[self.scope_key] = self
         if kind == "http":
             if isinstance(send, MethodType) and isinstance(send.__self__, Started):
                 watcher = send.__self__
             else:
                 watcher = Started(send)
                 send = watcher.send
+            outer = scope.get(SCOPE_KEY)
+            scope[SCOPE_KEY] = self
             try:
                 await self.app(scope, receive, send)
             except Exception as exc:
@@ -81,6 +83,8 @@ class ExceptionMiddleware:
                 _refuse_a_second_answer(watcher.started, exc)
                 await self.respond(handler, exc, scope, receive, send)
                 self._let_go(exc)
+            finally:
+                _restore(scope, outer)
         elif kind == "websocket":
             await self._call_websocket(scope, receive, send)
         else:
@@ -88,6 +92,8 @@ class ExceptionMiddleware:
 
     async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         handshake = Handshake(receive, send)
+        outer = scope.get(SCOPE_KEY)
+        scope[SCOPE_KEY] = self
         try:
             await self.app(scope, handshake.receive, handshake.send)
         except Exception as exc:
@@ -97,6 +103,8 @@ class ExceptionMiddleware:
             _refuse_a_second_answer(handshake.started, exc)
             await self._answer_websocket(handler, exc, scope, handshake)
             self._let_go(exc)
+        finally:
+            _restore(scope, outer)
 
     async def _answer_websocket(
         self, handler: ExceptionHandler, exc: Exception, scope: Scope, handshake: Handshake
@@ -133,6 +141,14 @@ class ExceptionMiddleware:
         """
         if _is_application(exc) or isinstance(exc, self.http_exception or ()):
             exc.__traceback__ = None
+
+
+def _restore(scope: Scope, outer: Any) -> None:
+    """Leave the caller's scope as it was: a copy per request would cost more, and hide what routing writes."""
+    if outer is None:
+        del scope[SCOPE_KEY]
+    else:
+        scope[SCOPE_KEY] = outer
 
 
 def _refuse_a_second_answer(started: bool, exc: Exception) -> None:

@@ -1,0 +1,51 @@
+"""Helpers for tasks and for results that are awaited or entered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Generic, Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ._typing import SupportsAsyncCloseType, T_co
+
+
+class AwaitableOrContextManager(Awaitable[T_co], AbstractAsyncContextManager[T_co], Protocol[T_co]):
+    """What can be awaited, or entered with `async with`."""
+
+
+class AwaitableOrContextManagerWrapper(Generic[SupportsAsyncCloseType]):
+    """An awaitable's result, to await, or to enter and have closed at the end of the block."""
+
+    __slots__ = ("aw", "entered")
+
+    def __init__(self, aw: Awaitable[SupportsAsyncCloseType]) -> None:
+        self.aw = aw
+
+    def __await__(self) -> Generator[Any, None, SupportsAsyncCloseType]:
+        return self.aw.__await__()
+
+    async def __aenter__(self) -> SupportsAsyncCloseType:
+        self.entered = await self.aw
+        return self.entered
+
+    async def __aexit__(self, *args: object) -> None:
+        await self.entered.close()
+
+
+@asynccontextmanager
+async def create_collapsing_task_group() -> AsyncGenerator[TaskGroup, None]:
+    """A task group that raises the exception itself where there is but one, however deep in groups."""
+    try:
+        async with anyio.create_task_group() as group:
+            yield group
+    except BaseExceptionGroup as exc:
+        only: BaseException = exc
+        while isinstance(only, BaseExceptionGroup) and len(only.exceptions) == 1:
+            only = only.exceptions[0]
+        if only is exc:
+            raise
+        context = None if only.__suppress_context__ else only.__context__
+        raise only from only.__cause__ or context

@@ -1,0 +1,69 @@
+"""Put the modules named starlette in place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+from ._module import Alias
+from ._names import MODULES
+
+
+class Finder(MetaPathFinder, Loader):
+    """Finds the modules named starlette, each an Alias, before any on the path."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in MODULES:
+            return None
+        is_package = any(name.startswith(fullname + ".") for name in MODULES)
+        return ModuleSpec(fullname, self, origin=__package__, is_package=is_package)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return Alias(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Import what cannot be without an extra, so that it fails here, with the words that name the extra."""
+        assert isinstance(module, Alias)
+        module.require()
+
+
+def install_as_starlette() -> None:
+    """Have `import starlette` and its modules give the objects of these packages; a second call does nothing.
+
+    A package of that name may call it while it is itself imported, and is then replaced. Raises RuntimeError where
+    Starlette itself is imported already: two sets of classes in one program would not know each other.
+    """
+    loaded = [name for name in MODULES if sys.modules.get(name) is not None]
+    foreign = [name for name in loaded if not isinstance(sys.modules[name], Alias)]
+    if foreign and not (foreign == ["starlette"] and _is_calling(sys.modules["starlette"])):
+        origin = getattr(sys.modules[foreign[0]], "__file__", None)
+        raise RuntimeError(
+            f"Starlette itself is imported already ({', '.join(foreign)}; {origin}): call "
+            "asgi_framework.compat.install_as_starlette() before the first import of starlette, "
+            "or of anything that imports it"
+        )
+    if not any(isinstance(finder, Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, Finder())
+    if foreign:
+        _replace(sys.modules["starlette"])
+
+
+def _is_calling(module: ModuleType) -> bool:
+    """Whether a module is still being imported: a package that goes by the name, and calls from its `__init__`."""
+    return bool(getattr(module.__spec__, "_initializing", False))
+
+
+def _replace(shim: ModuleType) -> None:
+    """Stand in for a package while it is imported; it keeps its place on disk, and modules that only it has."""
+    alias = Alias("starlette")
+    alias.__spec__ = shim.__spec__
+    alias.__loader__ = shim.__loader__
+    alias.__file__ = shim.__file__
+    alias.__path__ = shim.__path__
+    alias.__package__ = "starlette"
+    sys.modules["starlette"] = alias

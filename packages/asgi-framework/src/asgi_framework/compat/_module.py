@@ -1,0 +1,63 @@
+"""A module whose names live elsewhere."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from ._names import MODULES, REFUSED, REQUIRED, VERSION
+
+
+class Alias(ModuleType):
+    """A module that reads, sets and deletes its names where they live, so that there is one of each.
+
+    The names are looked up when they are used: importing the module imports nothing. Names that it does not hand on,
+    such as its submodules, are its own.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"Backed by asgi_framework: see {__package__}.")
+        own = self.__dict__
+        own["__all__"] = sorted(key for key in MODULES[name] if not key.startswith("_"))
+        if name == "starlette":
+            own["__version__"] = VERSION
+
+    def require(self) -> None:
+        """Import the home of a module whose import fails without an extra; raises that ImportError."""
+        if self.__name__ in REQUIRED:
+            import_module(REQUIRED[self.__name__])
+
+    def __getattr__(self, name: str) -> Any:
+        home = MODULES[self.__name__].get(name)
+        if home is not None:
+            module, attribute = home
+            return getattr(import_module(module), attribute)
+        reason = REFUSED.get(self.__name__, {}).get(name)
+        raise AttributeError(
+            f"module {self.__name__!r} has no attribute {name!r}" + (f": {reason}" if reason else ""),
+            name=name,
+            obj=self,
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        home = MODULES[self.__name__].get(name)
+        if home is None:
+            super().__setattr__(name, value)
+        else:
+            module, attribute = home
+            setattr(import_module(module), attribute, value)
+
+    def __delattr__(self, name: str) -> None:
+        home = MODULES[self.__name__].get(name)
+        if home is None:
+            super().__delattr__(name)
+        else:
+            module, attribute = home
+            delattr(import_module(module), attribute)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__dict__, *MODULES[self.__name__]})
+
+    def __repr__(self) -> str:
+        return f"<module {self.__name__!r} from asgi_framework>"

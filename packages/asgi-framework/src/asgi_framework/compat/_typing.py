@@ -1,0 +1,55 @@
+"""Types and type variables that Starlette names, and a few classes that only annotations are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from os import PathLike as _PathLike
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+from .._types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from asgi_requests.requests import Request
+    from asgi_requests.responses import Response
+    from asgi_requests.websockets import WebSocket
+
+P = ParamSpec("P")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+AppType = TypeVar("AppType")
+KeyType = TypeVar("KeyType")
+CovariantValueType = TypeVar("CovariantValueType", covariant=True)
+
+StatelessLifespan = Callable[[AppType], AbstractAsyncContextManager[None]]
+StatefulLifespan = Callable[[AppType], AbstractAsyncContextManager[Mapping[str, Any]]]
+Lifespan = StatelessLifespan[AppType] | StatefulLifespan[AppType]
+
+HTTPExceptionHandler = Callable[["Request", Exception], "Response | Awaitable[Response]"]
+WebSocketExceptionHandler = Callable[["WebSocket", Exception], Awaitable[None]]
+ExceptionHandler = HTTPExceptionHandler | WebSocketExceptionHandler
+ExceptionHandlers = dict[Any, ExceptionHandler]
+StatusHandlers = dict[int, ExceptionHandler]
+
+PathLike = str | _PathLike[str]
+
+ASGIInstance = Callable[[Receive, Send], Awaitable[None]]
+ASGI2App = Callable[[Scope], ASGIInstance]
+ASGI3App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class MiddlewareFactory(Protocol[P]):
+    """A class or a function that makes an application of an application."""
+
+    def __call__(self, app: ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> ASGIApp: ...
+
+
+class SupportsAsyncClose(Protocol):
+    """What has an async `close`."""
+
+    async def close(self) -> None: ...
+
+
+SupportsAsyncCloseType = TypeVar("SupportsAsyncCloseType", bound=SupportsAsyncClose)
+
+__all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send"]
