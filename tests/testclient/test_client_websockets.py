@@ -183,6 +183,10 @@ async def test_an_async_session_is_iterated_until_the_close() -> None:
     async with client.websocket_connect("/") as websocket:
         assert [message async for message in websocket] == ["a", b"b"]
         assert websocket.close_code == 1000
+    async with client.websocket_connect("/") as websocket:
+        async for message in websocket:
+            assert message == "a"
+            break
 
 
 def test_the_wrong_kind_of_message_is_explained() -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from types import TracebackType
 from typing import Any, Self
 
@@ -93,15 +93,17 @@ class AsyncWebSocketTestSession(Session):
         """Whether the application sends nothing, and does not close or return, for so many seconds."""
         return not await self._run.caller.until(self._exchange.readable, seconds)
 
-    async def __aiter__(self) -> AsyncIterator[str | bytes]:
+    def __aiter__(self) -> Self:
         """The data of each message, until the WebSocket is closed."""
-        while True:
-            try:
-                message = self._data(await self.receive())
-            except self._client.websocket_disconnect:
-                return
-            text = message.get("text")
-            yield bytes_of(message) if text is None else text
+        return self
+
+    async def __anext__(self) -> str | bytes:
+        try:
+            message = self._data(await self.receive())
+        except self._client.websocket_disconnect:
+            raise StopAsyncIteration from None
+        text = message.get("text")
+        return bytes_of(message) if text is None else text
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close from the client's side."""
