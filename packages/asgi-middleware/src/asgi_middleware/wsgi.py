@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._environ import build_environ
 from ._replies import refuse
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from ._types import Receive, Scope, Send
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from anyio import CapacityLimiter
     from anyio.lowlevel import RunVar
 
-__all__ = ["ClientGone", "FileWrapper", "WSGIMiddleware"]
+__all__ = ["ClientGone", "FileWrapper", "WSGIMiddleware", "build_environ"]
 
 
 class WSGIMiddleware:

@@ -17,12 +17,14 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from ._exchange import Exchange
+from ._exchange import Exchange, ForwardedResponse
 from ._types import ASGIApp, Receive, Scope, Send
 from .adapters import not_a_response
 from .exceptions import HTTPException
 from .requests import Request
 from .responses import Response
+
+__all__ = ["BaseHTTPMiddleware", "DispatchFunction", "ForwardedResponse", "RequestResponseEndpoint"]
 
 RequestResponseEndpoint = Callable[[Request], Awaitable[Response]]
 DispatchFunction = Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]
