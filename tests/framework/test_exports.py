@@ -32,7 +32,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def loaded_by(code: str) -> set[str]:
-    program = f"import sys\n{code}\nprint(*sys.modules)"
+    program = f"import sys\nbefore = set(sys.modules)\n{code}\nprint(*set(sys.modules) - before)"
     return set(subprocess.check_output([sys.executable, "-c", program], text=True, timeout=60).split())
 
 

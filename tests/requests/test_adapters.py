@@ -142,7 +142,7 @@ async def test_alone_on_a_server_an_http_exception_is_the_answer(func):
 
 
 @pytest.mark.parametrize("func", [fail, fail_sync])
-@pytest.mark.parametrize("key", ["app", "asgi_middleware.exceptions"])
+@pytest.mark.parametrize("key", ["asgi_middleware.exceptions"])
 async def test_below_something_that_handles_exceptions_it_is_raised(func, key):
     with pytest.raises(HTTPException):
         await run(request_response(func), http_scope(**{key: object()}))
@@ -245,7 +245,7 @@ async def test_a_client_that_leaves_is_no_error_of_the_server():
 
     assert (await run(websocket_session(handler), websocket_scope(), [CONNECT, LEFT])).types == ["websocket.accept"]
     with pytest.raises(WebSocketDisconnect):
-        await run(websocket_session(handler), websocket_scope(app=1), [CONNECT, LEFT])
+        await run(websocket_session(handler), websocket_scope() | {"asgi_middleware.exceptions": 1}, [CONNECT, LEFT])
 
 
 async def test_a_disconnect_from_elsewhere_is_raised():

@@ -56,7 +56,7 @@ async def test_a_wrong_method_names_the_right_ones(method):
 
 async def test_below_a_framework_405_is_raised():
     with pytest.raises(HTTPException) as caught:
-        await run(Page, http_scope("PUT", app=object()))
+        await run(Page, http_scope("PUT") | {"asgi_middleware.exceptions": object()})
     assert (caught.value.status_code, caught.value.headers) == (405, {"Allow": "DELETE, GET, HEAD, POST, QUERY"})
 
 
@@ -71,7 +71,7 @@ async def test_what_it_does_not_allow_can_be_answered_otherwise():
 async def test_an_http_exception_is_the_answer_or_is_raised():
     assert (await request(Page, "DELETE")).status == 409
     with pytest.raises(HTTPException):
-        await run(Page, http_scope("DELETE", app=object()))
+        await run(Page, http_scope("DELETE") | {"asgi_middleware.exceptions": object()})
 
 
 async def test_what_is_no_response_is_refused():

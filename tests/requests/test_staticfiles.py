@@ -186,18 +186,18 @@ async def test_the_other_methods_are_405_with_allow(root):
         assert (reply.status, reply.header("allow")) == (405, "GET, HEAD")
 
 
-async def test_within_an_application_404_and_405_are_raised(root):
+async def test_below_what_answers_exceptions_404_and_405_are_raised(root):
     app = StaticFiles(directory=root)
     with pytest.raises(HTTPException) as excinfo:
-        await run(app, http_scope(path="/nope", app=object()))
+        await run(app, http_scope(path="/nope") | {"asgi_middleware.exceptions": object()})
     assert excinfo.value.status_code == 404
     with pytest.raises(HTTPException) as excinfo:
-        await run(app, http_scope("POST", "/app.js", app=object()))
+        await run(app, http_scope("POST", "/app.js") | {"asgi_middleware.exceptions": object()})
     assert excinfo.value.headers == {"Allow": "GET, HEAD"}
 
 
-async def test_within_an_application_that_cannot_know_our_exceptions_they_are_answered(root):
-    scope = http_scope(path="/nope", app=object()) | {"starlette.exception_handlers": ({}, {})}
+async def test_within_another_framework_which_cannot_know_our_exceptions_they_are_answered(root):
+    scope = http_scope(path="/nope", app=object())
     assert (await run(StaticFiles(directory=root), scope)).status == 404
 
 
@@ -319,7 +319,9 @@ async def test_a_websocket_is_denied_or_closed(root):
     app = StaticFiles(directory=root)
     connect = [{"type": "websocket.connect"}]
     assert (await run(app, websocket_scope("/app.js"), connect)).status == 404
-    assert (await run(app, websocket_scope("/app.js", app=object()), connect)).status == 404
+    assert (
+        await run(app, websocket_scope("/app.js") | {"asgi_middleware.exceptions": object()}, connect)
+    ).status == 404
     assert (await run(app, websocket_scope("/app.js", extensions={}), connect)).types == ["websocket.close"]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from asgi_middleware.exceptions import SCOPE_KEY as HANDLERS
+from asgi_middleware.exceptions import SCOPE_KEY
 from asgi_requests.concurrency import is_async_callable, run_in_threadpool
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.requests import Request
@@ -118,7 +118,7 @@ async def _send(response: ASGIApp, request: Request[Any], scope: Scope, receive:
 
 
 def _handler(exc: Exception, scope: Scope) -> Any:
-    middleware: ExceptionMiddleware | None = scope.get(HANDLERS)
+    middleware: ExceptionMiddleware | None = scope.get(SCOPE_KEY)
     return None if middleware is None else middleware.handler_for(exc)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import asgi_routing
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
+from asgi_middleware.exceptions import SCOPE_KEY
 from asgi_requests.exceptions import HTTPException
 from asgi_routing import BaseRoute, Match, NoMatchFound, URLPath
 
@@ -72,7 +73,7 @@ class Route(asgi_routing.Route):
 
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raise 405 for the exception handlers of the application, or answer it where there is none."""
-        if "app" not in scope:
+        if SCOPE_KEY not in scope:
             return await super().method_not_allowed(scope, receive, send)
         raise HTTPException(405, headers={"Allow": ", ".join(self.allowed_methods(scope))})
 
@@ -131,7 +132,7 @@ class Router(asgi_routing.Router):
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raise 404 for the exception handlers of the application, or answer it where there is none."""
-        if scope["type"] == "http" and "app" in scope:
+        if scope["type"] == "http" and SCOPE_KEY in scope:
             raise HTTPException(404)
         await super().not_found(scope, receive, send)
 

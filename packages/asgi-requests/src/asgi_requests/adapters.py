@@ -5,9 +5,9 @@
 
     app = request_response(hello)
 
-Where an application or a middleware above handles exceptions (`app` or `asgi_middleware.exceptions` is in the scope),
-they are simply raised. Standing alone on a server, an HTTPException or WebSocketException the function raises is
-answered here, and the end of a WebSocket whose client has left is no error.
+Where a middleware above answers such exceptions (`asgi_middleware.exceptions` is in the scope), they are simply raised.
+Elsewhere, alone on a server or within another framework, an HTTPException or WebSocketException that the function
+raises is answered here, and the end of a WebSocket whose client has left is no error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from ._types import ASGIApp, Message, Receive, Scope, Send
 from .concurrency import is_async_callable, run_in_threadpool
-from .exceptions import HTTPException, WebSocketDisconnect, WebSocketException
+from .exceptions import HTTPException, WebSocketDisconnect, WebSocketException, handled_above
 from .requests import Request
 from .responses import Response
 from .websockets import WebSocket, WebSocketState
@@ -59,11 +59,6 @@ def websocket_session(func: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
                 raise
 
     return _named_as(func, app)
-
-
-def handled_above(scope: Scope) -> bool:
-    """Tell whether something above handles exceptions: a framework, or a middleware that says so."""
-    return "app" in scope or "asgi_middleware.exceptions" in scope
 
 
 def not_a_response(func: Callable[..., Any], returned: object) -> TypeError:

@@ -17,9 +17,9 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from ._types import Message, Receive, Scope, Send
-from .adapters import call_in_thread, handled_above, not_a_response
+from .adapters import call_in_thread, not_a_response
 from .concurrency import is_async_callable
-from .exceptions import HTTPException
+from .exceptions import HTTPException, handled_above
 from .requests import Request
 from .responses import PlainTextResponse, Response
 from .websockets import WebSocket

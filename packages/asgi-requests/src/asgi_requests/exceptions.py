@@ -124,3 +124,8 @@ class WebSocketDisconnect(Exception):
 
 class WebSocketDisconnected(RuntimeError):
     """Raised by a use of the connection after its end: a mistake of the program, not news of the client."""
+
+
+def handled_above(scope: Scope) -> bool:
+    """Tell whether a middleware above says that it answers exceptions; another framework would not know ours."""
+    return "asgi_middleware.exceptions" in scope

@@ -20,7 +20,7 @@ from ._response import Response
 from ._staticpaths import Directory, is_safe
 from ._threads import run_in_thread
 from ._types import Receive, Scope, Send
-from .exceptions import HTTPException
+from .exceptions import HTTPException, handled_above
 from .files import FileResponse
 from .files._reader import READ_SIZE, UnreadableFile, open_file
 from .files.conditional import precondition, request_conditions
@@ -113,8 +113,7 @@ class StaticFiles:
             except UnreadableFile as exc:
                 raise HTTPException(403) from exc
         except HTTPException as exc:
-            # Starlette's own handlers know nothing of our exceptions: within it this is the one to answer.
-            if scope["type"] == "http" and "app" in scope and "starlette.exception_handlers" not in scope:
+            if scope["type"] == "http" and handled_above(scope):
                 raise
             await exc(scope, receive, send)
 

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 
-HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9._])?)(?::([0-9]*))?", re.IGNORECASE)
+_NAME = r"[A-Za-z0-9!$%&'()*+,;=._~-]"  # RFC 3986 §3.2.2: a registered name or an IPv4 address
+_HOST = re.compile(rf"({_NAME}+|\[(?:[0-9A-Fa-f:.]+|v[0-9A-Fa-f]+\.(?:{_NAME}|:)+)\])(?::([0-9]+))?")
 
 
 @dataclass
 class ParsedHost:
-    """A host in lower case and a port, as text, where there is one."""
+    """A host and a port, both as text; no port where none is given."""
 
     host: str
     port: str | None
@@ -23,17 +24,17 @@ class ParsedHost:
 
     @property
     def is_valid_port(self) -> bool:
-        """Whether the port is absent, empty or up to 65535."""
-        return not self.port or int(self.port[:6]) <= 65535
+        """Whether there is no port, or one up to 65535."""
+        return self.port is None or int(self.port.lstrip("0")[:6] or "0") <= 65535
 
 
 def parse_host_header(host_header: str | None) -> ParsedHost | None:
-    """The parts of a Host header, None where it is missing or malformed."""
-    found = HOST.fullmatch(host_header or "")
+    """The parts of a Host header; None where it is missing or malformed."""
+    found = _HOST.fullmatch(host_header or "")
     if found is None:
         return None
-    host, port = found[1].lower(), found[2]
-    if host.startswith("["):
+    host, port = found.groups()
+    if host.startswith("[") and not host.startswith("[v"):
         try:
             IPv6Address(host[1:-1])
         except AddressValueError:

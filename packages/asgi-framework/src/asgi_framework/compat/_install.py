@@ -8,8 +8,8 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from ._contents import MODULES
 from ._module import Alias
-from ._names import MODULES
 
 
 class Finder(MetaPathFinder, Loader):

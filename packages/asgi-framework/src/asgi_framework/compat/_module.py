@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from ._names import MODULES, REFUSED, REQUIRED, VERSION
+from ._contents import ALL, MODULES, REFUSED, REQUIRED, VERSION
 
 
 class Alias(ModuleType):
@@ -19,7 +19,7 @@ class Alias(ModuleType):
     def __init__(self, name: str) -> None:
         super().__init__(name, f"Backed by asgi_framework: see {__package__}.")
         own = self.__dict__
-        own["__all__"] = sorted(key for key in MODULES[name] if not key.startswith("_"))
+        own["__all__"] = ALL[name]
         if name == "starlette":
             own["__version__"] = VERSION
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from os import PathLike as _PathLike
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
-from .._types import ASGIApp, Message, Receive, Scope, Send
+from .._types import ASGIApp, Receive, Scope, Send
+from .._types import Message as Message
 
 if TYPE_CHECKING:
     from asgi_requests.requests import Request
@@ -32,6 +33,8 @@ ExceptionHandlers = dict[Any, ExceptionHandler]
 StatusHandlers = dict[int, ExceptionHandler]
 
 PathLike = str | _PathLike[str]
+SyncContentStream = Iterable[str | bytes | memoryview]
+AsyncContentStream = AsyncIterable[str | bytes | memoryview]
 
 ASGIInstance = Callable[[Receive, Send], Awaitable[None]]
 ASGI2App = Callable[[Scope], ASGIInstance]
@@ -51,5 +54,3 @@ class SupportsAsyncClose(Protocol):
 
 
 SupportsAsyncCloseType = TypeVar("SupportsAsyncCloseType", bound=SupportsAsyncClose)
-
-__all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send"]

@@ -1,0 +1,40 @@
+"""The body limit by the names and the exceptions that Starlette has for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asgi_middleware.body_limit
+
+from .._types import ASGIApp, Receive, Scope, Send
+from ..routing import BodyTooLarge
+
+
+class RequestBodyLimitMiddleware(asgi_middleware.body_limit.RequestBodyLimitMiddleware):
+    """Answers 413 to a request whose body is over `max_body_size` bytes, by way of the exception handlers."""
+
+    def __init__(self, app: ASGIApp, max_body_size: int, **options: Any) -> None:
+        super().__init__(app, max_body_size, **{"too_large": BodyTooLarge, **options})
+
+
+class RequestBodyLimitResponder:
+    """The same for one request."""
+
+    def __init__(self, app: ASGIApp, max_body_size: int) -> None:
+        self.app = app
+        self.max_body_size = max_body_size
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await RequestBodyLimitMiddleware(self.app, self.max_body_size)(scope, receive, send)
+
+
+class ResponseSent(Exception):
+    """Never raised: an application that sends after the 413 gets BodyTooLarge once more."""
+
+
+def get_content_length(scope: Scope) -> int | None:
+    """The declared length of a body; None where there is none, or none that is a number."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"content-length":
+            return int(value) if value.isdigit() else None
+    return None
