@@ -141,6 +141,7 @@ class Session:
 
 
 def text_of(message: Message) -> str:
+    """The text of a message; AssertionError where it is binary."""
     text: str | None = message.get("text")
     if text is None:
         size = len(message.get("bytes") or b"")
@@ -149,6 +150,7 @@ def text_of(message: Message) -> str:
 
 
 def bytes_of(message: Message) -> bytes:
+    """The bytes of a message; AssertionError where it is text."""
     content: bytes | None = message.get("bytes")
     if content is None:
         raise AssertionError(
@@ -158,10 +160,12 @@ def bytes_of(message: Message) -> bytes:
 
 
 def json_of(message: Message, mode: Mode) -> Any:
+    """The parsed JSON of a message."""
     return json.loads(text_of(message) if _checked(mode) == "text" else bytes_of(message).decode())
 
 
 def framed(data: Any, mode: Mode) -> Message:
+    """A message with compact JSON, as text or as bytes."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
     if _checked(mode) == "text":
         return {"type": "websocket.receive", "text": text}
