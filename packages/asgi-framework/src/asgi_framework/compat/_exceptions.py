@@ -14,7 +14,7 @@ from asgi_requests.exceptions import HTTPException
 from .._endpoints import Handler
 from .._types import ASGIApp, Message, Receive, Scope, Send
 
-SCOPE_KEY = "starlette.exception_handlers"
+TABLES = "starlette.exception_handlers"
 """Handlers by class and by status, as a tuple, for programs that put their own in the scope."""
 
 
@@ -59,8 +59,8 @@ def wrap_app_handling_exceptions(app: ASGIApp, conn: Any) -> ASGIApp:
 def _answer(exc: Exception, scope: Scope) -> Callable[[Any, Exception], Awaitable[Any]] | None:
     """The handler in force, as an async function of the connection and the exception; None where there is none."""
     function = None
-    if SCOPE_KEY in scope:
-        by_class, by_status = scope[SCOPE_KEY]
+    if TABLES in scope:
+        by_class, by_status = scope[TABLES]
         if isinstance(exc, HTTPException):
             function = by_status.get(exc.status_code)
         function = function or lookup_exception_handler(by_class, exc)
@@ -70,7 +70,7 @@ def _answer(exc: Exception, scope: Scope) -> Callable[[Any, Exception], Awaitabl
             function = handler.function
         elif handler is not None and scope["type"] == "http":
             # On a WebSocket it is left to the middleware, which knows how far the handshake got.
-            return _itself
+            return partial(_asked, handler)
     if function is None or is_async_callable(function):
         return function
     return partial(run_in_threadpool, function)

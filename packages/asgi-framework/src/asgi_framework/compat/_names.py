@@ -10,7 +10,8 @@ HOMES: dict[str, dict[str, str]] = {
     "starlette": {},
     "starlette._exception_handler": {
         "._exceptions": "_lookup_exception_handler=lookup_exception_handler wrap_app_handling_exceptions",
-        "._typing": "ASGIApp ExceptionHandler ExceptionHandlers Message Receive Scope Send StatusHandlers",
+        ".._types": "ASGIApp Message Receive Scope Send",
+        "._typing": "ExceptionHandler ExceptionHandlers StatusHandlers",
         "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
         "asgi_requests.exceptions": "HTTPException",
         "asgi_requests.requests": "Request",
@@ -19,7 +20,8 @@ HOMES: dict[str, dict[str, str]] = {
     "starlette._utils": {
         "._awaitables": "AwaitableOrContextManager AwaitableOrContextManagerWrapper create_collapsing_task_group",
         "._hosts": "ParsedHost parse_host_header",
-        "._typing": "Scope SupportsAsyncClose SupportsAsyncCloseType T T_co",
+        ".._types": "Scope",
+        "._typing": "SupportsAsyncClose SupportsAsyncCloseType T T_co",
         "asgi_requests.concurrency": "is_async_callable",
         "asgi_routing.paths": "get_route_path",
     },
@@ -28,9 +30,8 @@ HOMES: dict[str, dict[str, str]] = {
         "..middleware": "ExceptionMiddleware ServerErrorMiddleware",
         "..routing": "Router",
         "._body_limit": "RequestBodyLimitMiddleware",
-        "._typing": (
-            "ASGIApp AppType ExceptionHandler Lifespan P Receive Scope Send _MiddlewareFactory=MiddlewareFactory"
-        ),
+        ".._types": "ASGIApp Receive Scope Send",
+        "._typing": "AppType ExceptionHandler Lifespan P _MiddlewareFactory=MiddlewareFactory",
         "asgi_middleware": "Middleware",
         "asgi_requests.requests": "Request",
         "asgi_requests.responses": "Response",
@@ -75,7 +76,8 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.datastructures": {
         "._hosts": "parse_host_header",
-        "._typing": "Scope _CovariantValueType=CovariantValueType _KeyType=KeyType",
+        ".._types": "Scope",
+        "._typing": "_CovariantValueType=CovariantValueType_co _KeyType=KeyType",
         "asgi_requests.concurrency": "run_in_threadpool",
         "asgi_requests.headers": "Headers MutableHeaders",
         "asgi_requests.multidict": "FormData ImmutableMultiDict MultiDict QueryParams",
@@ -86,7 +88,7 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_routing.paths": "URLPath",
     },
     "starlette.endpoints": {
-        "._typing": "Message Receive Scope Send",
+        ".._types": "Message Receive Scope Send",
         "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
         "asgi_requests.endpoints": "HTTPEndpoint WebSocketEndpoint",
         "asgi_requests.exceptions": "HTTPException",
@@ -115,7 +117,7 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.authentication": {
         "..middleware": "AuthenticationMiddleware",
-        "._typing": "ASGIApp Receive Scope Send",
+        ".._types": "ASGIApp Receive Scope Send",
         "asgi_middleware.authentication": (
             "AuthCredentials AuthenticationBackend AuthenticationError UnauthenticatedUser"
         ),
@@ -124,7 +126,8 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.base": {
         "._awaitables": "create_collapsing_task_group",
-        "._typing": "ASGIApp AsyncContentStream Message Receive Scope Send T",
+        ".._types": "ASGIApp Message Receive Scope Send",
+        "._typing": "AsyncContentStream T",
         "asgi_requests.exceptions": "ClientDisconnect",
         "asgi_requests.middleware": (
             "BaseHTTPMiddleware DispatchFunction RequestResponseEndpoint _StreamingResponse=ForwardedResponse"
@@ -138,7 +141,7 @@ HOMES: dict[str, dict[str, str]] = {
             "RequestBodyLimitMiddleware RequestBodyLimitResponder _RequestBodyLimitResponseSent=ResponseSent "
             "_get_content_length=get_content_length"
         ),
-        "._typing": "ASGIApp Message Receive Scope Send",
+        ".._types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.body_limit": (
             "MAX_BODY_SIZE_SCOPE_KEY=LIMIT_SCOPE_KEY _BODY_LIMIT_RESPONDER_SCOPE_KEY=LIMIT_SCOPE_KEY"
         ),
@@ -147,14 +150,15 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_requests.responses": "PlainTextResponse",
     },
     "starlette.middleware.cors": {
-        "._typing": "ASGIApp Message Receive Scope Send",
+        ".._types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.cors": "ALL_METHODS CORSMiddleware SAFELISTED_HEADERS",
         "asgi_requests.headers": "Headers MutableHeaders",
         "asgi_requests.responses": "PlainTextResponse Response",
     },
     "starlette.middleware.errors": {
         "..middleware": "ServerErrorMiddleware",
-        "._typing": "ASGIApp ExceptionHandler Message Receive Scope Send",
+        ".._types": "ASGIApp Message Receive Scope Send",
+        "._typing": "ExceptionHandler",
         "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
         "asgi_requests.requests": "Request",
         "asgi_requests.responses": "HTMLResponse PlainTextResponse Response",
@@ -162,7 +166,8 @@ HOMES: dict[str, dict[str, str]] = {
     "starlette.middleware.exceptions": {
         "..middleware": "ExceptionMiddleware",
         "._exceptions": "wrap_app_handling_exceptions",
-        "._typing": "ASGIApp ExceptionHandler ExceptionHandlers Receive Scope Send StatusHandlers",
+        ".._types": "ASGIApp Receive Scope Send",
+        "._typing": "ExceptionHandler ExceptionHandlers StatusHandlers",
         "asgi_requests.exceptions": "HTTPException WebSocketException",
         "asgi_requests.requests": "Request",
         "asgi_requests.responses": "PlainTextResponse Response",
@@ -170,24 +175,24 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.gzip": {
         "._responders": "GZipResponder IdentityResponder unattached_send",
-        "._typing": "ASGIApp Message Receive Scope Send",
+        ".._types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.gzip": "DEFAULT_EXCLUDED_CONTENT_TYPES GZipMiddleware",
         "asgi_requests.headers": "Headers MutableHeaders",
     },
     "starlette.middleware.httpsredirect": {
-        "._typing": "ASGIApp Receive Scope Send",
+        ".._types": "ASGIApp Receive Scope Send",
         "asgi_middleware.httpsredirect": "HTTPSRedirectMiddleware",
         "asgi_requests.responses": "PlainTextResponse RedirectResponse",
         "asgi_requests.urls": "URL",
     },
     "starlette.middleware.opentelemetry": {
         "..routing": "Mount",
-        "._typing": "ASGIApp Message Receive Scope Send",
+        ".._types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.opentelemetry": "OpenTelemetryMiddleware",
         "asgi_requests.urls": "URL",
     },
     "starlette.middleware.sessions": {
-        "._typing": "ASGIApp Message Receive Scope Send",
+        ".._types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.sessions": "Session SessionMiddleware",
         "asgi_requests.headers": "MutableHeaders",
         "asgi_requests.requests": "HTTPConnection",
@@ -196,7 +201,7 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.trustedhost": {
         "._hosts": "parse_host_header",
-        "._typing": "ASGIApp Receive Scope Send",
+        ".._types": "ASGIApp Receive Scope Send",
         "asgi_middleware.trustedhost": "ENFORCE_DOMAIN_WILDCARD TrustedHostMiddleware",
         "asgi_requests.headers": "Headers",
         "asgi_requests.responses": "PlainTextResponse RedirectResponse Response",
@@ -204,14 +209,14 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.wsgi": {
         "._awaitables": "create_collapsing_task_group",
-        "._typing": "Receive Scope Send",
+        ".._types": "Receive Scope Send",
         "._wsgi": "WSGIResponder build_environ",
         "asgi_middleware.wsgi": "WSGIMiddleware",
         "asgi_requests.exceptions": "StarletteDeprecationWarning=RequestsDeprecationWarning",
     },
     "starlette.requests": {
         "._awaitables": "AwaitableOrContextManager AwaitableOrContextManagerWrapper",
-        "._typing": "Message Receive Scope Send",
+        ".._types": "Message Receive Scope Send",
         "asgi_requests.cookies": "cookie_parser",
         "asgi_requests.exceptions": "ClientDisconnect HTTPException MultiPartException",
         "asgi_requests.forms": "FormParser MultiPartParser",
@@ -226,7 +231,8 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.responses": {
         "._awaitables": "create_collapsing_task_group",
-        "._typing": "AsyncContentStream Message Receive Scope Send SyncContentStream",
+        ".._types": "Message Receive Scope Send",
+        "._typing": "AsyncContentStream SyncContentStream",
         "asgi_requests.background": "BackgroundTask",
         "asgi_requests.concurrency": "iterate_in_threadpool",
         "asgi_requests.exceptions": "ClientDisconnect",
@@ -247,7 +253,8 @@ HOMES: dict[str, dict[str, str]] = {
             "_AsyncLiftContextManager=AsyncLiftContextManager _DefaultLifespan=DefaultLifespan "
             "_wrap_gen_lifespan_context=wrap_gen_lifespan_context"
         ),
-        "._typing": "ASGIApp Lifespan Receive Scope Send _T=T",
+        ".._types": "ASGIApp Receive Scope Send",
+        "._typing": "Lifespan _T=T",
         "asgi_middleware": "Middleware",
         "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
         "asgi_requests.exceptions": "HTTPException StarletteDeprecationWarning=RequestsDeprecationWarning",
@@ -274,7 +281,8 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_routing.schemas": "EndpointInfo",
     },
     "starlette.staticfiles": {
-        "._typing": "PathLike Receive Scope Send",
+        ".._types": "Receive Scope Send",
+        "._typing": "PathLike",
         "asgi_requests.exceptions": "HTTPException",
         "asgi_requests.files": "FileResponse",
         "asgi_requests.headers": "Headers",
@@ -285,7 +293,8 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_routing.paths": "get_route_path",
     },
     "starlette.templating": {
-        "._typing": "PathLike Receive Scope Send",
+        ".._types": "Receive Scope Send",
+        "._typing": "PathLike",
         "asgi_requests.background": "BackgroundTask",
         "asgi_requests.requests": "Request",
         "asgi_requests.responses": "HTMLResponse",
@@ -295,19 +304,21 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.testclient": {
         "..testclient": "TestClient",
-        "._typing": "ASGI2App ASGI3App ASGIApp ASGIInstance Message Receive Scope Send",
+        ".._types": "ASGIApp Message Receive Scope Send",
+        "._typing": "ASGI2App ASGI3App ASGIInstance",
         "asgi_requests.concurrency": "is_async_callable",
         "asgi_requests.exceptions": "StarletteDeprecationWarning=RequestsDeprecationWarning WebSocketDisconnect",
         "asgi_testclient": "WebSocketDenialResponse WebSocketTestSession",
     },
     "starlette.types": {
+        ".._types": "ASGIApp Message Receive Scope Send",
         "._typing": (
-            "ASGIApp AppType ExceptionHandler HTTPExceptionHandler Lifespan Message Receive Scope Send "
-            "StatefulLifespan StatelessLifespan WebSocketExceptionHandler"
+            "AppType ExceptionHandler HTTPExceptionHandler Lifespan StatefulLifespan StatelessLifespan "
+            "WebSocketExceptionHandler"
         ),
     },
     "starlette.websockets": {
-        "._typing": "Message Receive Scope Send",
+        ".._types": "Message Receive Scope Send",
         "asgi_requests.exceptions": "WebSocketDisconnect WebSocketDisconnected",
         "asgi_requests.requests": "HTTPConnection StateT",
         "asgi_requests.responses": "Response",

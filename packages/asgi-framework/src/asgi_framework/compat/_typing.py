@@ -8,7 +8,6 @@ from os import PathLike as _PathLike
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from .._types import ASGIApp, Receive, Scope, Send
-from .._types import Message as Message
 
 if TYPE_CHECKING:
     from asgi_requests.requests import Request
@@ -20,7 +19,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 AppType = TypeVar("AppType")
 KeyType = TypeVar("KeyType")
-CovariantValueType = TypeVar("CovariantValueType", covariant=True)
+CovariantValueType_co = TypeVar("CovariantValueType_co", covariant=True)
 
 StatelessLifespan = Callable[[AppType], AbstractAsyncContextManager[None]]
 StatefulLifespan = Callable[[AppType], AbstractAsyncContextManager[Mapping[str, Any]]]
