@@ -354,7 +354,7 @@ async def test_a_cancelled_request_leaves_nothing_open(big, known):
                 tasks.start_soon(run, response, http_scope())
                 await anyio.lowlevel.checkpoint()
                 scope.cancel()
-    for _ in range(1000):
+    for _ in range(20_000):
         if open_descriptors() == before:
             break
         await anyio.sleep(0.001)
