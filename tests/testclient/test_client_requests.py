@@ -4,14 +4,14 @@ import contextvars
 import json
 import threading
 from http.cookiejar import CookieJar
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
-import httpx2
 import pytest
 
 import asgi_testclient.httpx
-import asgi_testclient.httpx2
 from asgi_testclient import (
     AppTimeout,
     AsyncTestClient,
@@ -21,7 +21,12 @@ from asgi_testclient import (
     UnfinishedTasks,
 )
 
-FLAVOURS = [asgi_testclient.httpx, asgi_testclient.httpx2]
+
+@pytest.fixture(params=["httpx", "httpx2"])
+def flavour(request: pytest.FixtureRequest) -> Any:
+    """The name of a client library, itself, and our module of the same name."""
+    module = pytest.importorskip(request.param, reason=f"needs {request.param}: pip install {request.param}")
+    return module, import_module(f"asgi_testclient.{request.param}")
 
 
 async def reply(send: Any, body: bytes = b"", status: int = 200, headers: Any = ()) -> None:
@@ -495,10 +500,9 @@ async def test_a_response_may_outlive_its_async_client() -> None:
     assert response.asgi.done
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
 def test_the_clients_are_those_of_the_httpx_that_was_named(flavour: Any) -> None:
-    module = flavour.httpx if flavour is asgi_testclient.httpx else flavour.httpx2
-    client = flavour.TestClient(mirror)
+    module, ours = flavour
+    client = ours.TestClient(mirror)
     assert isinstance(client, module.Client)
     assert isinstance(client.get("/"), module.Response)
     assert client.post("/", content=iter([b"a", b"b"])).json()["body"] == "ab"
@@ -509,10 +513,9 @@ def test_the_clients_are_those_of_the_httpx_that_was_named(flavour: Any) -> None
         client.get("/")
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_the_async_clients_are_those_of_the_httpx_that_was_named(flavour: Any) -> None:
-    module = flavour.httpx if flavour is asgi_testclient.httpx else flavour.httpx2
-    async with flavour.AsyncTestClient(mirror, lifespan="off") as client:
+    module, ours = flavour
+    async with ours.AsyncTestClient(mirror, lifespan="off") as client:
         assert isinstance(client, module.AsyncClient)
         assert isinstance(await client.get("/"), module.Response)
         async with client.stream("GET", "/") as response:
@@ -520,9 +523,10 @@ async def test_the_async_clients_are_those_of_the_httpx_that_was_named(flavour: 
     await client.aclose()
 
 
-def test_the_preferred_client_is_that_of_httpx2() -> None:
-    assert TestClient is asgi_testclient.httpx2.TestClient
-    assert issubclass(TestClient, httpx2.Client)
+def test_the_preferred_client_is_that_of_httpx2_where_it_is_installed() -> None:
+    name = "httpx2" if find_spec("httpx2") else "httpx"
+    assert TestClient is import_module(f"asgi_testclient.{name}").TestClient
+    assert issubclass(TestClient, import_module(name).Client)
 
 
 def test_errors_of_httpx_are_those_of_httpx() -> None:

@@ -127,6 +127,7 @@ print(*[client.get("/").text for client in clients])
 def test_httpx_is_used_where_httpx2_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     from asgi_testclient import _preferred
 
+    pytest.importorskip("httpx2", reason="needs httpx2: pip install httpx2")
     assert _preferred.choose() == "httpx2"
     monkeypatch.setitem(sys.modules, "httpx2", None)
     assert _preferred.choose() == "httpx"
@@ -165,7 +166,7 @@ def test_threads_are_used_again_by_the_next_client_and_end_when_nobody_needs_the
 @pytest.fixture(params=["new", "old"])
 def asgiref(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """asgiref, as it is and as it was before it took an executor."""
-    sync: Any = pytest.importorskip("asgiref.sync", reason="asgiref is not installed")
+    sync: Any = pytest.importorskip("asgiref.sync", reason="needs asgiref: pip install asgiref")
     if request.param == "old":
 
         class ThreadSensitiveContext:
