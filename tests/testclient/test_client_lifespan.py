@@ -171,9 +171,20 @@ PROBLEMS = pytest.mark.parametrize(
             AppTimeout,
             r"lifespan startup: no lifespan.startup.complete after .*: `await anyio.sleep",
         ),
-        (("receive", "startup.failed", "sleep"), AppTimeout, "startup.failed has come, but .* has not returned"),
+        (("receive", "startup.failed", "sleep"), LifespanFailed, "startup.failed: no database"),
+        (("receive", "startup.failed", "receive"), LifespanFailed, "startup.failed: no database"),
         (("receive", "startup.complete", "receive", "raise"), LookupError, "in the lifespan"),
         (("receive", "startup.complete", "receive", "shutdown.failed"), LifespanFailed, "shutdown.failed: no database"),
+        (
+            ("receive", "startup.complete", "receive", "shutdown.failed", "sleep"),
+            LifespanFailed,
+            "shutdown.failed: no database",
+        ),
+        (
+            ("receive", "startup.complete", "receive", "shutdown.failed", "receive"),
+            LifespanFailed,
+            "shutdown.failed: no database",
+        ),
         (("receive", "startup.complete", "receive", "sleep"), AppTimeout, "no lifespan.shutdown.complete"),
         ((*WHOLE, "sleep"), AppTimeout, "shutdown.complete has come, but the application has not returned"),
     ],
@@ -185,7 +196,8 @@ PROBLEMS = pytest.mark.parametrize(
 def test_what_goes_wrong_in_the_lifespan_is_an_error_and_no_hang(
     steps: Any, kind: Any, words: str, backend: Any
 ) -> None:
-    with pytest.raises(kind, match=words), TestClient(App(*steps), backend=backend, timeout=0.1):
+    client = TestClient(App(*steps), backend=backend, timeout=0.1, disconnect_grace=0.05)
+    with pytest.raises(kind, match=words), client:
         pass
 
 
@@ -194,8 +206,31 @@ async def test_what_goes_wrong_in_the_lifespan_is_an_error_of_the_async_client(
     steps: Any, kind: Any, words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        async with AsyncTestClient(App(*steps), timeout=0.1):
+        async with AsyncTestClient(App(*steps), timeout=0.1, disconnect_grace=0.05):
             pass
+
+
+def test_who_waits_for_a_message_after_the_last_word_is_ended_at_once() -> None:
+    client = TestClient(App("receive", "startup.failed", "receive"), timeout=None, disconnect_grace=3600)
+    with pytest.raises(LifespanFailed, match="no database") as caught:
+        client.__enter__()
+    assert not hasattr(caught.value, "__notes__")
+    with TestClient(App(*WHOLE, "receive"), timeout=None):
+        pass
+
+
+async def test_who_waits_for_a_message_after_the_last_word_is_ended_at_once_by_the_async_client() -> None:
+    client = AsyncTestClient(App("receive", "startup.failed", "receive"), timeout=None, disconnect_grace=3600)
+    with pytest.raises(LifespanFailed, match="no database"):
+        await client.__aenter__()
+    async with AsyncTestClient(App(*WHOLE, "receive"), timeout=None):
+        pass
+
+
+def test_a_failed_startup_that_goes_on_says_that_it_was_cancelled() -> None:
+    with pytest.raises(LifespanFailed) as caught:
+        TestClient(App("receive", "startup.failed", "sleep"), disconnect_grace=0.01).__enter__()
+    assert "still running 0.01 s after" in caught.value.__notes__[0]
 
 
 def test_a_failure_tells_its_phase_and_message() -> None:

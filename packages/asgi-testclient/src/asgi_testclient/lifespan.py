@@ -46,7 +46,8 @@ class LifespanNotSupported(RuntimeError):
 class LifespanExchange(Exchange):
     """An application at work on its lifespan scope.
 
-    `answers` holds the message that answered each phase; `settled(phase)` is what a caller waits for.
+    `answers` holds the message that answered each phase; `answered(phase)` is what a caller waits for, and then, where
+    that was the last word, that it is `over`.
     """
 
     checks_type = LifespanChecks
@@ -58,6 +59,7 @@ class LifespanExchange(Exchange):
         super().__init__(app, scope, settings, loop, caller)
         self.answers: dict[str, Message] = {}
         self.reported = False
+        self.idle = False
         self._mode = mode
         self._asked: list[str] = []
         self._stopping = False
@@ -66,6 +68,9 @@ class LifespanExchange(Exchange):
         if not self._asked:
             self._asked.append("startup")
             return {"type": "lifespan.startup"}
+        if self.refused("startup") or "shutdown" in self.answers:
+            self.idle = True
+            self.caller.wake()
         while not self._stopping or "shutdown" in self._asked:
             await self._changed()
         self._asked.append("shutdown")
@@ -80,16 +85,18 @@ class LifespanExchange(Exchange):
         self._stopping = True
         self.stir()
 
-    def settled(self, phase: str) -> Callable[[], bool]:
-        """Whether the phase has its answer; where it failed or is the last, whether the application has returned."""
+    def answered(self, phase: str) -> Callable[[], bool]:
+        """Whether the phase has its answer, or will never have one."""
+        return lambda: self.done or phase in self.answers
 
-        def ready() -> bool:
-            if self.done:
-                return True
-            answer = self.answers.get(phase)
-            return answer is not None and phase == "startup" and answer["type"].endswith(".complete")
+    def refused(self, phase: str) -> bool:
+        """Whether the phase was answered with failed."""
+        answer = self.answers.get(phase)
+        return answer is not None and answer["type"].endswith(".failed")
 
-        return ready
+    def over(self) -> bool:
+        """Whether the application has returned, or waits for a message though none can follow."""
+        return self.done or self.idle
 
     def expectation(self, phase: str) -> str:
         """What has not come, for the error of a wait that has ended."""
@@ -107,14 +114,18 @@ class LifespanExchange(Exchange):
         """What the test has to hear of once the phase has settled."""
         if phase == "startup" and self.done and not self.supported():
             return self._without()
-        failed = self.answers.get(phase)
-        refused = failed is not None and failed["type"].endswith(".failed")
+        refused = self.refused(phase)
         if not self.done and not refused:
             return None
-        exc = self.fault()
-        if exc is None and failed is not None and refused:
-            return LifespanFailed(phase, failed.get("message", ""))
-        return exc
+        exc = None if refused and self.cancelled else self.fault()
+        return self._refusal(phase) if exc is None and refused else exc
+
+    def _refusal(self, phase: str) -> LifespanFailed:
+        refusal = LifespanFailed(phase, self.answers[phase].get("message", ""))
+        if self.cancelled and not self.idle:
+            grace = self.settings.disconnect_grace
+            refusal.add_note(f"It was still running {grace:g} s after it had said so, and was cancelled.")
+        return refusal
 
     def _without(self) -> BaseException | None:
         self.reported = True

@@ -152,7 +152,9 @@ class TaskTransport(Transport):
 
     async def _await_phase(self, run: TaskRun, lifespan: LifespanExchange, phase: str) -> None:
         try:
-            await run.wait(lifespan.settled(phase), self.settings.timeout, lambda: lifespan.expectation(phase))
+            await run.wait(lifespan.answered(phase), self.settings.timeout, lambda: lifespan.expectation(phase))
+            if phase == "shutdown" or lifespan.refused(phase):
+                await self._see_out(run, lifespan, phase)
         except BaseException:
             await run.abort()
             raise
@@ -162,6 +164,15 @@ class TaskTransport(Transport):
                 raise problem
         finally:
             problem = None
+
+    async def _see_out(self, run: TaskRun, lifespan: LifespanExchange, phase: str) -> None:
+        """Let the application return, or end it where it waits for what cannot come: its last word is said."""
+        if lifespan.refused(phase):
+            await run.caller.until(lifespan.over, self.settings.disconnect_grace)
+        else:
+            await run.wait(lifespan.over, self.settings.timeout, lambda: lifespan.expectation(phase))
+        if not lifespan.done:
+            await run.abort()
 
     async def _leave(self) -> list[BaseException]:
         """Everything that ends; the problems met on the way."""

@@ -231,7 +231,9 @@ class ThreadTransport(Transport):
 
     def _await_phase(self, run: ThreadRun, lifespan: LifespanExchange, phase: str) -> None:
         try:
-            run.wait(lifespan.settled(phase), self.settings.timeout, lambda: lifespan.expectation(phase))
+            run.wait(lifespan.answered(phase), self.settings.timeout, lambda: lifespan.expectation(phase))
+            if phase == "shutdown" or lifespan.refused(phase):
+                self._see_out(run, lifespan, phase)
         except BaseException:
             run.force()
             raise
@@ -241,6 +243,15 @@ class ThreadTransport(Transport):
                 raise problem
         finally:
             problem = None
+
+    def _see_out(self, run: ThreadRun, lifespan: LifespanExchange, phase: str) -> None:
+        """Let the application return, or end it where it waits for what cannot come: its last word is said."""
+        if lifespan.refused(phase):
+            run.caller.until(lifespan.over, self.settings.disconnect_grace)
+        else:
+            run.wait(lifespan.over, self.settings.timeout, lambda: lifespan.expectation(phase))
+        if not lifespan.done:
+            run.force()
 
     def _leave(self) -> list[BaseException]:
         """Everything that ends; the problems met on the way."""
