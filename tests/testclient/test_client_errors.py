@@ -148,6 +148,50 @@ def test_a_violation_that_the_application_swallows_is_raised_all_the_same() -> N
         TestClient(app, raise_server_exceptions=False).get("/")
 
 
+@pytest.mark.parametrize(
+    "wrong", [{**START, "status": "200"}, {**START, "headers": [("a", "b")]}, {**END, "body": 5}, "http.response.start"]
+)
+@BACKENDS
+def test_the_message_that_breaks_a_rule_is_recorded(wrong: Any, backend: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(wrong)
+
+    with TestClient(app, lifespan="off", backend=backend) as client:
+        with pytest.raises(ProtocolViolation):
+            client.get("/")
+        assert client.last_exchange is not None
+        assert [direction for direction, _ in client.last_exchange.messages] == ["receive", "send"]
+        assert client.last_exchange.messages[1] == ("send", wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shown"),
+    [
+        ({**END, "body": 5}, r"http.response.body\(5, complete\)"),
+        (["nothing"], r"\['nothing'\]"),
+        ({**START, "status": "1"}, r"http.response.start\(1\)"),
+    ],
+)
+def test_an_application_that_hangs_after_a_wrong_message_tells_of_it(wrong: Any, shown: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await send(wrong)
+        except ProtocolViolation:
+            await anyio.sleep(100)
+
+    with pytest.raises(AppTimeout, match=f"Sent: {shown}"):
+        TestClient(app, timeout=0.05).get("/")
+
+
+def test_spent_headers_are_recorded_as_the_list_they_gave() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "headers": iter([(b"a", b"b")])})
+        await send(END)
+
+    assert TestClient(app).get("/").asgi.messages[0][1]["headers"] == [(b"a", b"b")]
+
+
 def test_a_violation_comes_before_the_exception_it_led_to() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         try:

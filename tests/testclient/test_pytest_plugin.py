@@ -227,6 +227,26 @@ def test_a_failure_shows_the_messages(project: pytest.Pytester) -> None:
     assert str(result.stdout).count("- ASGI messages -") == 1
 
 
+def test_a_failure_shows_the_message_that_broke_a_rule(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        async def start(scope, receive, send):
+            await send({"type": "http.response.start", "status": "200"})
+
+        async def text(scope, receive, send):
+            await send("http.response.start")
+
+        def test_start(make_asgi_client):
+            make_asgi_client(start, lifespan="off").get("/")
+
+        def test_text(make_asgi_client):
+            make_asgi_client(text, lifespan="off").get("/")
+    """)
+    result = run(project, failed=2)
+    result.stdout.fnmatch_lines(
+        ["<GET /: done, 1 messages>", "   send http.response.start status='200'", "   send 'http.response.start'"],
+    )
+
+
 def test_a_long_exchange_is_shown_from_both_ends(project: pytest.Pytester) -> None:
     project.makepyfile("""
         async def counting(scope, receive, send):

@@ -104,9 +104,11 @@ class Exchange(ABC):
 
     async def _send(self, number: int, message: Message) -> None:
         self._calls.begun(number)
-        self.checks.sent(message)
-        if self.settings.record:
-            self.messages.append(("send", {**message}))
+        try:
+            self.checks.sent(message)
+        finally:
+            if self.settings.record:
+                self.messages.append(("send", {**message} if isinstance(message, dict) else message))
         if self._client_is_gone():
             await self.loop.pause()
             if self.settings.send_raises:
@@ -239,14 +241,17 @@ def _is_cancellation(exc: BaseException) -> bool:
     )
 
 
-def _short(message: Message) -> str:
+def _short(message: Any) -> str:
     """A message as the text of an error shows it: its type, and what its body holds."""
+    if not isinstance(message, dict):
+        return repr(message)
     kind = message.get("type", "?")
     if kind == "http.response.start":
         return f"{kind}({message.get('status')})"
     if "body" in message or kind in ("http.request", "http.response.body"):
-        size = len(message.get("body", b"") or b"")
-        return f"{kind}({size} bytes, {'more to come' if message.get('more_body') else 'complete'})"
+        body = message.get("body", b"")
+        size = f"{len(body)} bytes" if isinstance(body, (bytes, bytearray, memoryview)) else f"{body!r}"
+        return f"{kind}({size}, {'more to come' if message.get('more_body') else 'complete'})"
     return str(kind)
 
 

@@ -30,7 +30,7 @@ class Record(Generic[Closing]):
 
     @property
     def messages(self) -> list[tuple[str, Message]]:
-        """What passed, in order: ("receive" or "send", message). The last thousand, where there were more."""
+        """What passed, in order: ("receive" or "send", message), also what breaks a rule; the last thousand of it."""
         return list(self._exchange.messages)
 
     @property

@@ -189,7 +189,9 @@ def _told(exchange: Any) -> str:
     return "\n".join(lines)
 
 
-def _line(direction: str, message: dict[str, Any]) -> str:
+def _line(direction: str, message: Any) -> str:
+    if not isinstance(message, dict):
+        return f"{direction:>7} {_short(message)}"
     fields = (f"{key}={_short(value)}" for key, value in message.items() if key != "type")
     return " ".join([f"{direction:>7}", str(message.get("type")), *fields])
 
