@@ -31,8 +31,8 @@ class ExceptionMiddleware:
     `handlers` maps exception classes, and status codes of `http_exception`s, to `handler(scope, exc)`. An exception
     that has a handler but comes after the response started is raised as RuntimeError. `debug` is Starlette's
     parameter and changes nothing. Raises ValueError for a key that could never match.
-    During the call it stands in the scope under `asgi_middleware.exceptions`, so that what is further in can leave its
-    exceptions to it, or answer them in its place with `handler_for`.
+    During the call, and no longer, it stands in the scope under `asgi_middleware.exceptions`: what is further in can
+    leave its exceptions to it, or answer them in its place with `handler_for`.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ExceptionMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            if isinstance(send, MethodType) and isinstance(send.__self__, Started):
+            if type(send) is MethodType and type(send.__self__) is Started:
                 watcher = send.__self__
             else:
                 watcher = Started(send)
@@ -84,7 +84,10 @@ class ExceptionMiddleware:
                 await self.respond(handler, exc, scope, receive, send)
                 self._let_go(exc)
             finally:
-                _restore(scope, outer)
+                if outer is None:
+                    del scope[SCOPE_KEY]
+                else:
+                    scope[SCOPE_KEY] = outer
         elif kind == "websocket":
             await self._call_websocket(scope, receive, send)
         else:
@@ -104,7 +107,10 @@ class ExceptionMiddleware:
             await self._answer_websocket(handler, exc, scope, handshake)
             self._let_go(exc)
         finally:
-            _restore(scope, outer)
+            if outer is None:
+                del scope[SCOPE_KEY]
+            else:
+                scope[SCOPE_KEY] = outer
 
     async def _answer_websocket(
         self, handler: ExceptionHandler, exc: Exception, scope: Scope, handshake: Handshake
@@ -141,14 +147,6 @@ class ExceptionMiddleware:
         """
         if _is_application(exc) or isinstance(exc, self.http_exception or ()):
             exc.__traceback__ = None
-
-
-def _restore(scope: Scope, outer: Any) -> None:
-    """Leave the caller's scope as it was: a copy per request would cost more, and hide what routing writes."""
-    if outer is None:
-        del scope[SCOPE_KEY]
-    else:
-        scope[SCOPE_KEY] = outer
 
 
 def _refuse_a_second_answer(started: bool, exc: Exception) -> None:

@@ -39,7 +39,7 @@ class ServerErrorMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            if isinstance(send, MethodType) and isinstance(send.__self__, Started):
+            if type(send) is MethodType and type(send.__self__) is Started:
                 watcher = send.__self__
             else:
                 watcher = Started(send)
