@@ -1,0 +1,130 @@
+"""The example applications, as a stranger runs them: started from the shell and used over sockets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+
+
+@pytest.fixture
+def pinboard(start, free_port, examples, tmp_path):
+    def run():
+        return start(examples / "pinboard", "--port", free_port, "--data", tmp_path / "data", port=free_port)
+
+    return run
+
+
+def test_the_pinboard_says_where_it_is(pinboard):
+    server = pinboard()
+    assert server.url in server.output
+
+
+def test_a_note_with_a_picture_is_pinned_and_survives_a_restart(pinboard):
+    server = pinboard()
+    with httpx.Client(base_url=server.url) as browser:
+        sent = browser.post(
+            "/notes", data={"author": "Ada", "text": "Tea at <four>"}, files={"picture": ("../t.png", PNG)}
+        )
+        assert sent.status_code == 303
+        page = browser.get("/")
+        assert "Tea at &lt;four&gt;" in page.text
+        assert "Pinned." in page.text
+        assert 'value="Ada"' in page.text
+        assert "Pinned." not in browser.get("/").text
+        assert browser.get("/static/board.css").headers["cache-control"] == "max-age=300"
+        (note,) = browser.get("/api/notes").json()
+        picture = browser.get(f"/pictures/{note['picture']}")
+        assert (picture.content, picture.headers["content-type"]) == (PNG, "image/png")
+        server.stop()
+        pinboard()
+        assert browser.get(f"/api/notes/{note['id']}").json() == note
+        assert 'value="Ada"' in browser.get("/").text
+
+
+def test_the_api_validates_and_answers_other_origins(pinboard):
+    server = pinboard()
+    with httpx.Client(base_url=server.url + "/api", headers={"origin": "https://elsewhere.example"}) as client:
+        made = client.post("/notes", json={"author": "Ada", "text": "hello"})
+        assert made.status_code == 201
+        assert made.headers["access-control-allow-origin"] == "*"
+        assert client.get(made.headers["location"]).json() == made.json()
+        refused = client.post("/notes", json={"text": "x" * 501})
+        assert refused.status_code == 422
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["errors"] == {"author": "a text is required", "text": "at most 500 characters, not 501"}
+        assert client.post("/notes", content=b"{").status_code == 422
+        assert client.get("/notes/999").status_code == 404
+        assert client.get("/notes/x").headers["content-type"] == "application/problem+json"
+        assert client.put("/notes").headers["allow"] == "GET, HEAD, POST"
+        preflight = client.options("/notes", headers={"access-control-request-method": "DELETE"})
+        assert preflight.status_code == 200
+        assert client.delete(f"/notes/{made.json()['id']}").status_code == 204
+
+
+def test_several_browsers_talk(pinboard):
+    server = pinboard()
+    address = server.url.replace("http", "ws") + "/chat"
+    with connect(address + "?name=Ada") as ada, connect(address + "?name=Bob") as bob:
+        heard = [json.loads(ada.recv(10)) for _ in range(2)]
+        assert [message["text"] for message in heard] == ["Ada came in", "Bob came in"]
+        json.loads(bob.recv(10))
+        bob.send("good morning")
+        for browser in (ada, bob):
+            assert json.loads(browser.recv(10)) == {"who": "Bob", "text": "good morning", "here": 2}
+        bob.close()
+        assert json.loads(ada.recv(10))["text"] == "Bob left"
+
+
+def test_a_new_note_is_pushed_and_the_server_still_stops(pinboard):
+    server = pinboard()
+    with httpx.Client(base_url=server.url) as client, client.stream("GET", "/events") as events:
+        lines = events.iter_lines()
+        assert next(lines) == "retry: 2000"
+        client.post("/api/notes", json={"author": "Ada", "text": "pushed"})
+        assert "event: note" in lines
+        assert json.loads(next(lines).removeprefix("data: "))["text"] == "pushed"
+        assert server.stop() in (0, -2, 130)
+
+
+def test_errors_have_pages_of_their_own(pinboard):
+    server = pinboard()
+    with httpx.Client(base_url=server.url) as browser:
+        missing = browser.get("/nowhere")
+        assert missing.status_code == 404
+        assert "Nothing is pinned here" in missing.text
+        large = browser.post("/notes", files={"picture": ("p", b"\0" * 5_000_001)})
+        assert large.status_code == 413
+        assert browser.get("/pictures/..%2fpinboard.sqlite").status_code == 404
+
+
+def test_hello_world_answers(start, free_port, examples):
+    server = start("-m", "uvicorn", "hello:app", "--app-dir", examples, "--port", free_port, port=free_port)
+    assert httpx.get(server.url + "/hello/world").json() == {"hello": "world"}
+
+
+def test_a_django_project_takes_two_pieces(start, free_port, examples):
+    pytest.importorskip("django", reason="pip install django")
+    command = ["-m", "uvicorn", "django_project:application", "--app-dir", examples, "--port", free_port]
+    server = start(*command, port=free_port)
+    with httpx.Client(base_url=server.url, headers={"origin": "https://app.example.org"}) as browser:
+        assert browser.get("/visits").json() == {"visits": 1}
+        again = browser.get("/visits")
+        assert again.json() == {"visits": 2}
+        assert again.headers["access-control-allow-origin"] == "https://app.example.org"
+
+
+def test_a_quart_application_is_tested_with_our_client(examples):
+    pytest.importorskip("quart", reason="pip install quart")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", examples / "test_quart_application.py"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert "2 passed" in result.stdout, result.stdout + result.stderr
