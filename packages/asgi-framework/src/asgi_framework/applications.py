@@ -11,19 +11,22 @@ app = App(
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec
 
 import asgi_routing
 from asgi_middleware import Middleware
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_requests.state import State
 from asgi_routing import BaseRoute, URLPath
+from asgi_routing.lifespan import Lifespan
 
 from ._endpoints import Handler, describe
 from ._types import ASGIApp, Receive, Scope, Send
 from .middleware import ExceptionHandler, ExceptionMiddleware, ServerErrorMiddleware
 from .routing import BodyTooLarge, Endpoint, Router
+
+P = ParamSpec("P")
 
 
 class App:
@@ -41,7 +44,7 @@ class App:
         routes: Sequence[BaseRoute] | None = None,
         middleware: Sequence[Middleware] | None = None,
         exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
-        lifespan: Any = None,
+        lifespan: Lifespan | None = None,
         *,
         max_body_size: int | None = None,
     ) -> None:
@@ -107,7 +110,9 @@ class App:
         """Add a Host at the end."""
         self.router.host(host, app=app, name=name)
 
-    def add_middleware(self, middleware_class: Any, *args: Any, **kwargs: Any) -> None:
+    def add_middleware(
+        self, middleware_class: Callable[Concatenate[ASGIApp, P], ASGIApp], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
         """Put a middleware outside of those there are; raises RuntimeError after the first request."""
         if self.middleware_stack is not None:
             raise RuntimeError("Cannot add middleware after an application has started")

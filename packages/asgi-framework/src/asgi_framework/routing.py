@@ -18,6 +18,7 @@ from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.exceptions import SCOPE_KEY
 from asgi_requests.exceptions import HTTPException
 from asgi_routing import BaseRoute, Match, NoMatchFound, URLPath
+from asgi_routing.lifespan import Lifespan
 
 from ._endpoints import is_function, request_response, websocket_session
 from ._types import ASGIApp, Receive, Scope, Send
@@ -119,15 +120,26 @@ class Router(asgi_routing.Router):
         routes: Sequence[BaseRoute] | None = None,
         redirect_slashes: bool = True,
         default: ASGIApp | None = None,
-        lifespan: Any = None,
+        lifespan: Lifespan | None = None,
         *,
         middleware: Records | None = None,
         max_body_size: int | None = None,
-        **options: Any,
+        auto_options: bool = False,
+        redirect_status: int = 307,
+        absolute_redirects: bool = False,
+        lifespan_of_mounts: bool = False,
     ) -> None:
         self.max_body_size = max_body_size
         super().__init__(
-            routes, redirect_slashes, default, lifespan, middleware=_limited(middleware, max_body_size), **options
+            routes,
+            redirect_slashes,
+            default,
+            lifespan,
+            middleware=_limited(middleware, max_body_size),
+            auto_options=auto_options,
+            redirect_status=redirect_status,
+            absolute_redirects=absolute_redirects,
+            lifespan_of_mounts=lifespan_of_mounts,
         )
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
