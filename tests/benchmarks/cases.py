@@ -6,20 +6,12 @@ Every framework does the same work for a case, and every answer is checked befor
 from __future__ import annotations
 
 import json
-import os
 import random
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
-HELLO = b"Hello, World!"
-KIB = {"items": [{"id": i, "name": f"item number {i}", "tags": ["a", "b"]} for i in range(19)], "total": 19}
-TEXT = (b"The quick brown fox jumps over the lazy dog, and the dog lets it. " * 160)[:10240]
-ORIGIN = "https://app.example.org"
-SECRET = "a secret for the benchmark"
-CHUNK = b"x" * 65536
+from materials import CHUNK, HELLO, KIB, ORIGIN, TEXT, table
+
 BOUNDARY = b"----boundary7MA4YWxkTrZu0gW"
 
 
@@ -31,6 +23,8 @@ class Exchange:
     messages: list[dict] = field(default_factory=list)
     status: int = 200
     body: bytes | Callable[[bytes], bool] | None = None
+    cookie_first: bool = False
+    """Whether the cookie of the request is the one that a first answer sets."""
 
 
 @dataclass(frozen=True)
@@ -135,32 +129,34 @@ def sync() -> Exchange:
     return Exchange(http(path="/sync"), body(b""), 200, HELLO)
 
 
-def paths(count: int) -> list[str]:
-    """`count` routes, half of them static, half with one int parameter."""
-    return [f"/static/{i}/page" if i % 2 == 0 else f"/dynamic/{i}/item/{{id}}" for i in range(count)]
+def routed(path: str, status: int = 200, method: str = "GET") -> Exchange:
+    """A request to one of many routes."""
+    return Exchange(http(method, path=path.replace("{id:int}", "7")), body(b""), status)
 
 
-def _routed(path: str) -> Exchange:
-    return Exchange(http(path=path.replace("{id}", "7")), body(b""), 200)
+def miss() -> Exchange:
+    return routed("/static/none/page", 404)
 
 
-for _count in (10, 1000):
+for _count in (10, 100, 1000):
 
-    @case(f"routes{_count}_last", f"the last of {_count} routes", quick=_count == 1000)
+    @case(f"routes{_count}_static", f"the last static one of {_count} routes")
+    def last_static(count: int = _count) -> Exchange:
+        return routed(table(count)[-2])
+
+    @case(f"routes{_count}_last", f"the last of {_count} routes, which has a parameter", quick=_count == 1000)
     def last(count: int = _count) -> Exchange:
-        return _routed(paths(count)[-1])
+        return routed(table(count)[-1])
 
     @case(f"routes{_count}_random", f"any of {_count} routes", quick=_count == 1000)
     def any_route(count: int = _count) -> list[Exchange]:
-        return [_routed(path) for path in random.Random(1).choices(paths(count), k=50)]
+        return [routed(path) for path in random.Random(1).choices(table(count), k=50)]
 
-    @case(f"routes{_count}_miss", f"none of {_count} routes", quick=_count == 1000)
-    def miss(count: int = _count) -> Exchange:
-        return Exchange(http(path="/static/none/page"), body(b""), 404)
+    case(f"routes{_count}_miss", f"none of {_count} routes", quick=_count == 1000)(miss)
 
     @case(f"routes{_count}_405", f"one of {_count} routes, with a wrong method")
     def wrong_method(count: int = _count) -> Exchange:
-        return Exchange(http("DELETE", path=paths(count)[-1].replace("{id}", "7")), body(b""), 405)
+        return routed(table(count)[-1], 405, "DELETE")
 
 
 @case("mw5", "five no-op pure ASGI middlewares")
@@ -178,19 +174,9 @@ def cors() -> Exchange:
     return Exchange(http(path="/plaintext", headers=((b"origin", ORIGIN.encode()),)), body(b""), 200, HELLO)
 
 
-@cache
-def session_cookie() -> bytes:
-    """A session that counts to one, signed as Starlette signs."""
-    from base64 import b64encode
-
-    import itsdangerous
-
-    return itsdangerous.TimestampSigner(SECRET).sign(b64encode(json.dumps({"count": 1}).encode()))
-
-
 @case("session", "a counter read, changed and written")
 def session() -> Exchange:
-    return Exchange(http(path="/session", headers=((b"cookie", b"session=" + session_cookie()),)), body(b""), 200, b"2")
+    return Exchange(http(path="/session"), body(b""), 200, b"2", cookie_first=True)
 
 
 @case("gzip", "10 KiB of text compressed")
@@ -203,6 +189,11 @@ def gzip() -> Exchange:
         200,
         lambda b: zlib.decompress(b, wbits=31) == TEXT,
     )
+
+
+@case("gzip_encoded", "the same text, encoded already, passed through")
+def gzip_encoded() -> Exchange:
+    return Exchange(http(path="/encoded", headers=((b"accept-encoding", b"gzip"),)), body(b""), 200, TEXT)
 
 
 @case("stream", "1 MiB in 64 KiB chunks")
@@ -223,18 +214,6 @@ def upload() -> Exchange:
     return Exchange(
         posted("/upload", content, b"multipart/form-data; boundary=" + BOUNDARY), body(content), 200, b"%d" % (10 << 20)
     )
-
-
-@cache
-def folder() -> Path:
-    """A folder with a file of 100 KiB; made once for all processes of a run."""
-    path = Path(tempfile.gettempdir()) / "asgi-benchmark-files"
-    path.mkdir(exist_ok=True)
-    file = path / "file.bin"
-    if not file.exists() or file.stat().st_size != 102400:
-        file.write_bytes(b"0123456789abcdef" * 6400)
-        os.utime(file, (1_700_000_000, 1_700_000_000))
-    return path
 
 
 @case("file", "a file response of 100 KiB")
@@ -265,4 +244,38 @@ def ws10() -> Exchange:
     scope = http(path="/ws") | {"type": "websocket", "scheme": "ws", "subprotocols": []}
     del scope["method"]
     texts = [{"type": "websocket.receive", "text": "hello"} for _ in range(10)]
-    return Exchange(scope, [{"type": "websocket.connect"}, *texts, {"type": "websocket.disconnect", "code": 1000}], 0)
+    return Exchange(scope, [{"type": "websocket.connect"}, *texts], 0)
+
+
+def read_json() -> Exchange:
+    exchange = post_json()
+    exchange.body = b"2"
+    return exchange
+
+
+ALONE = {
+    "response": plaintext,
+    "json": small_json,
+    "inputs": inputs,
+    "read_json": read_json,
+    "form20": form20,
+    "upload": upload,
+    "file": file,
+    "file_range": file_range,
+    "static": static,
+    "static_304": static_304,
+    "stream": stream,
+    "ws10": ws10,
+}
+for _name, _exchange in ALONE.items():
+    case(f"alone_{_name}", f"{_name} with the request and response classes alone")(_exchange)
+
+for _count in (10, 1000):
+
+    @case(f"alone_router{_count}_last", f"a router of {_count} routes alone: the last")
+    def alone_last(count: int = _count) -> Exchange:
+        return routed(table(count)[-1], 0)
+
+    @case(f"alone_router{_count}_random", f"a router of {_count} routes alone: any")
+    def alone_random(count: int = _count) -> list[Exchange]:
+        return [routed(path, 0) for path in random.Random(1).choices(table(count), k=50)]

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import goals
 from cases import CASES
 
 HERE = Path(__file__).parent
@@ -33,39 +34,44 @@ FRAMEWORKS = [
 
 
 class Worker:
-    """The process of one framework and one case; `None` figures where the framework has no such thing."""
+    """The process of one framework and one case; it is not `ready` where the framework has no such thing."""
 
     def __init__(self, framework: str, case: str) -> None:
-        command = [sys.executable, "-X", "frozen_modules=on", HERE / "worker.py", framework, case]
         self.name = framework
         self.figures: list[float] = []
+        self.ready = False
+        self.failed = ""
         self.process = subprocess.Popen(
-            [str(word) for word in command],
+            [sys.executable, str(HERE / "worker.py"), framework, case],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def wait(self) -> None:
+        """Wait until the application is built and its answers are checked."""
         answer = self.process.stdout.readline().strip()
         self.ready = answer == "ready"
-        self.failed = "" if answer in ("ready", "none") else self.process.stderr.read().strip().splitlines()[-1:]
+        if answer not in ("ready", "none"):
+            self.failed = self.process.stderr.read().strip().rpartition("\n")[2]
 
     def measure(self, seconds: float) -> None:
+        """Measure one batch."""
         self.process.stdin.write(f"{seconds}\n")
         self.process.stdin.flush()
         self.figures.append(float(self.process.stdout.readline()))
 
     def stop(self) -> None:
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.stderr.close()
-        self.process.wait()
+        """End the process."""
+        self.process.communicate()
 
 
 def measure(case: str, frameworks: list[str], rounds: int, seconds: float) -> dict[str, float]:
     """The median of each framework that has the case."""
     workers = [Worker(framework, case) for framework in frameworks]
     for worker in workers:
+        worker.wait()
         if worker.failed:
             print(f"{case}: {worker.name} failed: {worker.failed}", file=sys.stderr)
     ready = [worker for worker in workers if worker.ready]
@@ -112,9 +118,10 @@ def main() -> None:
     rounds = options.rounds or (3 if options.quick else 7)
     figures = {}
     for name in names:
-        print(f"{name} ...", file=sys.stderr)
+        print(f"{name} ...", file=sys.stderr, flush=True)
         figures[name] = measure(name, frameworks, rounds, 0.06 if options.quick else 0.12)
     table(figures, frameworks)
+    goals.table(figures)
 
 
 if __name__ == "__main__":

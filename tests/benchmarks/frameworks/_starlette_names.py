@@ -4,51 +4,49 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from cases import CHUNK, HELLO, SECRET, TEXT, folder, paths
+from materials import HELLO, SECRET, TEXT, chunks, folder, gzip_level, noop_layers, route_paths
 
-
-class NoOp:
-    """A pure ASGI middleware that does nothing."""
-
-    def __init__(self, app):
-        self.app = app
-
-    async def __call__(self, scope, receive, send):
-        await self.app(scope, receive, send)
+from . import _alone
 
 
 def application(case: str, ns: SimpleNamespace):
     """The application for a case, with the default stack and one route, or as many as the case says."""
-    if case.startswith("routes"):
-        return ns.App(
-            routes=[ns.Route(path, endpoints(ns)["plaintext"][1]) for path in paths(int(case[6:].split("_")[0]))]
-        )
-    if case == "static" or case == "static_304":
+    if case.startswith("alone_"):
+        return _alone.application(case.removeprefix("alone_"), ns)
+    if (paths := route_paths(case)) is not None:
+        plaintext = endpoints(ns)["plaintext"][1]
+        return ns.App(routes=[ns.Route(path, plaintext) for path in paths])
+    if case in ("static", "static_304"):
         return ns.App(routes=[ns.Mount("/files", ns.StaticFiles(directory=folder()))])
     if case == "ws10":
-        return ns.App(routes=[ns.WebSocketRoute("/ws", websocket(ns))])
-    middleware = {
-        "mw5": [ns.Middleware(NoOp)] * 5,
+        return ns.App(routes=[ns.WebSocketRoute("/ws", websocket)])
+    path, endpoint, *methods = endpoints(ns).get(case) or endpoints(ns)["plaintext"]
+    return ns.App(routes=[ns.Route(path, endpoint, methods=methods or ["GET"])], middleware=layers(case, ns))
+
+
+def layers(case: str, ns) -> list:
+    """The middleware of a case."""
+    if level := gzip_level(case):
+        return [ns.Middleware(ns.GZipMiddleware, compresslevel=level)]
+    return {
+        "mw5": [ns.Middleware(layer) for layer in noop_layers(case)],
         "mw_native": [ns.Middleware(ns.Native)],
         "cors": [ns.Middleware(ns.CORSMiddleware, allow_origins=["*"])],
         "session": [ns.Middleware(ns.SessionMiddleware, secret_key=SECRET)],
-        "gzip": [ns.Middleware(ns.GZipMiddleware)],
     }.get(case, [])
-    path, endpoint, *methods = endpoints(ns)[case if case not in ("mw5", "mw_native", "cors") else "plaintext"]
-    return ns.App(routes=[ns.Route(path, endpoint, methods=methods or ["GET"])], middleware=middleware)
 
 
-def websocket(ns):
-    async def echo(websocket):
-        await websocket.accept()
-        for _ in range(10):
-            await websocket.send_text(await websocket.receive_text())
-        await websocket.close()
-
-    return echo
+async def websocket(websocket):
+    """Ten echoes."""
+    await websocket.accept()
+    for _ in range(10):
+        await websocket.send_text(await websocket.receive_text())
+    await websocket.close()
 
 
 def endpoints(ns) -> dict[str, tuple]:
+    """The path, the endpoint and the method of each case that has one route."""
+
     async def plaintext(request):
         return ns.PlainTextResponse(HELLO)
 
@@ -78,17 +76,16 @@ def endpoints(ns) -> dict[str, tuple]:
         return ns.PlainTextResponse(HELLO)
 
     async def session(request):
-        request.session["count"] += 1
-        return ns.PlainTextResponse(str(request.session["count"]))
+        request.session["count"] = count = request.session.get("count", 0) + 1
+        return ns.PlainTextResponse(str(count))
 
     async def text(request):
         return ns.PlainTextResponse(TEXT)
 
-    async def stream(request):
-        async def chunks():
-            for _ in range(16):
-                yield CHUNK
+    async def encoded(request):
+        return ns.Response(TEXT, headers={"content-encoding": "br"}, media_type="text/plain")
 
+    async def stream(request):
         return ns.StreamingResponse(chunks())
 
     async def form(request):
@@ -111,6 +108,7 @@ def endpoints(ns) -> dict[str, tuple]:
         "sync": ("/sync", sync),
         "session": ("/session", session),
         "gzip": ("/text", text),
+        "gzip_encoded": ("/encoded", encoded),
         "stream": ("/stream", stream),
         "form20": ("/form", form, "POST"),
         "upload": ("/upload", upload, "POST"),

@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl
 
-from cases import CHUNK, HELLO, SECRET, TEXT, folder, paths
+from materials import CHUNK, GZIP_LEVEL, HELLO, SECRET, TEXT, folder, noop_layers, route_paths
 
 TEXT_PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 APPLICATION_JSON = (b"content-type", b"application/json")
@@ -75,8 +75,10 @@ async def session(scope, receive, send):
     import itsdangerous
 
     signer = itsdangerous.TimestampSigner(SECRET)
-    cookie = SimpleCookie(dict(scope["headers"])[b"cookie"].decode())["session"].value
-    state = json.loads(b64decode(signer.unsign(cookie, max_age=1209600)))
+    state = {"count": 0}
+    cookies = SimpleCookie(dict(scope["headers"]).get(b"cookie", b"").decode())
+    if "session" in cookies:
+        state = json.loads(b64decode(signer.unsign(cookies["session"].value, max_age=1209600)))
     state["count"] += 1
     signed = signer.sign(b64encode(json.dumps(state).encode()))
     await reply(
@@ -85,7 +87,11 @@ async def session(scope, receive, send):
 
 
 async def compressed(scope, receive, send):
-    await reply(send, 200, gzip.compress(TEXT, 9, mtime=0), TEXT_PLAIN, (b"content-encoding", b"gzip"))
+    await reply(send, 200, gzip.compress(TEXT, GZIP_LEVEL, mtime=0), TEXT_PLAIN, (b"content-encoding", b"gzip"))
+
+
+async def encoded(scope, receive, send):
+    await reply(send, 200, TEXT, TEXT_PLAIN, (b"content-encoding", b"br"))
 
 
 async def stream(scope, receive, send):
@@ -143,9 +149,18 @@ async def echo(scope, receive, send):
     await send({"type": "websocket.close"})
 
 
-def routed(count):
-    table = {path: plaintext for path in paths(count) if "{" not in path}
-    dynamic = {path.rpartition("/")[0] for path in paths(count) if "{" in path}
+async def nothing(scope, receive, send):
+    pass
+
+
+async def read_json(scope, receive, send):
+    found = json.loads(await read(receive))
+    await reply(send, 200, str(len(found)).encode(), TEXT_PLAIN)
+
+
+def routed(paths):
+    table = {path: plaintext for path in paths if "{" not in path}
+    dynamic = {path.rpartition("/")[0] for path in paths if "{" in path}
 
     async def router(scope, receive, send):
         path = scope["path"]
@@ -164,33 +179,38 @@ def routed(count):
 
 
 def application(case: str):
-    if case.startswith("routes"):
-        return routed(int(case[6:].split("_")[0]))
-    if case == "mw5":
-        from ._starlette_names import NoOp
+    if case.startswith("alone_router"):
+        return nothing
+    if (paths := route_paths(case)) is not None:
+        return routed(paths)
+    app = APPLICATIONS[case.removeprefix("alone_")]
+    for layer in noop_layers(case):
+        app = layer(app)
+    return app
 
-        app = plaintext
-        for _ in range(5):
-            app = NoOp(app)
-        return app
-    return {
-        "plaintext": plaintext,
-        "json": small_json,
-        "param": param,
-        "post_json": post_json,
-        "inputs": inputs,
-        "exc404": missing,
-        "sync": sync,
-        "mw_native": plaintext,
-        "cors": plaintext,
-        "session": session,
-        "gzip": compressed,
-        "stream": stream,
-        "form20": form,
-        "upload": upload,
-        "file": file,
-        "file_range": file_range,
-        "static": file,
-        "static_304": not_modified,
-        "ws10": echo,
-    }[case]
+
+APPLICATIONS = {
+    "plaintext": plaintext,
+    "response": plaintext,
+    "json": small_json,
+    "param": param,
+    "post_json": post_json,
+    "read_json": read_json,
+    "inputs": inputs,
+    "exc404": missing,
+    "sync": sync,
+    "mw5": plaintext,
+    "mw_native": plaintext,
+    "cors": plaintext,
+    "session": session,
+    "gzip": compressed,
+    "gzip_encoded": encoded,
+    "stream": stream,
+    "form20": form,
+    "upload": upload,
+    "file": file,
+    "file_range": file_range,
+    "static": file,
+    "static_304": not_modified,
+    "ws10": echo,
+}

@@ -6,10 +6,26 @@ from types import SimpleNamespace
 
 from . import _starlette_names
 
-NAMES = (
-    "App CORSMiddleware FileResponse GZipMiddleware HTTPException JSONResponse Middleware Mount PlainTextResponse Route "
-    "SessionMiddleware StaticFiles StreamingResponse WebSocketRoute"
-).split()
+NAMES = [
+    "App",
+    "CORSMiddleware",
+    "FileResponse",
+    "GZipMiddleware",
+    "HTTPException",
+    "JSONResponse",
+    "Middleware",
+    "Mount",
+    "PlainTextResponse",
+    "Request",
+    "Response",
+    "Route",
+    "Router",
+    "SessionMiddleware",
+    "StaticFiles",
+    "StreamingResponse",
+    "WebSocket",
+    "WebSocketRoute",
+]
 
 
 def application(case: str):
@@ -20,4 +36,8 @@ def application(case: str):
         yield
 
     names = {name: getattr(asgi_framework, name) for name in NAMES}
+    if case.startswith("alone_router"):
+        import asgi_routing
+
+        names |= {"Route": asgi_routing.Route, "Router": asgi_routing.Router}
     return _starlette_names.application(case, SimpleNamespace(Native=native, **names))

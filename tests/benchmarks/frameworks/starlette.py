@@ -13,9 +13,11 @@ NAMES = {
     "starlette.middleware.cors": ["CORSMiddleware"],
     "starlette.middleware.gzip": ["GZipMiddleware"],
     "starlette.middleware.sessions": ["SessionMiddleware"],
-    "starlette.responses": ["FileResponse", "JSONResponse", "PlainTextResponse", "StreamingResponse"],
-    "starlette.routing": ["Mount", "Route", "WebSocketRoute"],
+    "starlette.requests": ["Request"],
+    "starlette.responses": ["FileResponse", "JSONResponse", "PlainTextResponse", "Response", "StreamingResponse"],
+    "starlette.routing": ["Mount", "Route", "Router", "WebSocketRoute"],
     "starlette.staticfiles": ["StaticFiles"],
+    "starlette.websockets": ["WebSocket"],
 }
 
 

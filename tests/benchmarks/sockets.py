@@ -1,0 +1,156 @@
+"""Requests per second over loopback under uvicorn (uvloop, httptools) and granian, one worker, and the share of bare ASGI.
+
+    python tests/benchmarks/sockets.py [--seconds 2] [--rounds 3] [--servers uvicorn,granian] [--cases plaintext,json]
+
+The load comes from wrk where it is installed, otherwise from a small loader of our own with 64 connections. All servers
+of a row run at once and are measured in turn; medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cases import CASES
+from run import FRAMEWORKS
+
+HERE = Path(__file__).parent
+CONNECTIONS = 64
+SERVERS = {
+    "uvicorn": "uvicorn sockets_app:app --port {port} --loop uvloop --http httptools --no-access-log --log-level error",
+    "granian": "granian --interface asgi sockets_app:app --port {port} --workers 1 --loop uvloop --no-ws --no-log",
+}
+
+
+class Server:
+    """A server process for one framework."""
+
+    def __init__(self, server: str, framework: str, case: str) -> None:
+        self.port = free_port()
+        self.path = CASES[case].exchanges()[0].scope["path"]
+        self.figures: list[float] = []
+        command = [sys.executable, "-m", *SERVERS[server].format(port=self.port).split()]
+        environment = {**os.environ, "ASGI_BENCHMARK": f"{framework}/{case}"}
+        self.process = subprocess.Popen(
+            command, cwd=HERE, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def answers(self) -> bool:
+        """Wait until the server answers with 200, for ten seconds at most."""
+        for _ in range(100):
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+                    connection.sendall(request(self.path, self.port))
+                    return connection.recv(4096).startswith(b"HTTP/1.1 200")
+            except OSError:
+                if self.process.poll() is not None:
+                    return False
+                time.sleep(0.1)
+        return False
+
+    def load(self, seconds: float) -> None:
+        """Measure requests per second."""
+        if wrk := shutil.which("wrk"):
+            url = f"http://127.0.0.1:{self.port}{self.path}"
+            command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s", url]
+            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert "Non-2xx" not in printed, printed
+            self.figures.append(float(re.search(r"Requests/sec:\s+([\d.]+)", printed)[1]))
+        else:
+            self.figures.append(asyncio.run(own_load(self.path, self.port, seconds)))
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def request(path: str, port: int) -> bytes:
+    """One GET."""
+    return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode()
+
+
+async def own_load(path: str, port: int, seconds: float) -> float:
+    """Requests per second of connections that each ask again when they are answered."""
+    count = 0
+    end = time.perf_counter() + seconds
+
+    async def ask() -> None:
+        nonlocal count
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() < end:
+            writer.write(request(path, port))
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(re.search(rb"(?i)content-length: *(\d+)", head)[1]))
+            count += 1
+        writer.close()
+
+    start = time.perf_counter()
+    await asyncio.gather(*(ask() for _ in range(CONNECTIONS)))
+    return count / (time.perf_counter() - start)
+
+
+def row(server: str, case: str, frameworks: list[str], rounds: int, seconds: float) -> dict[str, float]:
+    """The median of each framework."""
+    servers = {name: Server(server, name, case) for name in frameworks}
+    try:
+        ready = {name: one for name, one in servers.items() if one.answers()}
+        for name in servers.keys() - ready.keys():
+            print(f"{server}, {case}: {name} does not answer", file=sys.stderr)
+        for one in ready.values():
+            one.load(1)
+            one.figures.clear()
+        for turn in range(rounds):
+            order = list(ready.values())
+            for i in range(len(order)):
+                order[(i + turn) % len(order)].load(seconds)
+    finally:
+        for one in servers.values():
+            one.stop()
+    return {name: statistics.median(one.figures) for name, one in ready.items()}
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--servers", default="uvicorn,granian")
+    parser.add_argument("--cases", default="plaintext,json,param")
+    parser.add_argument("--frameworks", default=",".join(FRAMEWORKS))
+    options = parser.parse_args()
+    frameworks = options.frameworks.split(",")
+    print("Requests per second, share of bare ASGI\n")
+    print("| | " + " | ".join(frameworks) + " |\n|---|" + "---:|" * len(frameworks))
+    for server in options.servers.split(","):
+        for case in options.cases.split(","):
+            found = row(server, case, frameworks, options.rounds, options.seconds)
+            cells = [
+                f"{found[name] / 1000:.1f}k, {found[name] / found['bare']:.0%}" if name in found else "–"
+                for name in frameworks
+            ]
+            print(f"| {server} / {case} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
