@@ -158,6 +158,23 @@ async def test_an_inner_limit_replaces_the_outer_one(outer, inner, size, passes,
     assert reply.text == str(size) if passes else is_413(reply)
 
 
+async def test_an_inner_limit_holds_for_what_a_middleware_has_read_before():
+    def reading(app):
+        async def middleware(scope, receive, send):
+            message = await receive()
+
+            async def replay():
+                return message
+
+            await app(scope, replay, send)
+
+        return middleware
+
+    for size in (3, 4):
+        reply = await request(limited(reading(limited(reader, 3)), 10), "POST", body=b"a" * size)
+        assert reply.text == "3" if size == 3 else is_413(reply)
+
+
 @pytest.mark.parametrize(("outer", "inner"), [((3, False), (10, True)), ((10, True), (3, False))])
 async def test_a_limit_that_is_not_overridable_holds_inside_and_outside(outer, inner):
     app = limited(limited(reader, inner[0], overridable=inner[1]), outer[0], overridable=outer[1])

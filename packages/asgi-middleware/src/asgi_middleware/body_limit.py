@@ -73,6 +73,8 @@ class RequestBodyLimitMiddleware:
         outer: _LimitedBody | None = scope.get(LIMIT_SCOPE_KEY)
         if outer is not None:
             outer.limit = self.max_body_size
+            if outer.received > outer.limit:  # a middleware between the two has read it all
+                raise outer.refuse()
         if self.overridable and outer is not None:
             return await self.app(scope, receive, send)
         if not self.overridable and length > self.max_body_size:
