@@ -148,6 +148,13 @@ async def test_what_is_not_served_is_404(root, path):
     assert (reply.status, reply.body) == (404, b"Not Found")
 
 
+@pytest.mark.parametrize("path", ["./app.js", "css/../app.js", "css/./../app.js", ".//app.js"])
+def test_a_path_that_a_subclass_joined_is_looked_up_all_the_same(root, path):
+    files = StaticFiles(directory=root)
+    assert files.lookup_path(path) == files.lookup_path("app.js") != ("", None)
+    assert files.lookup_path(os.path.join(".", "..", "static1.txt")) == ("", None)
+
+
 async def test_absolute_and_unc_paths_are_refused_before_the_system_is_asked(root, monkeypatch):
     app = StaticFiles(directory=root)
     monkeypatch.setattr(os, "stat", None)

@@ -123,12 +123,14 @@ class MultiPartParser:
         return parser
 
     async def _read(self, parser: python_multipart.multipart.MultipartParser) -> None:
+        empty = True
         async for chunk in self.stream:
+            empty = empty and not chunk
             parser.write(chunk)
             if self._pending_size >= _WRITE_SIZE:
                 await self._flush()
         parser.finalize()
-        if not self._ended:
+        if not self._ended and not empty:
             raise MultiPartException("Multipart data ended before its closing boundary.")
         if self._pending:
             await self._flush()

@@ -150,6 +150,7 @@ class StaticFiles:
 
         Blocks. Raises OSError where the system fails, PermissionError where it forbids.
         """
+        path = os.path.normpath(path)
         if not is_safe(path.replace(os.sep, "/"), dotfiles=self.dotfiles):
             return "", None
         for directory in self.all_directories:
