@@ -18,6 +18,7 @@ from asgi_testclient import (
     WebSocketDenialResponse,
     WebSocketDenied,
     WebSocketDisconnect,
+    WebSocketTestSession,
 )
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -309,6 +310,25 @@ def test_what_the_application_raises_is_raised_where_the_test_receives() -> None
         assert caught.value.code == 1011
 
 
+def test_a_session_of_another_kind_may_ask_what_the_application_raised() -> None:
+    class Session(WebSocketTestSession):
+        pass
+
+    class Client(TestClient):
+        session_type = Session
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(ACCEPT)
+        await receive()
+        raise type("WebSocketDisconnect", (Exception,), {})("left")
+
+    with Client(app).websocket_connect("/") as session:
+        assert isinstance(session, Session)
+        assert session.app_exception is None
+    assert str(session.app_exception) == "left"
+
+
 def test_what_the_application_raises_after_the_close_is_raised_when_the_block_ends() -> None:
     app = Script("receive", ACCEPT, "receive", LookupError("in cleanup"))
     with pytest.raises(LookupError, match="in cleanup"), TestClient(app).websocket_connect("/"):
@@ -434,7 +454,9 @@ class TheirDisconnect(Exception):
         self.reason = reason
 
 
-def test_a_client_raises_the_disconnect_it_is_told_to() -> None:
+def test_a_client_raises_the_disconnect_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "starlette.websockets", raising=False)
+
     class Client(TestClient):
         websocket_disconnect: ClassVar[type[Exception]] = TheirDisconnect
 

@@ -174,6 +174,7 @@ class Portal:
 class ThreadClient(Client):
     """Drives an application on a loop thread of the client's own, which lasts until `close()` or its block ends."""
 
+    session_type: ClassVar[type[WebSocketTestSession]] = WebSocketTestSession
     _asgi: ThreadTransport
 
     def __enter__(self) -> Self:
@@ -199,7 +200,7 @@ class ThreadClient(Client):
 
         Raises WebSocketDenied on entering where the application refuses.
         """
-        return WebSocketTestSession(self, *self._handshake(url, subprotocols, options))
+        return self.session_type(self, *self._handshake(url, subprotocols, options))
 
     @property
     def portal(self) -> Portal | None:

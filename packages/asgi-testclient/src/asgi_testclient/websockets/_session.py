@@ -83,6 +83,12 @@ class Session:
             return self._exchange.end[1]
         return GONE if self._exchange.done else None
 
+    @property
+    def app_exception(self) -> BaseException | None:
+        """What the application raised, if anything: also where it was only how it learned that the client left."""
+        exception: BaseException | None = self._exchange.exception
+        return exception
+
     def _seconds(self, timeout: Limit) -> float | None:
         if timeout != "client":
             return timeout
