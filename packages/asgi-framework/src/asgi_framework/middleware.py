@@ -7,7 +7,7 @@ Handlers take `(request, exc)` and return a response; a backend gets an HTTPConn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import asgi_middleware.authentication
@@ -34,6 +34,43 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
     def add_exception_handler(self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler) -> None:
         """Add a handler; raises TypeError, naming it, where it does not take a request and an exception."""
         super().add_exception_handler(exc_class_or_status_code, Handler(handler))
+
+    @property
+    def _exception_handlers(self) -> MutableMapping[Any, ExceptionHandler]:
+        """The handlers by class, as they were given: instrumentation written for Starlette wraps them here."""
+        return _Functions(self._by_class)
+
+    @property
+    def _status_handlers(self) -> MutableMapping[Any, ExceptionHandler]:
+        """The handlers by status."""
+        return _Functions(self._by_status)
+
+
+class _Functions(MutableMapping[Any, ExceptionHandler]):
+    """A table of handlers that shows the functions of the application."""
+
+    def __init__(self, handlers: dict[Any, Any]) -> None:
+        self._handlers = handlers
+
+    def __getitem__(self, key: Any) -> ExceptionHandler:
+        function: ExceptionHandler = self._handlers[key].function
+        return function
+
+    def __setitem__(self, key: Any, function: ExceptionHandler) -> None:
+        self._handlers[key] = Handler(function)
+
+    def __delitem__(self, key: Any) -> None:
+        del self._handlers[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._handlers)
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+    def copy(self) -> dict[Any, ExceptionHandler]:
+        """The functions by key, as they are now."""
+        return dict(self)
 
 
 class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -18,10 +19,13 @@ class Alias(ModuleType):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"Backed by asgi_framework: see {__package__}.")
-        own = self.__dict__
-        own["__all__"] = ALL[name]
+        self.__all__ = ALL[name]
         if name == "starlette":
-            own["__version__"] = VERSION
+            self.__version__ = VERSION
+
+    @property
+    def __dict__(self) -> Mapping[str, Any]:  # type: ignore[override]
+        return _Names(self)
 
     def require(self) -> None:
         """Import the home of a module whose import fails without an extra; raises that ImportError."""
@@ -57,7 +61,32 @@ class Alias(ModuleType):
             delattr(import_module(module), attribute)
 
     def __dir__(self) -> list[str]:
-        return sorted({*self.__dict__, *MODULES[self.__name__]})
+        return sorted(self.__dict__)
 
     def __repr__(self) -> str:
         return f"<module {self.__name__!r} from asgi_framework>"
+
+
+_own_names: Any = vars(ModuleType)["__dict__"].__get__
+
+
+class _Names(Mapping[str, Any]):
+    """The `vars()` of an alias: those who patch a name look there for what they are to put back."""
+
+    def __init__(self, alias: Alias) -> None:
+        self._alias = alias
+        self._keys = dict.fromkeys([*_own_names(alias), *MODULES[alias.__name__]])
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._keys:
+            raise KeyError(name)
+        try:
+            return getattr(self._alias, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)

@@ -303,12 +303,11 @@ HOMES: dict[str, dict[str, str]] = {
         "jinja2": "pass_context",
     },
     "starlette.testclient": {
-        "..testclient": "TestClient",
+        "._testclient": "TestClient WebSocketDenialResponse WebSocketTestSession",
         ".._types": "ASGIApp Message Receive Scope Send",
         "._typing": "ASGI2App ASGI3App ASGIInstance",
         "asgi_requests.concurrency": "is_async_callable",
         "asgi_requests.exceptions": "StarletteDeprecationWarning=RequestsDeprecationWarning WebSocketDisconnect",
-        "asgi_testclient": "WebSocketDenialResponse WebSocketTestSession",
     },
     "starlette.types": {
         ".._types": "ASGIApp Message Receive Scope Send",
