@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import socket
 from pathlib import Path
 
 import uvicorn
 from board import build
+
+from asgi_framework import App
+
+
+class Server(uvicorn.Server):
+    """Ends the event streams first: of themselves they never end, and a server waits for every connection."""
+
+    def __init__(self, app: App, **options: object) -> None:
+        super().__init__(uvicorn.Config(app, **options))
+        self.app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.app.state.hub.close()
+        await super().shutdown(sockets)
 
 
 def main() -> None:
@@ -19,7 +35,10 @@ def main() -> None:
     print(f"The pinboard is at http://{options.host}:{options.port} and keeps its notes in {options.data}/", flush=True)
     print("Ctrl+C stops it.", flush=True)
     app = build(options.data, debug=options.debug)
-    uvicorn.run(app, host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=3)
+    with contextlib.suppress(KeyboardInterrupt):
+        server = Server(app, host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=3)
+        server.run()
+    raise SystemExit(not server.started)
 
 
 if __name__ == "__main__":

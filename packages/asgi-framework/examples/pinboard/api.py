@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pages import LONGEST, after_pinning
+from pages import LONGEST, LONGEST_NAME, after_pinning
 from problems import Invalid, Problem
 
 from asgi_framework import BackgroundTask, HTTPEndpoint, JSONResponse, Request, Response
@@ -15,7 +15,7 @@ def validated(note: object) -> tuple[str, str]:
     if not isinstance(note, dict):
         raise Invalid({"": "a note is a JSON object"})
     errors = {}
-    for field, longest in (("author", 60), ("text", LONGEST)):
+    for field, longest in (("author", LONGEST_NAME), ("text", LONGEST)):
         value = note.get(field)
         if not isinstance(value, str) or not value.strip():
             errors[field] = "a text is required"

@@ -17,6 +17,7 @@ from asgi_framework import (
     App,
     CORSMiddleware,
     GZipMiddleware,
+    HTTPException,
     Middleware,
     Mount,
     Route,
@@ -35,9 +36,8 @@ def build(data: Path, *, debug: bool = False) -> App:
     @contextlib.asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[dict[str, object]]:
         async with Store.open(data / "pinboard.sqlite") as store:
-            hub = live.Hub()
-            yield {"store": store, "hub": hub, "room": live.Room(), "pictures": data / "pictures"}
-            await hub.close()
+            app.state.hub = live.Hub()
+            yield {"store": store, "hub": app.state.hub, "room": live.Room(), "pictures": data / "pictures"}
 
     return App(
         debug=debug,
@@ -65,10 +65,9 @@ def build(data: Path, *, debug: bool = False) -> App:
             Middleware(SessionMiddleware, secret_key=secret(data / "secret.key"), session_cookie="pinboard"),
         ],
         exception_handlers={
-            404: pages.not_found,
-            413: pages.too_large,
-            500: pages.broken,
+            HTTPException: pages.refused,
             problems.Invalid: problems.invalid,
+            500: pages.broken,
         },
     )
 

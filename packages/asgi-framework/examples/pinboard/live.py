@@ -14,7 +14,7 @@ PING = 15.0  # seconds between comments that keep proxies from closing a quiet s
 
 
 class Hub:
-    """Hands every message to every listener; one that does not keep up with 100 messages loses the newest."""
+    """Hands every message to every listener of this process; one that falls 100 messages behind loses the newest."""
 
     def __init__(self) -> None:
         self._listeners: set[MemoryObjectSendStream[tuple[str, object]]] = set()
@@ -44,7 +44,7 @@ class Hub:
             send.close()
             receive.close()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End every stream, so that the server can stop."""
         for listener in list(self._listeners):
             listener.close()

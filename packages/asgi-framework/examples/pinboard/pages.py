@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from problems import Problem
+from store import Note
 
 from asgi_framework import (
     BackgroundTask,
@@ -21,8 +24,18 @@ from asgi_framework import (
 
 templates = Jinja2Templates(Path(__file__).parent / "templates")
 
-PICTURES = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp"}
-LONGEST = 500
+PICTURES = {
+    b"\x89PNG\r\n\x1a\n": ".png",
+    b"\xff\xd8\xff": ".jpg",
+    b"GIF8": ".gif",
+    b"RIFF....WEBP": ".webp",  # a dot stands for any byte
+}
+LONGEST_NAME, LONGEST = 60, 500
+REFUSALS = {
+    404: ("Nothing is pinned here", "Perhaps it was once, or the address has a slip in it."),
+    413: ("That is too large", "The board takes up to five megabytes at a time."),
+    415: ("That is no picture", ""),
+}
 
 
 async def index(request: Request) -> Response:
@@ -43,7 +56,7 @@ async def pin(request: Request) -> Response:
     async with request.form(max_files=1) as form:
         author, text = str(form.get("author", "")).strip(), str(form.get("text", "")).strip()
         upload = form.get("picture")
-        if not (author and 0 < len(text) <= LONGEST):
+        if not (0 < len(author) <= LONGEST_NAME and 0 < len(text) <= LONGEST):
             request.session["flash"] = f"A note wants a name and a text of at most {LONGEST} characters."
             return RedirectResponse(request.url_for("index"), status_code=303)
         picture = await keep(upload, request.state.pictures) if isinstance(upload, UploadFile) and upload.size else None
@@ -54,7 +67,7 @@ async def pin(request: Request) -> Response:
     )
 
 
-async def after_pinning(request: Request, note) -> None:
+async def after_pinning(request: Request, note: Note) -> None:
     """What need not keep the browser waiting: tell the other browsers, and count the words."""
     await request.state.hub.publish("note", note.as_dict())
     await request.state.store.count_words(note.text)
@@ -63,7 +76,7 @@ async def after_pinning(request: Request, note) -> None:
 async def keep(upload: UploadFile, folder: Path) -> str:
     """Write a picture under a name of our own; what the client calls it is never a path (and its type is looked at)."""
     head = await upload.read(12)
-    suffix = next((suffix for magic, suffix in PICTURES.items() if head.startswith(magic)), None)
+    suffix = next((suffix for magic, suffix in PICTURES.items() if re.match(magic, head, re.DOTALL)), None)
     if suffix is None:
         raise HTTPException(415, "A picture is a PNG, JPEG, GIF or WebP file.")
     name = secrets.token_hex(8) + suffix
@@ -81,19 +94,22 @@ async def picture(request: Request) -> Response:
     return FileResponse(path, headers=headers)
 
 
-async def not_found(request: Request, exc: HTTPException) -> Response:
+async def refused(request: Request, exc: HTTPException) -> Response:
+    """Every HTTPException, also the framework's own: a page for people, a problem for programs."""
     if request.url.path.startswith("/api/"):
-        return Problem(404, "There is nothing here")
-    return templates.TemplateResponse(
-        request, "error.html", {"title": "Nothing is pinned here", "text": request.url.path}, status_code=404
-    )
-
-
-async def too_large(request: Request, exc: HTTPException) -> Response:
-    context = {"title": "That is too large", "text": "The board takes up to five megabytes at a time."}
-    return templates.TemplateResponse(request, "error.html", context, status_code=413)
+        return Problem(exc.status_code, exc.detail, exc.headers)
+    title, text = REFUSALS.get(exc.status_code, (exc.detail, ""))
+    return error_page(request, exc.status_code, title, text or exc.detail, exc.headers)
 
 
 async def broken(request: Request, exc: Exception) -> Response:
-    context = {"title": "A pin fell out", "text": "The error is in the log of the server."}
-    return templates.TemplateResponse(request, "error.html", context, status_code=500)
+    if request.url.path.startswith("/api/"):
+        return Problem(500, "Something broke; the log of the server says what")
+    return error_page(request, 500, "A pin fell out", "The error is in the log of the server.")
+
+
+def error_page(
+    request: Request, status: int, title: str, text: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    context = {"status": status, "title": title, "text": text}
+    return templates.TemplateResponse(request, "error.html", context, status_code=status, headers=headers)

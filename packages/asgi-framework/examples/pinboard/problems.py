@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from asgi_framework import JSONResponse, Request, Response
 
 
 class Problem(JSONResponse):
     media_type = "application/problem+json"
 
-    def __init__(self, status: int, title: str, **more: object) -> None:
-        super().__init__({"title": title, "status": status, **more}, status)
+    def __init__(self, status: int, title: str, headers: Mapping[str, str] | None = None, **more: object) -> None:
+        super().__init__({"title": title, "status": status, **more}, status, headers)
 
 
 class Invalid(Exception):

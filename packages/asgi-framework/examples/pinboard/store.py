@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS notes (
     author TEXT NOT NULL,
     text TEXT NOT NULL,
     picture TEXT,
-    pinned_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M', 'now'))
+    pinned_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%MZ', 'now'))
 );
 CREATE TABLE IF NOT EXISTS words (word TEXT PRIMARY KEY, count INTEGER NOT NULL);
 """
@@ -74,7 +74,7 @@ class Store:
     async def count_words(self, text: str) -> None:
         """Add the longer words of a note to the tally under the board."""
         for word in {word.strip(".,;:!?()\"'").lower() for word in text.split()}:
-            if len(word) > 3:
+            if 3 < len(word) <= 30:
                 await self._run(
                     "INSERT INTO words VALUES (?, 1) ON CONFLICT (word) DO UPDATE SET count = count + 1", word
                 )
@@ -85,6 +85,9 @@ class Store:
     async def _run(self, statement: str, *values: object) -> list[tuple]:
         def run() -> list[tuple]:
             with self._lock, self._connection:
-                return self._connection.execute(statement, values).fetchall()
+                try:
+                    return self._connection.execute(statement, values).fetchall()
+                except OverflowError:  # no row has a number that SQLite cannot hold
+                    return []
 
         return await run_in_threadpool(run)

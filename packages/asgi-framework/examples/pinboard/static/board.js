@@ -4,11 +4,10 @@
 const board = document.getElementById("board");
 const events = new EventSource("/events");
 
-events.addEventListener("note", (event) => {
-  const note = JSON.parse(event.data);
+function pin(note) {
   if (board.querySelector(`[data-id="${note.id}"]`)) return;
   const article = document.createElement("article");
-  article.className = "note new";
+  article.className = `note new tint-${note.id % 4}`;
   article.dataset.id = note.id;
   if (note.picture) {
     const picture = article.appendChild(document.createElement("img"));
@@ -18,13 +17,29 @@ events.addEventListener("note", (event) => {
   article.appendChild(document.createElement("p")).textContent = note.text;
   const footer = article.appendChild(document.createElement("footer"));
   footer.appendChild(document.createElement("b")).textContent = note.author;
-  footer.appendChild(document.createElement("time")).textContent = note.pinned_at;
+  footer.appendChild(document.createElement("time")).dateTime = note.pinned_at;
+  tell(footer.lastChild);
   board.querySelector(".empty")?.remove();
   board.prepend(article);
-});
+}
 
+// The server writes UTC; people read their own time.
+function tell(time) {
+  time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+document.querySelectorAll("time").forEach(tell);
+events.addEventListener("note", (event) => pin(JSON.parse(event.data)));
 events.addEventListener("removed", (event) => {
   board.querySelector(`[data-id="${JSON.parse(event.data).id}"]`)?.remove();
+});
+
+// Whenever the stream opens, at first or again, catch up with what happened before it did.
+events.addEventListener("open", async () => {
+  const notes = await (await fetch("/api/notes")).json();
+  const ids = new Set(notes.map((note) => String(note.id)));
+  board.querySelectorAll(".note").forEach((note) => ids.has(note.dataset.id) || note.remove());
+  notes.reverse().forEach(pin);
 });
 
 // The chat is a WebSocket under the name in the form.
