@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import ClassVar
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
 from ._charset import decode_text, text_codec
+from ._query import split_pairs
 from .exceptions import MultiPartException
 from .headers import Headers
 from .multidict import FormData
@@ -45,7 +46,7 @@ class FormParser:
         except BaseException:
             await close_stream(self.stream)
             raise
-        return FormData(self._items)  # type: ignore[arg-type]
+        return FormData(self._items)
 
     async def _read(self) -> None:
         held = b""
@@ -87,7 +88,7 @@ class FormParser:
             for field in self._checked(fields):
                 self._add(field)
         elif self._codec == "utf-8" and fields.isascii():
-            self._add_ascii(fields.decode("ascii"))
+            self._items += split_pairs(fields.decode("ascii"))
         else:
             for field in fields.split(b"&"):
                 if field:
@@ -95,15 +96,6 @@ class FormParser:
         limit = max(self.max_memory_size, self.max_part_size)
         if self._size > limit:
             raise MultiPartException(f"Fields exceeded maximum size of {limit // 1024}KB.")
-
-    def _add_ascii(self, fields: str) -> None:
-        if "+" in fields:
-            fields = fields.replace("+", " ")
-        pairs = [field.partition("=") for field in fields.split("&") if field]
-        if "%" in fields:
-            self._items += [(_unquoted(name), _unquoted(value)) for name, _, value in pairs]
-        else:
-            self._items += [(name, value) for name, _, value in pairs]
 
     def _add(self, field: bytes) -> None:
         name, _, value = field.replace(b"+", b" ").partition(b"=")
@@ -128,10 +120,6 @@ class FormParser:
 
     def _too_large(self) -> MultiPartException:
         return MultiPartException(f"Field exceeded maximum size of {int(self.max_part_size / 1024)}KB.")
-
-
-def _unquoted(text: str) -> str:
-    return unquote_to_bytes(text).decode("utf-8", "replace") if "%" in text else text
 
 
 async def close_stream(stream: AsyncIterator[bytes]) -> None:

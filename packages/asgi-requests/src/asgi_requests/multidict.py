@@ -23,6 +23,8 @@ from ._types import Scope
 if TYPE_CHECKING:
     from .uploads import UploadFile
 
+    _FormValue = UploadFile | str
+
 _Key = TypeVar("_Key")
 _Value_co = TypeVar("_Value_co", covariant=True)
 
@@ -189,15 +191,8 @@ class QueryParams(ImmutableMultiDict[str, str]):
         return f"{self.__class__.__name__}({str(self)!r})"
 
 
-class FormData(ImmutableMultiDict[str, "UploadFile | str"]):
+class FormData(ImmutableMultiDict[str, "_FormValue"]):
     """The fields of a form: strings, and an UploadFile for each file."""
-
-    def __init__(
-        self,
-        *args: FormData | Mapping[str, str | UploadFile] | list[tuple[str, str | UploadFile]],
-        **kwargs: str | UploadFile,
-    ) -> None:
-        super().__init__(*args, **kwargs)
 
     async def close(self) -> None:
         """Close every file, even if one of them fails to close."""
@@ -208,6 +203,8 @@ class FormData(ImmutableMultiDict[str, "UploadFile | str"]):
 
 
 def _pairs(value: Any) -> list[Any]:
+    if type(value) is list:
+        return value.copy()
     if not value:
         return []
     if isinstance(value, ImmutableMultiDict):

@@ -10,6 +10,7 @@ from .._body import BODY_KEY, MISSING, Replay, SharedBody, shared_body
 from .._fields import encode_value, refuse_line_breaks
 from .._jsonbody import decode_json
 from .._types import Message, Receive, Scope, Send
+from .._urlencoded import FormParser
 from ..exceptions import ClientDisconnect
 from ..multidict import FormData
 from .connection import HTTPConnection, StateT
@@ -161,8 +162,6 @@ class Request(HTTPConnection[StateT]):
                 max_part_size=max_part_size,
             ).parse()
         if content_type == "application/x-www-form-urlencoded":
-            from ..forms import FormParser
-
             return await FormParser(
                 self.headers, self.stream(), max_fields=max_fields, max_part_size=max_part_size
             ).parse()
