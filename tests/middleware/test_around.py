@@ -413,3 +413,29 @@ async def test_a_stack_is_one_middleware_the_first_outermost():
 def test_they_show_what_they_hold():
     stack = Stack(When(on_api, tagging), Middleware(GZipMiddleware, minimum_size=1))
     assert repr(stack) == "Stack(When(on_api, around_http(tagging)), Middleware(GZipMiddleware, minimum_size=1))"
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        lambda app: reading_headers(app),
+        When(lambda scope: b"x-a" in dict(scope["headers"]), tagging),
+    ],
+    ids=["around_http", "When"],
+)
+async def test_request_headers_that_can_be_read_once_are_there_for_the_application_too(factory):
+    async def app(scope, receive, send):
+        assert list(scope["headers"]) == [(b"x-a", b"1")]
+        scope["route"] = "a route"
+        await hello(scope, receive, send)
+
+    scope = http_scope(headers=[(b"x-a", b"1")])
+    reply = await run(factory(app), scope | {"headers": iter(scope["headers"])})
+    assert reply.header("x-tag") == "mine"
+
+
+@around_http
+async def reading_headers(scope):
+    assert dict(scope["headers"]) == {b"x-a": b"1"}
+    start = yield
+    start.headers["x-tag"] = "mine"

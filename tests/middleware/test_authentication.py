@@ -139,3 +139,13 @@ def test_users_say_who_they_are():
 def test_a_base_user_leaves_everything_open(name):
     with pytest.raises(NotImplementedError):
         getattr(BaseUser(), name)
+
+
+async def test_headers_that_can_be_read_once_are_there_for_the_application_too():
+    async def app(scope, receive, send):
+        assert list(scope["headers"]) == [(b"x-user", b"ann")]
+        await whoami(scope, receive, send)
+
+    scope = http_scope() | {"headers": iter([(b"x-user", b"ann")])}
+    assert (await run(AuthenticationMiddleware(app, Header()), scope)).text == "ann True ['read']"
+    assert scope["route"] == "the route"

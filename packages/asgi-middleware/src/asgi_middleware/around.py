@@ -19,14 +19,17 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec
 
 from ._response_start import ResponseHeaders, ResponseStart
-from ._scope import copy_back, copy_scope
+from ._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
 from ._types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Around", "ResponseHeaders", "ResponseStart", "Stack", "When", "around_http"]
 
 P = ParamSpec("P")
-Around = AsyncGenerator[ASGIApp | None, ResponseStart]
-"""What the functions return, to a type checker: `async def timing(scope: Scope) -> Around`."""
+Around = AsyncGenerator[Any, ResponseStart]
+"""What the functions return, to a type checker: `async def timing(scope: Scope) -> Around`.
+
+What they yield is nothing or an application; mypy takes `start = yield` for no type that says so.
+"""
 
 _CO_ASYNC_GENERATOR = 0x200
 _BODY_MESSAGES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
@@ -79,6 +82,8 @@ class _AroundHTTP:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        if not has_lasting_headers(scope):
+            return await call_with_lasting_headers(self, scope, receive, send)
         inner = copy_scope(scope)
         exchange = _Exchange(self.function(inner, *self.args, **self.kwargs), send)
         try:
@@ -192,8 +197,11 @@ class _Conditional:
         self.wrapped = wrapped
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        chosen = scope["type"] in ("http", "websocket") and self.predicate(scope)
-        await (self.wrapped if chosen else self.app)(scope, receive, send)
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        if not has_lasting_headers(scope):
+            return await call_with_lasting_headers(self, scope, receive, send)
+        return await (self.wrapped if self.predicate(scope) else self.app)(scope, receive, send)
 
 
 class Stack(_Factory):

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from ._answers import Handshake
 from ._replies import reply_text
-from ._scope import copy_back, copy_scope
+from ._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
 from ._types import ASGIApp, Receive, Scope, Send
 
 OnError = Callable[[Any, "AuthenticationError"], ASGIApp | Awaitable[ASGIApp]]
@@ -132,6 +132,8 @@ class AuthenticationMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
+        if not has_lasting_headers(scope):
+            return await call_with_lasting_headers(self, scope, receive, send)
         conn = self.connection(scope)
         try:
             found = await self.backend.authenticate(conn)
