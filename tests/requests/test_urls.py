@@ -231,3 +231,10 @@ def test_no_byte_of_a_query_can_fail_or_move_it(query, expected):
     assert read.query == expected
     assert URL(str(read)).query == expected
     assert read.include_query_params(b=1).path == "/"
+
+
+def test_headers_that_can_be_read_once_are_not_used_up():
+    headers = [(b"host", b"a.example"), (b"x-a", b"1")]
+    scope = http_scope() | {"headers": iter(headers)}
+    assert str(URL(scope=scope)) == "http://a.example/"
+    assert list(scope["headers"]) == headers

@@ -8,6 +8,7 @@ from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import SplitResult
 
+from ._fields import scope_headers
 from ._types import Scope
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%\-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?").fullmatch
@@ -16,7 +17,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 def request_netloc(scope: Scope) -> str:
     """The authority a request was sent to: the Host header if it is well-formed, else the server, else nothing."""
-    for name, value in scope.get("headers", ()):
+    for name, value in scope_headers(scope):
         if name == b"host" or (len(name) == 4 and name.lower() == b"host"):
             host: str = value.decode("latin-1")
             if is_authority(host):
