@@ -1,0 +1,203 @@
+"""The battery is whole: every middleware is in it, every row of the checklist runs, and no exemption is left over."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asgi_middleware import Middleware
+from contract.battery.rows import ELSEWHERE, EXEMPT, row
+from contract.battery.subjects import NOT_HERE, SECRET, SUBJECTS, Subject, found
+
+HERE = Path(__file__).parent
+TESTS = "".join(path.read_text() for path in sorted(HERE.glob("test_battery*.py")))
+ROWS = [f"C{number:02}" for number in range(1, 35)]
+
+
+@pytest.mark.parametrize("path", found())
+def test_every_middleware_is_in_the_battery(path: str) -> None:
+    assert path in {subject.path for subject in SUBJECTS} | {*NOT_HERE}, (
+        f"{path} is a middleware that the battery does not know: add Subject({path!r}, lambda: {{...}}) with its "
+        "arguments to SUBJECTS in tests/contract/battery/subjects.py, or say in NOT_HERE why it does not belong there"
+    )
+
+
+def test_the_battery_knows_no_middleware_that_is_gone() -> None:
+    assert {subject.path for subject in SUBJECTS} | {*NOT_HERE} == {*found()}
+
+
+@pytest.mark.parametrize("code", ROWS)
+def test_every_row_of_the_checklist_has_a_test(code: str) -> None:
+    assert (f'@row("{code}"' in TESTS) != (code in ELSEWHERE)
+
+
+def test_every_exemption_is_of_a_test_and_a_middleware_that_exist() -> None:
+    tests = set(re.findall(r"^(?:async )?def (test_\w+)", TESTS, re.MULTILINE))
+    assert {test for test, _ in EXEMPT} <= tests
+    assert {subject for _, subject in EXEMPT} <= {subject.id for subject in SUBJECTS}
+
+
+IMPORTING = """
+import json, sys
+before = set(sys.modules)
+__import__({module!r})
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, list[str]]:
+    """What each public module of asgi-middleware brings into a fresh interpreter that has nothing else installed."""
+    source = str(Path(importlib.import_module("asgi_middleware").__file__ or "").parents[1])
+    modules = sorted({path.rpartition(".")[0] for path in found() if path.startswith("asgi_middleware.")})
+    running = {
+        module: subprocess.Popen(
+            [sys.executable, "-S", "-c", IMPORTING.format(module=module)],
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": source},
+        )
+        for module in ["asgi_middleware", *modules]
+    }
+    return {module: json.loads(process.communicate(timeout=60)[0]) for module, process in running.items()}
+
+
+@row("C30", only=lambda subject: subject.path.startswith("asgi_middleware.") and not subject.variant)
+def test_a_module_needs_nothing_and_brings_no_other_middleware(subject: Subject, imported: dict) -> None:
+    module = subject.path.rpartition(".")[0]
+    brought = imported[module]
+    assert module in brought
+    strangers = {name.partition(".")[0] for name in brought} - {*sys.stdlib_module_names, "asgi_middleware"}
+    assert strangers == set()
+    siblings = {name.split(".")[1] for name in brought if name.startswith("asgi_middleware.")}
+    public = {name for name in siblings if not name.startswith("_")}
+    assert public == {module.split(".")[1]}
+
+
+def test_the_package_itself_imports_no_middleware(imported: dict) -> None:
+    names = {name for name in imported["asgi_middleware"] if name.startswith("asgi_middleware.")}
+    assert names == {"asgi_middleware._record", "asgi_middleware._types"}
+
+
+TYPED = """
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+from asgi_middleware import Middleware
+from asgi_middleware.around import Around, Stack, When, around_http
+from asgi_middleware.authentication import AuthenticationBackend, AuthenticationMiddleware
+from asgi_middleware.body_limit import RequestBodyLimitMiddleware
+from asgi_middleware.cors import CORSMiddleware
+from asgi_middleware.errors import ServerErrorMiddleware
+from asgi_middleware.exceptions import ExceptionMiddleware
+from asgi_middleware.gzip import GZipMiddleware
+from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
+from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
+from asgi_middleware.sessions import SessionMiddleware
+from asgi_middleware.trustedhost import TrustedHostMiddleware
+from asgi_middleware.wsgi import WSGIMiddleware
+
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Callable[[], Awaitable[Scope]], Callable[[Scope], Awaitable[None]]], Awaitable[None]]
+
+
+async def app(scope: Scope, receive: Callable[[], Awaitable[Scope]], send: Callable[[Scope], Awaitable[None]]) -> None:
+    await send({"type": "http.response.start", "status": 200})
+
+
+@around_http
+async def tagging(scope: Scope, value: str, *, name: str = "x-tag") -> Around:
+    start = yield
+    start.headers[name] = value
+
+
+class Theirs(Protocol):
+    def __call__(self, app: Application, /, *args: Any, **kwargs: Any) -> Application: ...
+
+
+theirs: list[Theirs] = [CORSMiddleware, GZipMiddleware, HTTPSRedirectMiddleware, TrustedHostMiddleware, tagging]
+theirs += [SessionMiddleware, AuthenticationMiddleware, ServerErrorMiddleware, ExceptionMiddleware]
+theirs += [RequestBodyLimitMiddleware, OpenTelemetryMiddleware]
+records = [
+    Middleware(CORSMiddleware, allow_origins=["*"]),
+    Middleware(GZipMiddleware, 1000, compresslevel=6),
+    Middleware(HTTPSRedirectMiddleware),
+    Middleware(TrustedHostMiddleware, allowed_hosts=["*.example.com"]),
+    Middleware(SessionMiddleware, "secret", https_only=True),
+    Middleware(AuthenticationMiddleware, AuthenticationBackend()),
+    Middleware(ServerErrorMiddleware, debug=True),
+    Middleware(ExceptionMiddleware, {KeyError: lambda scope, exc: app}),
+    Middleware(RequestBodyLimitMiddleware, max_body_size=1),
+    Middleware(OpenTelemetryMiddleware, excluded_urls="/healthz"),
+    Middleware(tagging, "a", name="x-b"),
+]
+stacked: Application = Stack(*records, When(lambda scope: scope["path"] != "/", GZipMiddleware))(app)
+wrapped: list[Application] = [CORSMiddleware(app), GZipMiddleware(app), tagging(app, "a"), stacked]
+
+
+def wsgi(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    return [b""]
+
+
+served: Application = WSGIMiddleware(wsgi)
+"""
+MISTAKES = {
+    'Middleware(CORSMiddleware, allow_origin=["*"])': "call-arg",
+    "Middleware(SessionMiddleware)": "call-arg",
+    'Middleware(GZipMiddleware, "1000")': "arg-type",
+    "Middleware(tagging)": "call-arg",
+    "tagging(app, 1)": "arg-type",
+}
+
+
+def test_the_typed_file_names_every_middleware() -> None:
+    """C33, before mypy: nothing is left out."""
+    assert [
+        path for path in found() if path.startswith("asgi_middleware.") and path.rpartition(".")[2] not in TYPED
+    ] == []
+
+
+def test_records_and_wrapping_are_checked_by_types(tmp_path: Path, request: Any) -> None:
+    """C33."""
+    pytest.importorskip("mypy", reason="needs mypy: pip install mypy")
+    checked = tmp_path / "checked.py"
+    mistakes = "".join(f"{mistake}  # type: ignore[{code}]\n" for mistake, code in MISTAKES.items())
+    checked.write_text(TYPED + mistakes)
+    cache = request.config.cache.mkdir("mypy")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", str(checked)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=110, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@row("C34")
+def test_construction_copies_nothing_and_shows_no_secret(subject: Subject) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+    arguments = subject.arguments()
+    before = repr(arguments)
+    if subject.build is None:
+        wrapped = subject.factory(app, **arguments)
+        record = Middleware(subject.factory, **arguments)
+        assert subject.path.rpartition(".")[2] in repr(record)
+        assert SECRET not in repr(record)
+        assert repr(arguments) == before
+    else:
+        wrapped = subject.make(app)
+    assert SECRET not in repr(wrapped)
+    assert SECRET not in str(vars(wrapped) if hasattr(wrapped, "__dict__") else "")
+
+
+@row("C33")
+def test_a_middleware_takes_its_application_first_and_options_by_name(subject: Subject) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+    assert callable(subject.make(app))
