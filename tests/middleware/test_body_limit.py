@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware, RequestBodyTooLarge
+from asgi_middleware.exceptions import ExceptionMiddleware
 from wire import Reply, body_messages, http_scope, request, run, websocket_scope
 
 
@@ -96,6 +97,10 @@ async def test_nothing_is_sent_after_the_413_even_if_the_application_goes_on():
                 continue
 
     assert is_413(await request(limited(stubborn), "POST", headers=length("4")))
+
+
+async def test_the_end_of_an_overruled_answer_is_no_exception_to_answer():
+    assert is_413(await request(limited(ExceptionMiddleware(quick)), "POST", headers=length("4")))
 
 
 async def test_an_overflow_after_the_start_is_raised():

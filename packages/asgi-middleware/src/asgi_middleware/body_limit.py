@@ -31,6 +31,10 @@ class RequestBodyTooLarge(Exception):
         await refuse(scope, receive, send, self.status_code, "Content Too Large", _closing(scope))
 
 
+class ResponseSent(Exception):
+    """Raised by `send()` where the 413 has been sent in place of what the application answers; let it pass."""
+
+
 class RequestBodyLimitMiddleware:
     """Answers 413 to a request whose body is over `max_body_size` bytes, and 400 to a malformed Content-Length.
 
@@ -87,7 +91,7 @@ class RequestBodyLimitMiddleware:
         try:
             await self.app(inner, body.receive, body.send)
         except Exception as exc:
-            if exc is not body.refusal or (body.started and not body.answered):
+            if exc not in (body.refusal, body.end) or (body.started and not body.answered):
                 raise
             await body.answer()
         finally:
@@ -104,6 +108,7 @@ class _LimitedBody:
         "answered",
         "config",
         "declared",
+        "end",
         "limit",
         "raised",
         "received",
@@ -123,6 +128,7 @@ class _LimitedBody:
         self._receive = receive
         self._send = send
         self.refusal: Exception | None = None
+        self.end: Exception | None = None
         self.raised = False
         self.started = False
         self.answered = False
@@ -146,12 +152,13 @@ class _LimitedBody:
         return message
 
     async def send(self, message: Message) -> None:
-        if self.answered:
-            raise self.refuse()
+        if self.end is not None:
+            raise self.end
         if message["type"] == "http.response.start":
             if self.overrules(message["status"]):
                 await self.answer()
-                raise self.refuse()
+                self.end = ResponseSent("413 Content Too Large has been sent instead")
+                raise self.end
             self.started = True
         await self._send(message)
 

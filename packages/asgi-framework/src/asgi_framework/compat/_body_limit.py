@@ -28,10 +28,6 @@ class RequestBodyLimitResponder:
         await RequestBodyLimitMiddleware(self.app, self.max_body_size)(scope, receive, send)
 
 
-class ResponseSent(Exception):
-    """Never raised: an application that sends after the 413 gets BodyTooLarge once more."""
-
-
 def get_content_length(scope: Scope) -> int | None:
     """The declared length of a body; None where there is none, or none that is a number."""
     for name, value in scope["headers"]:

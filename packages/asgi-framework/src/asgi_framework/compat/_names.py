@@ -137,13 +137,10 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.body_limit": {
         "..routing": "_RequestBodyTooLarge=BodyTooLarge",
-        "._body_limit": (
-            "RequestBodyLimitMiddleware RequestBodyLimitResponder _RequestBodyLimitResponseSent=ResponseSent "
-            "_get_content_length=get_content_length"
-        ),
+        "._body_limit": ("RequestBodyLimitMiddleware RequestBodyLimitResponder _get_content_length=get_content_length"),
         ".._types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.body_limit": (
-            "MAX_BODY_SIZE_SCOPE_KEY=LIMIT_SCOPE_KEY _BODY_LIMIT_RESPONDER_SCOPE_KEY=LIMIT_SCOPE_KEY"
+            "_RequestBodyLimitResponseSent=ResponseSent MAX_BODY_SIZE_SCOPE_KEY=LIMIT_SCOPE_KEY _BODY_LIMIT_RESPONDER_SCOPE_KEY=LIMIT_SCOPE_KEY"
         ),
         "asgi_requests.exceptions": "HTTPException",
         "asgi_requests.headers": "Headers",
