@@ -11,6 +11,7 @@ from asgi_testclient import (
     AsyncTestClient,
     LifespanFailed,
     LifespanNotSupported,
+    Lint,
     ProtocolViolation,
     TestClient,
     UnfinishedTasks,
@@ -310,6 +311,11 @@ def test_several_problems_at_the_end_are_all_told() -> None:
     with pytest.raises(LookupError, match="at the end") as caught, TestClient(app):
         pass
     assert any("stray" in note for note in caught.value.__notes__)
+
+
+def test_a_violation_that_lint_raises_is_no_refusal_of_the_lifespan() -> None:
+    with pytest.raises(ProtocolViolation, match="E28"):
+        TestClient(Lint(App("startup.complete"))).__enter__()
 
 
 def test_a_violation_that_the_lifespan_swallows_is_raised_at_the_end() -> None:

@@ -106,9 +106,10 @@ class LifespanExchange(Exchange):
         return f"{answer['type']} has come, but the application has not returned"
 
     def supported(self) -> bool:
-        """Whether the application took part: asked for startup, did not fail before, did not leave without a word."""
-        asked_and_failed = bool(self._asked) and self.exception is not None
-        return bool(self.answers) or asked_and_failed or self.checks.first_error is not None
+        """Whether the application took part: it asked for startup or broke a rule, and did not leave without a word."""
+        exc = unwrapped(self.exception)
+        failed = exc is not None and (bool(self._asked) or isinstance(exc, ProtocolViolation))
+        return bool(self.answers) or failed or self.checks.first_error is not None
 
     def verdict(self, phase: str) -> BaseException | None:
         """What the test has to hear of once the phase has settled."""
