@@ -9,7 +9,7 @@ import falcon
 import falcon.asgi
 from falcon import WebSocketDisconnected
 
-features: dict[str, bool] = {"raises": False, "cleanup": False}
+features: dict[str, bool] = {"raises": False}
 events: list[str] = []
 
 

@@ -155,7 +155,9 @@ class Exchange(ABC):
         except BaseException as raised:
             self._forgotten()
             self.checks.raised(raised)
-            self.exception = _trimmed(raised)
+            # A cancellation by us tells nothing, and its frames would keep alive what the application has to clean up.
+            forced = self.cancelled and _is_cancellation(raised)
+            self.exception = raised.with_traceback(None) if forced else _trimmed(raised)
         # By now no frame of ours holds the exception: the test alone decides how long it lives.
         self.task = None
         self.done = True
