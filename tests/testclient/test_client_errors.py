@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from asgi_testclient import AppCancelled, AppTimeout, AsyncTestClient, ProtocolViolation, TestClient
+from asgi_testclient._logged import Lookout
 
 START = {"type": "http.response.start", "status": 200}
 END = {"type": "http.response.body", "body": b"x"}
@@ -412,9 +413,17 @@ def test_a_loop_that_the_application_breaks_is_an_error_and_no_hang() -> None:
     assert client.get("/").status_code == 200
 
 
-def test_what_a_framework_caught_and_logged_is_attached(monkeypatch: pytest.MonkeyPatch) -> None:
-    logger = logging.getLogger("some.framework")
-    monkeypatch.setattr(logger, "propagate", False)
+@pytest.fixture
+def logger(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    """A framework's logger, that no logging configuration of this process knows; no exchange is watched meanwhile."""
+    monkeypatch.setattr("asgi_testclient._logged.LOOKOUT", Lookout())
+    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
+    logger = logging.Logger("some.framework")
+    logger.addHandler(logging.NullHandler())
+    return logger
+
+
+def test_what_a_framework_caught_and_logged_is_attached(logger: logging.Logger) -> None:
     logger.addHandler(logging.NullHandler())
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -439,10 +448,7 @@ def test_what_a_framework_caught_and_logged_is_attached(monkeypatch: pytest.Monk
         TestClient(failing, raise_server_exceptions="logged").get("/before")
 
 
-async def test_what_is_logged_belongs_to_the_exchange_it_happened_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    logger = logging.getLogger("some.framework")
-    monkeypatch.setattr(logger, "propagate", False)
-
+async def test_what_is_logged_belongs_to_the_exchange_it_happened_in(logger: logging.Logger) -> None:
     async def inner(scope: Any, receive: Any, send: Any) -> None:
         logger.error("Internal Server Error", exc_info=LookupError("inner"))
         await send({**START, "status": 500})
@@ -461,9 +467,7 @@ async def test_what_is_logged_belongs_to_the_exchange_it_happened_in(monkeypatch
     logger.error("outside", exc_info=LookupError("outside"))
 
 
-def test_a_factory_of_records_that_somebody_else_sets_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    logger = logging.getLogger("some.framework")
-    monkeypatch.setattr(logger, "propagate", False)
+def test_a_factory_of_records_that_somebody_else_sets_meanwhile_stays(logger: logging.Logger) -> None:
     before = logging.getLogRecordFactory()
     inner: list[Any] = []
 

@@ -12,6 +12,8 @@ import pytest
 import asgi_testclient
 import asgi_testclient.httpx
 from asgi_testclient import AppTimeout, TestClient
+from asgi_testclient._django import OpenConnections
+from asgi_testclient._logged import Lookout
 from asgi_testclient.httpx import ASGITransport, AsyncASGITransport
 
 
@@ -225,7 +227,9 @@ class Signal:
 
 @pytest.fixture
 def django(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The modules of Django that are looked at where Django is in use."""
+    """The modules of Django that are looked at where Django is in use; nothing else of this process uses it."""
+    monkeypatch.setattr("asgi_testclient._exchange.OPEN_CONNECTIONS", OpenConnections())
+    monkeypatch.setattr("asgi_testclient._logged.LOOKOUT", Lookout())
     signals: Any = ModuleType("django.core.signals")
     signals.request_started, signals.request_finished, signals.got_request_exception = Signal(), Signal(), Signal()
     database: Any = ModuleType("django.db")
