@@ -116,6 +116,10 @@ def test_errors_have_pages_of_their_own(pinboard):
         assert "A picture is a PNG" in text.text
         sound = b"RIFF\0\0\0\0WAVEfmt "
         assert browser.post("/notes", data={"author": "a", "text": "b"}, files={"picture": sound}).status_code == 415
+        lines = {"author": "a", "text": "one\r\n" * 124 + "last"}  # a browser counts 500 characters
+        assert browser.post("/notes", data=lines).status_code == 303
+        assert browser.get("/api/notes").json()[0]["text"] == "one\n" * 124 + "last"
+        browser.delete("/api/notes/1")
         browser.post("/notes", data={"author": "a" * 61, "text": "b"})
         assert "A note wants a name" in browser.get("/").text
         assert browser.get("/api/notes").json() == []

@@ -54,7 +54,7 @@ async def index(request: Request) -> Response:
 async def pin(request: Request) -> Response:
     """Keep a note, and its picture if there is one; then back to the board (303: a reload posts nothing twice)."""
     async with request.form(max_files=1) as form:
-        author, text = str(form.get("author", "")).strip(), str(form.get("text", "")).strip()
+        author, text = str(form.get("author", "")).strip(), str(form.get("text", "")).strip().replace("\r\n", "\n")
         upload = form.get("picture")
         if not (0 < len(author) <= LONGEST_NAME and 0 < len(text) <= LONGEST):
             request.session["flash"] = f"A note wants a name and a text of at most {LONGEST} characters."
