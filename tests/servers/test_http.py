@@ -12,6 +12,7 @@ OFFERED = {
     "granian": ["http.response.pathsend", "websocket.http.response"],
 }
 CHUNKS_FOR_HTTP_10 = {"uvicorn-httptools"}  # RFC 9112 §6.1 forbids it
+# It says http.disconnect while it takes the last message; the stream is cancelled there, and the socket stays open.
 LEAVES_HTTP_10_OPEN = {"hypercorn-trio"}
 KEEPS_UPLOADS = {"daphne"}  # the application is called when the whole body is there
 FORGETS_ERRORS = {"daphne"}  # what an application raises after its answer is not logged, nor is the connection cut
