@@ -140,7 +140,8 @@ HOMES: dict[str, dict[str, str]] = {
         "._body_limit": ("RequestBodyLimitMiddleware RequestBodyLimitResponder _get_content_length=get_content_length"),
         ".._types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.body_limit": (
-            "_RequestBodyLimitResponseSent=ResponseSent MAX_BODY_SIZE_SCOPE_KEY=LIMIT_SCOPE_KEY _BODY_LIMIT_RESPONDER_SCOPE_KEY=LIMIT_SCOPE_KEY"
+            "MAX_BODY_SIZE_SCOPE_KEY=LIMIT_SCOPE_KEY _BODY_LIMIT_RESPONDER_SCOPE_KEY=LIMIT_SCOPE_KEY "
+            "_RequestBodyLimitResponseSent=ResponseSent"
         ),
         "asgi_requests.exceptions": "HTTPException",
         "asgi_requests.headers": "Headers",

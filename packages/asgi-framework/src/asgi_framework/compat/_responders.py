@@ -63,7 +63,9 @@ class IdentityResponder:
             self.initial_message = message
             self._passing = not self._rules.may_encode(message["status"], message.get("headers", ()))
         elif kind != "http.response.body":
-            await self._begin(self.initial_message)
+            if self.initial_message and not self.started:
+                self._passing = True
+                await self._begin(self.initial_message)
             await self.send(message)
         elif self.started:
             await self.send(message if self._passing else await self._encoded(message))
@@ -92,9 +94,8 @@ class IdentityResponder:
         await self.send(message)
 
     async def _begin(self, start: Message) -> None:
-        if not self.started:
-            self.started = True
-            await self.send(start)
+        self.started = True
+        await self.send(start)
 
     async def _encoded(self, message: Message) -> Message:
         body = message.get("body", b"")

@@ -1,0 +1,229 @@
+"""install_as_starlette: the objects of these packages under Starlette's names."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pickle
+import subprocess
+import sys
+import textwrap
+from types import ModuleType
+from unittest import mock
+
+import pytest
+
+import asgi_framework.middleware
+import asgi_framework.routing
+import asgi_requests.forms
+import asgi_requests.requests
+import asgi_requests.responses
+import asgi_requests.staticfiles
+from asgi_framework import App
+from asgi_framework.compat import install_as_starlette
+
+
+def run(source, *arguments, check=True):
+    """A program of its own, with the sources of this one on its path."""
+    program = textwrap.dedent(source)
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_objects_are_the_very_same(starlette):
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+    from starlette.staticfiles import StaticFiles
+
+    assert Starlette is App
+    assert Request is asgi_requests.requests.Request
+    assert Response is asgi_requests.responses.Response
+    assert Route is asgi_framework.routing.Route
+    assert StaticFiles is asgi_requests.staticfiles.StaticFiles
+
+
+def test_a_second_call_does_nothing(starlette):
+    finders = sys.meta_path[:]
+    install_as_starlette()
+    assert sys.meta_path == finders
+    assert importlib.import_module("starlette") is starlette
+
+
+def test_importing_a_module_imports_nothing_of_ours():
+    run(
+        """
+        import sys
+        from asgi_framework.compat import install_as_starlette
+        install_as_starlette()
+        import starlette.requests, starlette.middleware.wsgi, starlette.schemas, starlette.formparsers
+        loaded = {"asgi_requests.requests", "asgi_middleware.wsgi", "jinja2", "yaml", "python_multipart", "httpx2"}
+        assert not loaded & set(sys.modules), loaded & set(sys.modules)
+        starlette.requests.Request
+        assert "asgi_requests.requests" in sys.modules
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "extra"),
+    [("templating", "jinja2", "templates"), ("testclient", "asgi_testclient", "testclient")],
+)
+def test_a_module_that_needs_an_extra_says_so_when_it_is_imported(starlette, monkeypatch, module, missing, extra):
+    for name in list(sys.modules):
+        if name.startswith((missing, "asgi_framework.testclient", "asgi_requests.templating")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=rf"\[{extra}\]"):
+        importlib.import_module(f"starlette.{module}")
+
+
+def test_modules_look_like_modules(starlette):
+    from starlette import requests, status
+
+    assert starlette.__version__.startswith("1.")
+    assert starlette.__path__ == []
+    assert isinstance(requests, ModuleType)
+    assert inspect.ismodule(requests)
+    assert repr(requests) == "<module 'starlette.requests' from asgi_framework>"
+    assert requests.__spec__.name == requests.__name__ == "starlette.requests"
+    assert requests.__package__ == "starlette"
+    assert starlette.requests is requests
+    assert "Request" in dir(requests)
+    assert set(requests.__all__) < set(dir(requests))
+    assert status.HTTP_200_OK == 200
+    assert importlib.reload(requests) is requests
+    assert not hasattr(requests, "__path__")
+
+
+def test_a_name_that_was_never_there_is_an_attribute_error(starlette):
+    with pytest.raises(AttributeError, match=r"^module 'starlette' has no attribute 'nothing'$"):
+        _ = starlette.nothing
+    with pytest.raises(ImportError, match="cannot import name 'nothing' from 'starlette.requests'"):
+        from starlette.requests import nothing  # noqa: F401
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("starlette.nothing")
+
+
+def test_what_is_left_out_says_why(starlette):
+    from starlette import testclient
+
+    with pytest.raises(AttributeError, match="has no attribute '_Upgrade': .*asgi_testclient"):
+        _ = testclient._Upgrade
+
+
+def test_everything_can_be_imported_at_once(starlette):
+    names: dict[str, object] = {}
+    exec("from starlette.datastructures import *\nfrom starlette.status import *", names)
+    assert {"URL", "Headers", "HTTP_404_NOT_FOUND"} < set(names)
+    assert not any(name.startswith("_") and name != "__builtins__" for name in names)
+
+
+def test_deprecated_constants_warn_as_there(starlette):
+    from starlette import status
+    from starlette.exceptions import StarletteDeprecationWarning
+
+    with pytest.warns(StarletteDeprecationWarning, match="HTTP_413_CONTENT_TOO_LARGE"):
+        assert status.HTTP_413_REQUEST_ENTITY_TOO_LARGE == 413
+
+
+def test_vars_tell_of_every_name(starlette):
+    from starlette import formparsers
+
+    names = vars(formparsers)
+    assert names["FormParser"] is asgi_requests.forms.FormParser
+    assert {"FormParser", "__name__"} <= set(names)
+    assert len(names) == len(list(names))
+    assert "nothing" not in names
+    assert inspect.getmembers(formparsers, inspect.isclass)
+
+
+def test_vars_leave_out_what_has_been_deleted(starlette, monkeypatch):
+    from starlette import formparsers
+
+    monkeypatch.delattr(formparsers, "FormParser")
+    assert "FormParser" not in vars(formparsers)
+    assert not hasattr(asgi_requests.forms, "FormParser")
+
+
+def test_what_is_set_under_one_name_is_set_under_the_other(starlette):
+    from starlette import formparsers
+
+    original = asgi_requests.forms.SpooledTemporaryFile
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("starlette.formparsers.SpooledTemporaryFile", "first")
+        patch.setattr(formparsers, "SpooledTemporaryFile", "second")
+        assert asgi_requests.forms.SpooledTemporaryFile == "second"
+        patch.setattr(asgi_requests.forms, "SpooledTemporaryFile", "third")
+        assert formparsers.SpooledTemporaryFile == "third"
+    assert formparsers.SpooledTemporaryFile is asgi_requests.forms.SpooledTemporaryFile is original
+    with mock.patch("starlette.formparsers.SpooledTemporaryFile") as fake:
+        assert asgi_requests.forms.SpooledTemporaryFile is fake
+    assert asgi_requests.forms.SpooledTemporaryFile is original
+
+
+def test_a_method_is_patched_for_both(starlette, monkeypatch):
+    monkeypatch.setattr("starlette.staticfiles.StaticFiles.lookup_path", "patched")
+    assert asgi_requests.staticfiles.StaticFiles.lookup_path == "patched"
+
+
+def test_a_route_uses_the_request_response_that_is_set(starlette, monkeypatch):
+    from starlette import routing
+
+    monkeypatch.setattr(routing, "request_response", lambda endpoint: ("adapted", endpoint))
+
+    def index(request): ...
+
+    assert routing.Route("/", index).app == ("adapted", index)
+
+
+def test_a_module_may_be_given_names_of_its_own(starlette):
+    from starlette import requests
+
+    requests.mine = 1
+    assert vars(requests)["mine"] == requests.mine == 1
+    assert not hasattr(asgi_requests.requests, "mine")
+    del requests.mine
+    with pytest.raises(AttributeError):
+        del requests.mine
+
+
+def test_objects_are_pickled_and_found_by_either_name(starlette):
+    from starlette.datastructures import URL, State
+
+    assert pickle.loads(pickle.dumps(URL("/a"))) == URL("/a")
+    assert pickle.loads(b"cstarlette.datastructures\nState\n.") is State
+
+
+def test_it_is_refused_where_starlette_is_imported_already(without_starlette, tmp_path, monkeypatch):
+    package = tmp_path / "starlette"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "requests.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("starlette.requests")
+    with pytest.raises(RuntimeError, match=r"imported already \(starlette, starlette\.requests; .*before the first"):
+        install_as_starlette()
+    assert sys.modules["starlette"].__file__ == str(package / "__init__.py")
+
+
+def test_a_package_of_that_name_may_call_it(without_starlette, tmp_path, monkeypatch):
+    package = tmp_path / "starlette"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from asgi_framework.compat import install_as_starlette\n\ninstall_as_starlette()\n"
+    )
+    (package / "extra.py").write_text("HERE = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import starlette
+    import starlette.extra
+    from starlette.requests import Request
+
+    assert Request is asgi_requests.requests.Request
+    assert starlette.__version__.startswith("1.")
+    assert starlette.__file__ == str(package / "__init__.py")
+    assert starlette.extra.HERE
+    install_as_starlette()
+    assert importlib.reload(starlette) is starlette
