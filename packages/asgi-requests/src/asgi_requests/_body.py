@@ -7,7 +7,6 @@ and while one task waits for a message, the others wait for that task.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +92,7 @@ class SharedBody:
             self._complete = True
         return message
 
-    async def read(self, receive: Receive, max_size: float = math.inf) -> bytes:
+    async def read(self, receive: Receive, max_size: int | None = None) -> bytes:
         """The whole body; a read that fails or is cancelled leaves all of it to the next.
 
         Raises ClientDisconnect, HTTPException (413) beyond `max_size`, RuntimeError where a stream has taken it.
@@ -101,19 +100,20 @@ class SharedBody:
         while self.reading is not None:
             await self.change()
         if self.body is None:
-            self.refuse_streamed()
+            if self.streamed:
+                self.refuse_streamed()
             self.reading = self
-            taken: list[Message] = []
+            body, taken = b"", []
             try:
-                while not self._complete or self._kept:
+                while self._kept or not self._complete:
                     at_hand = self._kept or self._looker is not None or self._disconnected
                     message = await (self.message(receive) if at_hand else receive())
                     if message["type"] == "http.request":
                         taken.append(message)
-                        max_size -= len(message.get("body", b""))
+                        body = message.get("body", b"")
                         if not message.get("more_body", False):
                             self._complete = True
-                        if max_size < 0:
+                        if max_size is not None and (max_size := max_size - len(body)) < 0:
                             raise HTTPException(413)
                     elif message["type"] == "http.disconnect":
                         self._disconnected = True
@@ -123,9 +123,11 @@ class SharedBody:
                 raise
             finally:
                 self.reading = None
-                self.wake()
-            self.body = taken[0].get("body", b"") if len(taken) == 1 else b"".join([m.get("body", b"") for m in taken])
-        elif len(self.body) > max_size:
+                if self._changed is not None:
+                    self.wake()
+            self.body = body if len(taken) == 1 else b"".join([m.get("body", b"") for m in taken])
+            return self.body
+        if max_size is not None and len(self.body) > max_size:
             raise HTTPException(413)
         return self.body
 

@@ -62,7 +62,7 @@ class Request(HTTPConnection[StateT]):
         Raises ClientDisconnect, and RuntimeError where the body has been streamed or is being streamed elsewhere.
         """
         shared = shared_body(self.scope)
-        body = self.__dict__.get("_body")
+        body = getattr(self, "_body", None)
         if body is None:
             while shared.reading not in (None, self):
                 await shared.change()
@@ -88,7 +88,7 @@ class Request(HTTPConnection[StateT]):
 
         Raises ClientDisconnect, and RuntimeError where the body has been streamed.
         """
-        body: bytes | None = self.__dict__.get("_body")
+        body: bytes | None = getattr(self, "_body", None)
         if body is None:
             if self._streaming or type(self).stream is not Request.stream:
                 body = b"".join([chunk async for chunk in self.stream()])
@@ -99,7 +99,7 @@ class Request(HTTPConnection[StateT]):
 
     async def json(self) -> Any:
         """The body as JSON; raises InvalidJSON, a json.JSONDecodeError that answers 400, and what `body()` raises."""
-        if "_json" not in self.__dict__:
+        if not hasattr(self, "_json"):
             body = await self.body()
             shared: SharedBody | None = self.scope.get(BODY_KEY)
             if shared is None or shared.body is not body:
@@ -126,7 +126,7 @@ class Request(HTTPConnection[StateT]):
     ) -> FormData:
         if self._form is None:
             shared = shared_body(self.scope)
-            own: bytes | None = self.__dict__.get("_body")
+            own: bytes | None = getattr(self, "_body", None)
             if type(self).stream is not Request.stream or (own is not None and own is not shared.body):
                 self._form = await self._parse_form(max_files, max_fields, max_part_size)
             else:
