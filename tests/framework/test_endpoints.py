@@ -207,12 +207,21 @@ async def test_errors_are_answered_inside_the_middleware_of_their_route():
     async def endpoint(request):
         raise Conflict("x")
 
-    routes = [Route("/c", endpoint), Route("/h", lambda request: (_ for _ in ()).throw(HTTPException(418)))]
+    class Endpoint(HTTPEndpoint):
+        async def get(self, request):
+            raise Conflict("x")
+
+    routes = [
+        Route("/c", endpoint),
+        Route("/h", lambda request: (_ for _ in ()).throw(HTTPException(418))),
+        Route("/class", Endpoint),
+    ]
     app = App(
         routes=[Mount("/m", routes=routes, middleware=[(Stamp, (), {})])], exception_handlers={Conflict: conflict}
     )
-    for path, status in (("/m/c", 409), ("/m/h", 418)):
-        reply = await request(app, "GET", path)
+    cases = [("GET", "/m/c", 409), ("GET", "/m/h", 418), ("GET", "/m/class", 409), ("POST", "/m/class", 405)]
+    for method, path, status in cases:
+        reply = await request(app, method, path)
         assert (reply.status, reply.header("x-stamp")) == (status, "1")
 
 

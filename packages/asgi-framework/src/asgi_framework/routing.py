@@ -4,8 +4,9 @@
 
     routes = [Route("/", index), Mount("/api", routes=[Route("/users/{id:int}", user, methods=["GET", "DELETE"])])]
 
-A class, such as an HTTPEndpoint, or any other callable object is an ASGI application and is used as it is. What nothing
-matches is raised as an HTTPException within an application, so that its exception handlers see it.
+A class, such as an HTTPEndpoint, or any other callable object is an ASGI application; what a class raises is answered
+where it stood, as with functions. What nothing matches is raised as an HTTPException within an application, so that
+its exception handlers see it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import asgi_routing
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.exceptions import SCOPE_KEY
 from asgi_requests.exceptions import HTTPException
+from asgi_requests.requests import Request
 from asgi_routing import BaseRoute, Match, NoMatchFound, URLPath
 from asgi_routing.lifespan import Lifespan
 
+from ._endpoints import _send as send_answered
 from ._endpoints import is_function, request_response, websocket_session
 from ._types import ASGIApp, Receive, Scope, Send
 
@@ -69,8 +72,10 @@ class Route(asgi_routing.Route):
         )
 
     def application(self, endpoint: Endpoint) -> ASGIApp:
-        """A function is adapted; any other endpoint is an ASGI application already."""
-        return request_response(endpoint) if is_function(endpoint) else endpoint
+        """A function is adapted; a class is an application whose errors are answered, anything else is one already."""
+        if is_function(endpoint):
+            return request_response(endpoint)
+        return _answered(endpoint) if isinstance(endpoint, type) else endpoint
 
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raise 405 for the exception handlers of the application, or answer it where there is none."""
@@ -178,6 +183,13 @@ class BodyTooLarge(HTTPException):
     def __init__(self, limit: int | None = None) -> None:
         super().__init__(413, "Content Too Large")
         self.limit = limit
+
+
+def _answered(endpoint: ASGIApp) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_answered(endpoint, Request(scope, receive, send), scope, receive, send)
+
+    return app
 
 
 def _limited(middleware: Records | None, max_body_size: int | None) -> list[Iterable[Any]]:
