@@ -74,7 +74,7 @@ def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
                 raise
             return
         if type(response).__call__ is _WHOLE:
-            await response(scope, receive, send)
+            await _WHOLE(response, scope, receive, send)
         elif callable(response):
             await _send(response, request, scope, receive, send)
         else:

@@ -57,15 +57,14 @@ class Response:
 
     def render(self, content: Any) -> bytes | memoryview:
         """The content as bytes: None is empty, text is encoded in `charset`."""
-        if content.__class__ is str:
-            encoded: bytes = content.encode(self.charset)
-            return encoded
-        if content is None:
-            return b""
-        if isinstance(content, bytes | bytearray | memoryview):
-            return bytes(content)
         if isinstance(content, str):
             return content.encode(self.charset)
+        if isinstance(content, bytes):
+            return content
+        if content is None:
+            return b""
+        if isinstance(content, bytearray | memoryview):
+            return bytes(content)
         raise AttributeError(
             f"{type(self).__name__} takes str or bytes, not {type(content).__name__}; JSONResponse takes other objects"
         )

@@ -19,6 +19,7 @@ from ._types import Message, Receive, Scope, Send
 
 _PHRASES = {int(status): status.phrase for status in http.HTTPStatus}
 _WITHOUT_BODY = frozenset({204, 304})
+_PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class RequestsDeprecationWarning(UserWarning):
@@ -66,15 +67,15 @@ class HTTPException(Exception):
             await send(message)
 
     def _messages(self) -> tuple[Message, Message]:
-        headers = [encode_field(name, value) for name, value in (self.headers or {}).items()]
+        headers = [encode_field(name, value) for name, value in self.headers.items()] if self.headers else []
         body = b""
         if self.status_code not in _WITHOUT_BODY:
             body = str(self.detail).encode()
-            names = [name for name, _ in headers]
+            names = {name for name, _ in headers} if headers else ()
             if b"content-length" not in names:
                 headers.append((b"content-length", b"%d" % len(body)))
             if b"content-type" not in names:
-                headers.append((b"content-type", b"text/plain; charset=utf-8"))
+                headers.append(_PLAIN_TEXT)
         return (
             {"type": "http.response.start", "status": self.status_code, "headers": headers},
             {"type": "http.response.body", "body": body},

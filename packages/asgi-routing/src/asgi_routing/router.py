@@ -59,8 +59,9 @@ class Router:
         self.redirect_status = redirect_status
         self.absolute_redirects = absolute_redirects
         self.lifespan_of_mounts = lifespan_of_mounts
-        plain = middleware is None and type(self).app is Router.app
-        self.middleware_stack: ASGIApp = self._answer if plain else wrap(self.app, middleware)
+        records = list(middleware or ())
+        plain = not records and type(self).app is Router.app
+        self.middleware_stack: ASGIApp = self._answer if plain else wrap(self.app, records)
 
     @property
     def routes(self) -> list[BaseRoute]:
