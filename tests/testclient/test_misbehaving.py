@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
@@ -187,6 +188,11 @@ def agrees(case: Case, told: Any) -> bool:
 def test_there_is_an_application_for_every_rule_of_applications() -> None:
     tested = {case.code for case in CASES} | {"E18"}
     assert tested == {code for code in RULES if code[0] in "EW"}
+
+
+def test_the_readme_lists_every_code_once() -> None:
+    readme = Path(__file__).parents[2] / "packages" / "asgi-testclient" / "README.md"
+    assert re.findall(r"^\| ([EWS]\d\d) \|", readme.read_text(), re.MULTILINE) == list(RULES)
 
 
 @every_case
