@@ -13,6 +13,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
+import anyio
 import anyio.to_thread
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ async def run_in_thread(function: Callable[[*Ts], T], *args: *Ts) -> T:
     future: asyncio.Future[T] = loop.create_future()
     worker.put((crew, loop, future, function, args))
     return await future
+
+
+async def finish_in_thread(function: Callable[[*Ts], None], *args: *Ts) -> None:
+    """A blocking call that must not be left half done: if the caller is cancelled, it waits for the end."""
+    with anyio.CancelScope(shield=True):
+        await run_in_thread(function, *args)
 
 
 class _Crew:

@@ -15,9 +15,8 @@ from operator import itemgetter
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
-import anyio.to_thread
-
 from ._charset import decode_text, text_codec
+from ._threads import finish_in_thread
 from ._urlencoded import FormParser, close_stream
 from .exceptions import MultiPartException
 from .headers import Headers
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     import python_multipart.multipart
 
 __all__ = ["FormParser", "MultiPartException", "MultiPartParser", "MultipartPart", "SpooledTemporaryFile"]
+
+_Call = tuple[Callable[..., Any], *tuple[Any, ...]]
 
 # What goes to disk is collected and written in pieces of about this many bytes, so that a thread is worth its hop.
 _WRITE_SIZE = 1024 * 1024
@@ -81,7 +82,7 @@ class MultiPartParser:
         self._files: list[UploadFile] = []
         self._in_memory = 0
         self._to_disk = False
-        self._pending: list[tuple[Callable[..., Any], *tuple[Any, ...]]] = []
+        self._pending: list[_Call] = []
         self._pending_size = 0
         self._ended = False
 
@@ -229,18 +230,25 @@ class MultiPartParser:
         self._ended = True
 
     async def _flush(self) -> None:
-        pending, self._pending, self._pending_size = self._pending, [], 0
-        await anyio.to_thread.run_sync(_call_each, pending)
+        calls, self._pending, self._pending_size = _joined(self._pending), [], 0
+        await finish_in_thread(_call_each, calls)
 
 
-def _call_each(calls: list[tuple[Callable[..., Any], *tuple[Any, ...]]]) -> None:
-    """Make the calls in order, those to one `write` in succession as one: a few large writes are the fastest."""
+def _joined(calls: list[_Call]) -> list[_Call]:
+    """The calls in order, those to one `write` in succession as one: a few large writes are the fastest."""
+    joined: list[_Call] = []
     for function, group in groupby(calls, key=itemgetter(0)):
         arguments = [call[1:] for call in group]
         if len(arguments) > 1:
-            function(b"".join([chunk for (chunk,) in arguments]))
+            joined.append((function, b"".join([chunk for (chunk,) in arguments])))
         else:
-            function(*arguments[0])
+            joined.append((function, *arguments[0]))
+    return joined
+
+
+def _call_each(calls: list[_Call]) -> None:
+    for function, *arguments in calls:
+        function(*arguments)
 
 
 def _library() -> Any:
