@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from asgi_testclient._checks import (
-    RULES,
+from asgi_testclient._checks import RULES, ProtocolViolation
+from asgi_testclient._checks.server import (
     HTTPServerChecks,
     LifespanServerChecks,
-    ProtocolViolation,
     ServerChecks,
     WebSocketServerChecks,
 )

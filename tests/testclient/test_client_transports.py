@@ -114,6 +114,17 @@ def test_a_client_of_one_httpx_does_not_import_the_other() -> None:
     assert run_cold(code) == "False"
 
 
+def test_a_client_imports_no_event_loop_until_it_is_used() -> None:
+    code = """
+import sys, httpx
+known = set(sys.modules)
+from asgi_testclient.httpx import AsyncTestClient, TestClient
+TestClient(None), AsyncTestClient(None)
+print([name for name in ("asyncio", "anyio", "trio", "concurrent.futures") if name in set(sys.modules) - known])
+"""
+    assert run_cold(code) == "[]"
+
+
 def test_a_process_ends_quietly_with_clients_that_nobody_closed() -> None:
     code = """
 from asgi_testclient import TestClient
@@ -199,7 +210,8 @@ def test_it_stays_where_it_was_if_told_so(asgiref: Any) -> None:
 
 
 def test_work_that_was_cancelled_before_its_turn_is_not_done() -> None:
-    from asgi_testclient._callers import CallerExecutor, ThreadCaller
+    from asgi_testclient._callers import ThreadCaller
+    from asgi_testclient._django import CallerExecutor
 
     caller = ThreadCaller()
     done: list[int] = []
@@ -228,7 +240,7 @@ class Signal:
 @pytest.fixture
 def django(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The modules of Django that are looked at where Django is in use; nothing else of this process uses it."""
-    monkeypatch.setattr("asgi_testclient._exchange.OPEN_CONNECTIONS", OpenConnections())
+    monkeypatch.setattr("asgi_testclient._django.OPEN_CONNECTIONS", OpenConnections())
     monkeypatch.setattr("asgi_testclient._logged.LOOKOUT", Lookout())
     signals: Any = ModuleType("django.core.signals")
     signals.request_started, signals.request_finished, signals.got_request_exception = Signal(), Signal(), Signal()

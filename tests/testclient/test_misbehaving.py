@@ -313,6 +313,7 @@ HANGS = [
         f"no message from the application after .*{HERE}",
         Script("receive", ACCEPT, "sleep"),
         "ws",
+        {"timeout": 5},
     ),
     Hang(
         "waits for the test, which waits for it",
@@ -320,6 +321,7 @@ HANGS = [
         r"waits in receive\(\), and the test waits for a message: both sides wait",
         Script("receive", ACCEPT, "receive"),
         "ws",
+        {"timeout": 5},
     ),
     Hang(
         "answers a handshake over HTTP",
@@ -328,7 +330,7 @@ HANGS = [
         Script("receive", START, BODY),
         "ws",
     ),
-    Hang("hangs before its start", AppTimeout, f"no http.response.start after 0.05 s.*{HERE}", Script("sleep")),
+    Hang("hangs before its start", AppTimeout, f"no http.response.start after 0.1 s.*{HERE}", Script("sleep")),
     Hang(
         "hangs in its response", AppTimeout, r"no end of the response \(1 bytes so far\)", Script(START, MORE, "sleep")
     ),
@@ -386,17 +388,11 @@ in_a_hurry = pytest.mark.filterwarnings(
 )
 
 
-@pytest.fixture
-def limits(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    monkeypatch.setattr("asgi_testclient._runs.LAST_CHANCE", 0.05)
-    return {"timeout": 0.05, "disconnect_grace": 0.01}
-
-
 def use(hang: Hang, client: TestClient) -> None:
     with client:
         if hang.kind == "ws":
             with client.websocket_connect("/") as websocket:
-                websocket.receive()
+                websocket.receive(timeout=limit(hang))
         elif hang.kind == "http":
             client.get("/")
 
@@ -405,20 +401,26 @@ async def use_async(hang: Hang, client: AsyncTestClient) -> None:
     async with client:
         if hang.kind == "ws":
             async with client.websocket_connect("/") as websocket:
-                await websocket.receive()
+                await websocket.receive(timeout=limit(hang))
         elif hang.kind == "http":
             await client.get("/")
 
 
-def lifespan(hang: Hang) -> dict[str, Any]:
-    return {"lifespan": "auto" if hang.kind == "lifespan" else "off", **hang.options}
+def limit(hang: Hang) -> float:
+    """Seconds: few where the test waits for the limit, else many, for the machine may be slow."""
+    return 0.1 if hang.error is AppTimeout else 5
+
+
+def limits(hang: Hang) -> dict[str, Any]:
+    lifespan = "auto" if hang.kind == "lifespan" else "off"
+    return {"timeout": limit(hang), "disconnect_grace": 0.01, "lifespan": lifespan, **hang.options}
 
 
 @every_hang
 @every_backend
 @in_a_hurry
-def test_a_hang_is_an_error_of_the_client(hang: Hang, backend: Any, limits: Any) -> None:
-    client = TestClient(hang.app, backend=backend, **limits, **lifespan(hang))
+def test_a_hang_is_an_error_of_the_client(hang: Hang, backend: Any) -> None:
+    client = TestClient(hang.app, backend=backend, **limits(hang))
     with pytest.raises(hang.error) as caught:
         use(hang, client)
     assert re.search(hang.words, str(caught.value), re.DOTALL)
@@ -426,8 +428,8 @@ def test_a_hang_is_an_error_of_the_client(hang: Hang, backend: Any, limits: Any)
 
 @every_hang
 @in_a_hurry
-async def test_a_hang_is_an_error_of_the_asynchronous_client(hang: Hang, limits: Any) -> None:
-    client = AsyncTestClient(hang.app, **limits, **lifespan(hang))
+async def test_a_hang_is_an_error_of_the_asynchronous_client(hang: Hang) -> None:
+    client = AsyncTestClient(hang.app, **limits(hang))
     with pytest.raises(hang.error) as caught:
         await use_async(hang, client)
     assert re.search(hang.words, str(caught.value), re.DOTALL)

@@ -189,8 +189,8 @@ def test_settings_reach_the_clients(project: pytest.Pytester) -> None:
 
         def test_strict(make_asgi_client):
             with pytest.raises(ProtocolViolation):
-                make_asgi_client(loud, lifespan="off").get("/")
-            make_asgi_client(loud, lifespan="off", strict="off").get("/")
+                make_asgi_client(loud, lifespan="off", timeout=5).get("/")
+            make_asgi_client(loud, lifespan="off", timeout=5, strict="off").get("/")
     """)
     run(project, passed=2)
 

@@ -1,12 +1,14 @@
-"""The few things an exchange needs of an event loop, for asyncio and for trio."""
+"""The few things an exchange needs of an event loop, for asyncio and for trio; neither is imported until it is used."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
 
 Steps = Callable[[], Coroutine[Any, Any, None]]
 
@@ -90,6 +92,8 @@ class AsyncioLoop:
         return AsyncioSignal(self.native)
 
     async def pause(self) -> None:
+        import asyncio
+
         await asyncio.sleep(0)
 
 
@@ -162,6 +166,8 @@ def current_loop() -> Loop:
     if trio is not None and _in_trio(trio):
         loop = TrioLoop(trio)
     else:
+        import asyncio
+
         loop = AsyncioLoop(asyncio.get_running_loop())
     loop.post = call_now
     return loop

@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from functools import partial
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 from ._backends import Loop, Signal
 
@@ -71,26 +69,3 @@ class TaskCaller:
                 return False
             await self._signal.wait(left)
         return True
-
-
-class CallerExecutor(Executor):
-    """Runs functions on the thread that waits for the application, one at a time."""
-
-    def __init__(self, caller: ThreadCaller) -> None:
-        self._caller = caller
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        self._caller.submit(partial(_work, future, fn, args, kwargs))
-        return future
-
-
-def _work(future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        result = fn(*args, **kwargs)
-    except BaseException as exc:
-        future.set_exception(exc)
-    else:
-        future.set_result(result)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from http.cookiejar import CookieJar
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -15,6 +14,8 @@ from ._transports import STREAM, WEBSOCKET, TaskTransport, ThreadTransport
 from .websockets import AsyncWebSocketTestSession, WebSocketDisconnect, WebSocketTestSession
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     Cooperative: Any
 else:
     Cooperative = object

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, Future
+from functools import partial
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
-from ._callers import CallerExecutor, ThreadCaller
+from ._callers import ThreadCaller
 
 
-def crossing(wanted: bool | Literal["auto"], caller: object) -> Crossing | None:
-    """What leads asgiref's `sync_to_async` to the caller, if asgiref is in use and the caller is a thread."""
-    if wanted is False or "asgiref.sync" not in sys.modules or not isinstance(caller, ThreadCaller):
-        return None
-    return Crossing(caller)
+class CallerExecutor(Executor):
+    """Runs functions on the thread that waits for the application, one at a time."""
+
+    def __init__(self, caller: ThreadCaller) -> None:
+        self._caller = caller
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._caller.submit(partial(_work, future, fn, args, kwargs))
+        return future
+
+
+def _work(future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = fn(*args, **kwargs)
+    except BaseException as exc:
+        future.set_exception(exc)
+    else:
+        future.set_result(result)
 
 
 class Crossing:

@@ -12,16 +12,17 @@ from collections import deque
 from collections.abc import Awaitable, Coroutine
 from contextvars import Context, copy_context
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._backends import Loop, Signal, Task
-from ._callers import Caller
+from ._callers import Caller, ThreadCaller
 from ._checks import Calls, Checks, ProtocolViolation
-from ._django import OPEN_CONNECTIONS, crossing
-from ._logged import Sighting, watching
 from ._settings import Settings
 from ._types import ASGIApp, Message, Scope
 from .exceptions import AppCancelled, ClientDisconnected
+
+if TYPE_CHECKING:
+    from ._logged import Sighting
 
 PACKAGE = __name__.partition(".")[0]
 REMEMBERED = 1000  # messages; an endless stream has more than a test looks at
@@ -143,6 +144,8 @@ class Exchange(ABC):
     async def _run(self) -> None:
         if self.settings.raise_server_exceptions != "logged":
             return await self._run_to_the_end()
+        from ._logged import watching
+
         with watching() as self.sighting:
             return await self._run_to_the_end()
 
@@ -169,11 +172,15 @@ class Exchange(ABC):
             from .lint import Stepped
 
             awaitable = Stepped(awaitable, self.checks.blocked)
-        way = crossing(self.settings.sync_on_caller, self.caller)
-        if way is not None:
-            awaitable = way.run(awaitable)
+        wanted = self.settings.sync_on_caller is not False and "asgiref.sync" in sys.modules
+        if wanted and isinstance(self.caller, ThreadCaller):
+            from ._django import Crossing
+
+            awaitable = Crossing(self.caller).run(awaitable)
         if self.scope["type"] == "lifespan" or "django.db" not in sys.modules:
             return await awaitable
+        from ._django import OPEN_CONNECTIONS
+
         with OPEN_CONNECTIONS:
             return await awaitable
 

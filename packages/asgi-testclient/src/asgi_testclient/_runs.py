@@ -11,7 +11,6 @@ from ._backends import Task
 from ._callers import TaskCaller, ThreadCaller
 from ._exchange import Exchange
 from ._threads import LoopThread
-from ._waiting import debugged, located, suspended
 from .exceptions import AppIgnoredDisconnect, AppTimeout
 
 LAST_CHANCE = 1.0  # seconds for an application to end after it was cancelled
@@ -98,6 +97,8 @@ class ThreadRun:
     def wait(self, ready: Callable[[], bool], seconds: float | None, what: Text, advice: Text = nothing) -> None:
         """Wait until it is ready; AppTimeout when the time is over, unless a debugger holds the application."""
         while not self.caller.until(ready, seconds):
+            from ._waiting import debugged
+
             if not debugged(self.thread.ident):
                 where = self._where()
                 raise AppTimeout(_late(self.title, what(), seconds or 0, where, self.exchange, advice()))
@@ -133,6 +134,8 @@ class ThreadRun:
             return
 
     def _where(self) -> str:
+        from ._waiting import located
+
         task: Task | None = self.exchange.task
         return "" if task is None else located(self.thread, task)
 
@@ -154,6 +157,8 @@ class TaskRun:
     async def wait(self, ready: Callable[[], bool], seconds: float | None, what: Text, advice: Text = nothing) -> None:
         """Wait until it is ready; AppTimeout when the time is over, unless a debugger holds the application."""
         while not await self.caller.until(ready, seconds):
+            from ._waiting import debugged
+
             if not debugged(None):
                 where = self._where()
                 raise AppTimeout(_late(self.title, what(), seconds or 0, where, self.exchange, advice()))
@@ -182,5 +187,7 @@ class TaskRun:
         await self.caller.until(self.done, LAST_CHANCE)
 
     def _where(self) -> str:
+        from ._waiting import suspended
+
         task: Task | None = self.exchange.task
         return "" if task is None else suspended(self.exchange.loop, task)

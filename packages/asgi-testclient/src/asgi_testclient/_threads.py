@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._backends import AsyncioLoop, Loop, TrioLoop
 from ._workers import POOL, Worker
 from .exceptions import UnfinishedTasks
+
+if TYPE_CHECKING:
+    import asyncio
 
 UVLOOP = "uvloop"  # by its name: whoever asks for it has installed it
 
@@ -71,6 +73,8 @@ class LoopThread:
         self._ended = self._worker.submit(job)
 
     def _start_asyncio(self) -> None:
+        import asyncio
+
         factory = self._options.get("loop_factory")
         if factory is None and self._options.get("use_uvloop"):
             factory = import_module(UVLOOP).new_event_loop
@@ -101,6 +105,8 @@ class LoopThread:
 
     async def _sweep(self, native: asyncio.AbstractEventLoop) -> None:
         """End what still runs."""
+        import asyncio
+
         current = asyncio.current_task()
         unfinished = [task for task in asyncio.all_tasks() if task is not current]
         self.unfinished = [repr(task.get_name()) for task in unfinished]

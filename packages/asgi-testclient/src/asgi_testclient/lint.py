@@ -20,19 +20,16 @@ from ._checks import (
     Calls,
     Checks,
     HTTPChecks,
-    HTTPServerChecks,
     LifespanChecks,
-    LifespanServerChecks,
     ProtocolViolation,
     ProtocolWarning,
-    ServerChecks,
     Strict,
     Violation,
     WebSocketChecks,
-    WebSocketServerChecks,
 )
 from ._checks.base import Findings, known_codes
 from ._checks.rules import WARNINGS
+from ._checks.server import HTTPServerChecks, LifespanServerChecks, ServerChecks, WebSocketServerChecks
 from ._checks.snapshots import Snapshot
 from ._checks.violations import short
 from ._types import ASGIApp, Message, Receive, Scope, Send

@@ -8,7 +8,6 @@ from .calls import Calls
 from .http import HTTPChecks
 from .lifespan import LifespanChecks
 from .rules import RULES
-from .server import HTTPServerChecks, LifespanServerChecks, ServerChecks, WebSocketServerChecks
 from .violations import ProtocolViolation, ProtocolWarning, Violation
 from .websocket import WebSocketChecks
 
@@ -17,14 +16,10 @@ __all__ = [
     "Calls",
     "Checks",
     "HTTPChecks",
-    "HTTPServerChecks",
     "LifespanChecks",
-    "LifespanServerChecks",
     "ProtocolViolation",
     "ProtocolWarning",
-    "ServerChecks",
     "Strict",
     "Violation",
     "WebSocketChecks",
-    "WebSocketServerChecks",
 ]

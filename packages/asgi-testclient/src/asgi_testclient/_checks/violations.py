@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import sysconfig
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
@@ -12,7 +12,7 @@ from .rules import RULES
 
 OWN = __name__.partition(".")[0]
 LOOPS = frozenset({"asyncio", "anyio", "concurrent", "threading", "trio", "uvloop"})
-STDLIB = sysconfig.get_path("stdlib")
+STDLIB = os.path.dirname(os.__file__)
 
 
 @dataclass(frozen=True, slots=True)

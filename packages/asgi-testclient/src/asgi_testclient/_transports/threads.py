@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from contextvars import copy_context
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .._backends import AsyncioLoop, Loop
 from .._bodies import buffered_body
@@ -25,6 +23,9 @@ from .._threads import LoopThread
 from ..exceptions import AppTimeout, BlockedEventLoop
 from ..lifespan import LifespanExchange
 from .base import STREAM, WEBSOCKET, Transport, collect, warn_unfinished
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class ThreadTransport(Transport):
@@ -91,6 +92,8 @@ class ThreadTransport(Transport):
 
     def portal_call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function, or await a coroutine function, on the application's loop, and give its result."""
+        from concurrent.futures import wait
+
         limit = self.settings.timeout
         future = self.portal_start(function, *args)
         if limit is not None and not wait([future], limit).done:
@@ -99,6 +102,8 @@ class ThreadTransport(Transport):
 
     def portal_start(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Begin what `portal_call` does, and give the future of its result."""
+        from concurrent.futures import Future
+
         future: Future[Any] = Future()
         loop = self._thread().loop
         context = copy_context()
@@ -227,6 +232,8 @@ class ThreadTransport(Transport):
         run.start()
         self._await_phase(run, lifespan, "startup")
         if isinstance(thread.loop, AsyncioLoop):
+            import asyncio
+
             self._tasks_of_the_lifespan = frozenset(asyncio.all_tasks(thread.loop.native))
 
     def _await_phase(self, run: ThreadRun, lifespan: LifespanExchange, phase: str) -> None:
@@ -290,6 +297,8 @@ async def idle(loop: Loop, resting: frozenset[Any], seconds: float | None) -> bo
     """Wait on the loop until no task is left but those at rest and this one."""
     if not isinstance(loop, AsyncioLoop):
         return True
+    import asyncio
+
     me = asyncio.current_task()
     end = None if seconds is None else loop.native.time() + seconds
     while stray := [
@@ -319,6 +328,8 @@ def _stop_all(threads: list[LoopThread]) -> None:
 
 
 def _in_running_loop() -> bool:
+    import asyncio
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
