@@ -109,10 +109,9 @@ class Page:
             self.errors.append(f"{event['entry']['text']} {event['entry'].get('url', '')}")
 
     def go(self, url: str) -> None:
+        self.run("window.leaving = true")
         self.call("Page.navigate", url=url)
-        self.wait_for(
-            f"location.href != 'about:blank' && document.readyState == 'complete' && location.href == {url!r}"
-        )
+        self.wait_for(f"!window.leaving && document.readyState == 'complete' && location.href == {url!r}")
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""

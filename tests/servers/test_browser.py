@@ -75,6 +75,7 @@ def test_a_note_of_somebody_else_appears_and_vanishes(browser, board):
 def test_what_was_missed_is_caught_up_with(browser, board):
     """Between the page and its stream, or while a lid was shut, notes came and went."""
     page = browser.open(board.url + "/")
+    page.wait_for("performance.getEntriesByType('resource').some(entry => entry.name.endsWith('/api/notes'))")
     gone = httpx.post(board.url + "/api/notes", json={"author": "Bob", "text": "gone"}, timeout=60)
     page.wait_for("document.querySelector('.note p')?.textContent == 'gone'")
     page.run("events.close()")
