@@ -102,9 +102,12 @@ class WebSocket(HTTPConnection[StateT]):
         try:
             await self._send(message)
         except OSError as exc:
-            self._open = False
-            self.application_state = _DISCONNECTED
-            raise WebSocketDisconnect(code=1006) from exc
+            raise self._gone() from exc
+
+    def _gone(self) -> WebSocketDisconnect:
+        self._open = False
+        self.application_state = _DISCONNECTED
+        return WebSocketDisconnect(code=1006)
 
     def _begin(self, message: Message, kind: str) -> None:
         if self.application_state is _RESPONSE:
@@ -160,15 +163,12 @@ class WebSocket(HTTPConnection[StateT]):
         if self._open:
             message = await self._receive()
             text: str | None = message.get("text")
-            if text is None:
-                text = self._content(self._noted(message), "text")
-            return text
+            return self._content(self._noted(message), "text") if text is None else text  # type: ignore[no-any-return]
         return await self._frame("text")  # type: ignore[no-any-return]
 
     async def receive_bytes(self) -> bytes:
         """The next message as bytes; raises WebSocketDisconnect, and WebSocketException (1003) for a text."""
-        content: bytes = await self._frame("bytes")
-        return content
+        return await self._frame("bytes")  # type: ignore[no-any-return]
 
     async def receive_json(self, mode: str = "text") -> Any:
         """The next message as JSON, `mode` being "text" or "binary"; raises json.JSONDecodeError as well."""
@@ -202,15 +202,13 @@ class WebSocket(HTTPConnection[StateT]):
 
     async def send_text(self, data: str) -> None:
         """Send text."""
+        message = {"type": "websocket.send", "text": data}
         if not self._open:
-            await self.send({"type": "websocket.send", "text": data})
-            return
+            return await self.send(message)
         try:
-            await self._send({"type": "websocket.send", "text": data})
+            await self._send(message)
         except OSError as exc:
-            self._open = False
-            self.application_state = _DISCONNECTED
-            raise WebSocketDisconnect(code=1006) from exc
+            raise self._gone() from exc
 
     async def send_bytes(self, data: bytes) -> None:
         """Send bytes."""
