@@ -32,6 +32,15 @@ async def test_a_list_of_one_is_sent_with_its_length():
     assert reply.types == ["http.response.start", "http.response.body"]
 
 
+async def test_space_around_a_value_is_no_part_of_it():
+    def app(environ, start_response):
+        start_response("200 OK", [("Set-Cookie", " a=b; Path=/"), ("X-A", "a b\t")])  # as Django writes its cookies
+        return []
+
+    reply = await request(WSGIMiddleware(app))
+    assert reply.headers[:2] == [(b"set-cookie", b"a=b; Path=/"), (b"x-a", b"a b")]
+
+
 @pytest.mark.parametrize("chunks", [b"", b"abc", [b"a" * 100_000, b"", b"b" * 10], [b"", b"x"]])
 @pytest.mark.parametrize("declared", [False, True])
 async def test_the_body_arrives_whole(chunks, declared):
@@ -208,6 +217,10 @@ def not_latin(environ, start_response):
     start_response("200 OK", [("x", "\u20ac")])
 
 
+def two_lines(environ, start_response):
+    start_response("200 OK", [("x", "a\r\nset-cookie: b=c")])
+
+
 def no_status(environ, start_response):
     start_response("OK", [])
 
@@ -223,6 +236,7 @@ def no_status(environ, start_response):
         (too_short, RuntimeError, 0),
         (too_short_at_the_end, RuntimeError, 2),
         (not_latin, UnicodeEncodeError, 0),
+        (two_lines, ValueError, 0),
         (no_status, ValueError, 0),
     ],
 )

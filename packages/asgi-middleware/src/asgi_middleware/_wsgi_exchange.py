@@ -29,6 +29,16 @@ _NO_FAILURE = (ClientGone, CancelledError)
 """The client has left, or the request is cancelled, which anyio may tell a thread in these words."""
 
 
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+    """A header as ASGI has it; ValueError for what would begin another (PEP 3333, "The start_response() Callable").
+
+    Django's cookies begin with a space, which HTTP/2 forbids (RFC 9113 §8.2.1).
+    """
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise ValueError(f"the value of {name!r} has a CR, LF or NUL: {value!r}")
+    return name.lower().encode("latin-1"), value.strip(" \t").encode("latin-1")
+
+
 class FileWrapper:
     """`wsgi.file_wrapper`: a file in blocks of `block_size` bytes, or sent by the server where it can do that."""
 
@@ -196,7 +206,7 @@ class Exchange:
         elif self.head is not None:
             raise AssertionError("start_response() was called a second time without exc_info")
         code = int(status.split(" ", 1)[0])
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        raw = [_encoded(name, value) for name, value in headers]
         length = first_value(raw, b"content-length")
         self.expected = None if length is None else int(length)
         self.headless_body = self.scope["method"] == "HEAD" or code < 200 or code in (204, 304)
