@@ -278,7 +278,7 @@ async def test_a_late_response_is_an_error_of_the_async_client() -> None:
 
 def test_a_time_limit_per_request_counts_before_the_clients() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await anyio.sleep(0.05)
+        await anyio.sleep(100 if scope["path"] == "/slow" else 0.05)
         await send(START)
         await send(END)
 
@@ -286,9 +286,9 @@ def test_a_time_limit_per_request_counts_before_the_clients() -> None:
     assert client.get("/", timeout=5).status_code == 200
     assert client.get("/", timeout=None).status_code == 200
     with pytest.raises(AppTimeout, match=r"0\.02 s"):
-        client.get("/", timeout=0.02)
+        client.get("/slow", timeout=0.02)
     with pytest.raises(AppTimeout, match=r"0\.01 s"):
-        client.get("/")
+        client.get("/slow")
     assert TestClient(app, timeout=None).get("/").status_code == 200
 
 
