@@ -1,0 +1,159 @@
+"""FastAPI on Starlette and FastAPI on these packages, in turns: microseconds of one request, without a server.
+
+    python tests/benchmarks/fastapi_on_us.py [ROUNDS]
+
+Needs fastapi and starlette. Each side is a process of its own; they take turns, so that neither has the better machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+CALLS = 400
+
+
+def main(rounds: int) -> None:
+    """Print a table: for each case the best round of both sides, and how they compare."""
+    workers = {name: start(name) for name in ("starlette", "ours")}
+    taken: dict[str, dict[str, list[float]]] = {name: {} for name in workers}
+    for _ in range(rounds):
+        for name, worker in workers.items():
+            for case, microseconds in ask(worker).items():
+                taken[name].setdefault(case, []).append(microseconds)
+    for worker in workers.values():
+        worker.communicate()
+    print(f"{'case':<14}{'on Starlette':>14}{'on ours':>12}{'of the time':>13}")
+    for case, theirs in taken["starlette"].items():
+        before, after = min(theirs), min(taken["ours"][case])
+        print(f"{case:<14}{before:>11.1f} us{after:>9.1f} us{after / before:>12.0%}")
+
+
+def start(name: str) -> subprocess.Popen[str]:
+    """A process for one side, which answers each line with its times."""
+    command = [sys.executable, __file__, "--worker", name]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def ask(worker: subprocess.Popen[str]) -> dict[str, float]:
+    """One round of a side."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    print("go", file=worker.stdin, flush=True)
+    times: dict[str, float] = json.loads(worker.stdout.readline())
+    return times
+
+
+def work(name: str) -> None:
+    """Be one side until there is nothing more to read."""
+    if name == "ours":
+        from asgi_framework.compat import install_as_starlette
+
+        install_as_starlette()
+    app = make_app()
+    with asyncio.Runner() as runner:
+        runner.run(measure(app))
+        for _ in sys.stdin:
+            print(json.dumps(runner.run(measure(app))), flush=True)
+
+
+def make_app() -> Any:
+    """An application with the everyday parts of FastAPI."""
+    from typing import Annotated
+
+    from fastapi import Depends, FastAPI, Form, HTTPException, Request
+    from fastapi.middleware.cors import CORSMiddleware
+    from fastapi.responses import PlainTextResponse
+    from pydantic import BaseModel
+
+    class Item(BaseModel):
+        name: str
+        price: float
+
+    async def session():
+        yield 1
+
+    app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False})
+    app.add_middleware(CORSMiddleware, allow_origins=["*"])
+
+    @app.get("/plain")
+    async def plain() -> PlainTextResponse:
+        return PlainTextResponse("hello")
+
+    @app.get("/items/{number}")
+    async def show(
+        number: int, request: Request, held: Annotated[int, Depends(session)], q: str = ""
+    ) -> dict[str, Any]:
+        return {"number": number, "q": q, "agent": request.headers.get("user-agent")}
+
+    @app.post("/items")
+    async def create(item: Item) -> Item:
+        return item
+
+    @app.post("/form")
+    async def form(a: Annotated[str, Form()], b: Annotated[int, Form()]) -> dict[str, Any]:
+        return {"a": a, "b": b}
+
+    @app.get("/error")
+    async def error() -> None:
+        raise HTTPException(404)
+
+    return app
+
+
+async def measure(app: Any) -> dict[str, float]:
+    """The time of each case, in microseconds."""
+    form = (b"content-type", b"application/x-www-form-urlencoded")
+    cases = {
+        "plain text": ("GET", "/plain", b"", ()),
+        "dependencies": ("GET", "/items/7", b"", ()),
+        "JSON body": ("POST", "/items", b'{"name":"lamp","price":1.5}', ((b"content-type", b"application/json"),)),
+        "form": ("POST", "/form", b"a=hello&b=1", (form,)),
+        "HTTPException": ("GET", "/error", b"", ()),
+        "404": ("GET", "/nowhere", b"", ()),
+    }
+    times = {}
+    for case, (method, path, body, headers) in cases.items():
+        started = time.perf_counter()
+        for _ in range(CALLS):
+            await call(app, method, path, body, headers)
+        times[case] = (time.perf_counter() - started) / CALLS * 1e6
+    return times
+
+
+async def call(app: Any, method: str, path: str, body: bytes, headers: Any) -> None:
+    """One request, its messages handed over in the same task."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"q=x",
+        "root_path": "",
+        "headers": [(b"host", b"example.org"), (b"user-agent", b"bench"), (b"accept", b"*/*"), *headers],
+        "client": ("127.0.0.1", 5000),
+        "server": ("127.0.0.1", 80),
+        "state": {},
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        return None
+
+    await app(scope, receive, send)
+
+
+if __name__ == "__main__":
+    if "--worker" in sys.argv:
+        work(sys.argv[-1])
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
