@@ -7,10 +7,11 @@ import gc
 import threading
 import time
 
+import anyio
 import pytest
 
 from asgi_requests import _threads
-from asgi_requests._threads import run_in_thread
+from asgi_requests._threads import finish_in_thread, run_in_thread
 
 
 def ours() -> set[threading.Thread]:
@@ -35,6 +36,23 @@ async def test_what_a_call_raises_is_raised():
     with pytest.raises(ZeroDivisionError):
         await run_in_thread(divmod, 1, 0)
     assert await run_in_thread(abs, -1) == 1
+
+
+async def test_a_write_is_waited_for_by_who_is_cancelled():
+    begun, go_on, ended = threading.Event(), threading.Event(), []
+
+    def write():
+        begun.set()
+        go_on.wait(5)
+        ended.append(True)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(finish_in_thread, write)
+        while not begun.is_set():
+            await anyio.sleep(0.001)
+        tasks.cancel_scope.cancel()
+        go_on.set()
+    assert ended == [True]
 
 
 def test_one_thread_serves_calls_that_follow_one_another():

@@ -163,7 +163,7 @@ class WebSocket(HTTPConnection[StateT]):
         if self._open:
             message = await self._receive()
             text: str | None = message.get("text")
-            return self._content(self._noted(message), "text") if text is None else text  # type: ignore[no-any-return]
+            return self._content(self._noted(message), "text") if text is None else text
         return await self._frame("text")  # type: ignore[no-any-return]
 
     async def receive_bytes(self) -> bytes:
