@@ -12,9 +12,26 @@ import json
 import subprocess
 import sys
 import time
-from typing import Any
+from typing import Annotated, Any
 
 CALLS = 400
+
+if "--worker" in sys.argv:
+    if sys.argv[-1] == "ours":
+        from asgi_framework.compat import install_as_starlette
+
+        install_as_starlette()
+    from fastapi import Depends, FastAPI, Form, HTTPException, Request
+    from fastapi.middleware.cors import CORSMiddleware
+    from fastapi.responses import PlainTextResponse
+    from pydantic import BaseModel
+
+    class Item(BaseModel):
+        name: str
+        price: float
+
+    async def session():
+        yield 1
 
 
 def main(rounds: int) -> None:
@@ -48,12 +65,8 @@ def ask(worker: subprocess.Popen[str]) -> dict[str, float]:
     return times
 
 
-def work(name: str) -> None:
+def work() -> None:
     """Be one side until there is nothing more to read."""
-    if name == "ours":
-        from asgi_framework.compat import install_as_starlette
-
-        install_as_starlette()
     app = make_app()
     with asyncio.Runner() as runner:
         runner.run(measure(app))
@@ -63,19 +76,6 @@ def work(name: str) -> None:
 
 def make_app() -> Any:
     """An application with the everyday parts of FastAPI."""
-    from typing import Annotated
-
-    from fastapi import Depends, FastAPI, Form, HTTPException, Request
-    from fastapi.middleware.cors import CORSMiddleware
-    from fastapi.responses import PlainTextResponse
-    from pydantic import BaseModel
-
-    class Item(BaseModel):
-        name: str
-        price: float
-
-    async def session():
-        yield 1
 
     app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False})
     app.add_middleware(CORSMiddleware, allow_origins=["*"])
@@ -109,24 +109,26 @@ async def measure(app: Any) -> dict[str, float]:
     """The time of each case, in microseconds."""
     form = (b"content-type", b"application/x-www-form-urlencoded")
     cases = {
-        "plain text": ("GET", "/plain", b"", ()),
-        "dependencies": ("GET", "/items/7", b"", ()),
-        "JSON body": ("POST", "/items", b'{"name":"lamp","price":1.5}', ((b"content-type", b"application/json"),)),
-        "form": ("POST", "/form", b"a=hello&b=1", (form,)),
-        "HTTPException": ("GET", "/error", b"", ()),
-        "404": ("GET", "/nowhere", b"", ()),
+        "plain text": (200, "GET", "/plain", b"", ()),
+        "dependencies": (200, "GET", "/items/7", b"", ()),
+        "JSON body": (200, "POST", "/items", b'{"name":"lamp","price":1.5}', ((b"content-type", b"application/json"),)),
+        "form": (200, "POST", "/form", b"a=hello&b=1", (form,)),
+        "HTTPException": (404, "GET", "/error", b"", ()),
+        "404": (404, "GET", "/nowhere", b"", ()),
     }
     times = {}
-    for case, (method, path, body, headers) in cases.items():
+    for case, (expected, method, path, body, headers) in cases.items():
         started = time.perf_counter()
         for _ in range(CALLS):
-            await call(app, method, path, body, headers)
+            sent = await call(app, method, path, body, headers)
+        assert sent == expected, (case, sent)
         times[case] = (time.perf_counter() - started) / CALLS * 1e6
     return times
 
 
-async def call(app: Any, method: str, path: str, body: bytes, headers: Any) -> None:
-    """One request, its messages handed over in the same task."""
+async def call(app: Any, method: str, path: str, body: bytes, headers: Any) -> int:
+    """The status of one request, its messages handed over in the same task."""
+    status = 0
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -147,13 +149,15 @@ async def call(app: Any, method: str, path: str, body: bytes, headers: Any) -> N
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
-        return None
+        nonlocal status
+        status = message.get("status", status)
 
     await app(scope, receive, send)
+    return status
 
 
 if __name__ == "__main__":
     if "--worker" in sys.argv:
-        work(sys.argv[-1])
+        work()
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)

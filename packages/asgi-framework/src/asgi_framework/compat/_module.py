@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
@@ -36,7 +37,8 @@ class Alias(ModuleType):
         home = MODULES[self.__name__].get(name)
         if home is not None:
             module, attribute = home
-            return getattr(import_module(module), attribute)
+            # Not import_module at once: FastAPI asks for some names with every request.
+            return getattr(sys.modules.get(module) or import_module(module), attribute)
         reason = REFUSED.get(self.__name__, {}).get(name)
         raise AttributeError(
             f"module {self.__name__!r} has no attribute {name!r}" + (f": {reason}" if reason else ""),
