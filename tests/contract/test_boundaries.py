@@ -95,7 +95,7 @@ def test_only_the_testclient_module_of_the_framework_imports_the_test_client(pac
         if any(name.partition(".")[0] == "asgi_testclient" for _, name in imported(path)):
             assert path.relative_to(framework.source).as_posix() in {
                 "testclient.py",
-                "compat/testclient.py",
+                "compat/_testclient.py",
                 "__init__.py",
             }
 
