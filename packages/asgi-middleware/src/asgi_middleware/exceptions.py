@@ -145,7 +145,7 @@ class ExceptionMiddleware:
 
         Python adds to the traceback at every raise, so it would hold on to the frames of every request there was.
         """
-        if _is_application(exc) or isinstance(exc, self.http_exception or ()):
+        if isinstance(exc, self.http_exception or ()) or _is_application(exc):
             exc.__traceback__ = None
 
 
