@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 Figures = dict[str, dict[str, float]]
 COMPILED = ("blacksheep", "falcon", "asgi_tools")
+PEERS = (*COMPILED, "starlette", "fastapi", "litestar", "quart", "lilya")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def ahead(case: str, *peers: str) -> Goal:
 
     def value(figures: Figures) -> float:
         row = figures[case]
-        return row["ours"] / min(row[name] for name in (peers or row.keys() - {"ours", "bare"}))
+        return row["ours"] / min(row[name] for name in (peers or PEERS))
 
     return Goal(f"{case}: share of the fastest of {', '.join(peers) or 'all peers'}", value, 1.0)
 
