@@ -1,15 +1,17 @@
-"""Requests per second over loopback under uvicorn (uvloop, httptools) and granian, one worker, and the share of bare ASGI.
+"""Requests over loopback under uvicorn (uvloop, httptools) and granian, one worker: per second, and what each costs.
 
     python tests/benchmarks/sockets.py [--seconds 2] [--rounds 3] [--servers uvicorn,granian] [--cases plaintext,json]
 
 The load comes from wrk where it is installed, otherwise from a small loader of our own with 64 connections. All servers
-of a row run at once and are measured in turn; medians.
+of a row run at once and are measured in turn; medians. The CPU time of the server per request (Linux) tells more than
+requests per second where the machine has other work.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -37,7 +39,7 @@ class Server:
     def __init__(self, server: str, framework: str, case: str) -> None:
         self.port = free_port()
         self.path = CASES[case].exchanges()[0].scope["path"]
-        self.figures: list[float] = []
+        self.figures: list[tuple[float, float]] = []
         command = [sys.executable, "-m", *SERVERS[server].format(port=self.port).split()]
         environment = {**os.environ, "ASGI_BENCHMARK": f"{framework}/{case}"}
         self.process = subprocess.Popen(
@@ -58,15 +60,18 @@ class Server:
         return False
 
     def load(self, seconds: float) -> None:
-        """Measure requests per second."""
+        """Measure requests per second, and the CPU microseconds that the server spends on each."""
+        before = cpu_seconds(self.process.pid)
         if wrk := shutil.which("wrk"):
             url = f"http://127.0.0.1:{self.port}{self.path}"
             command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s", url]
             printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             assert "Non-2xx" not in printed, printed
-            self.figures.append(float(re.search(r"Requests/sec:\s+([\d.]+)", printed)[1]))
+            rate = float(re.search(r"Requests/sec:\s+([\d.]+)", printed)[1])
+            count = int(re.search(r"(\d+) requests in", printed)[1])
         else:
-            self.figures.append(asyncio.run(own_load(self.path, self.port, seconds)))
+            rate, count = asyncio.run(own_load(self.path, self.port, seconds))
+        self.figures.append((rate, (cpu_seconds(self.process.pid) - before) / max(count, 1) * 1e6))
 
     def stop(self) -> None:
         """End the process."""
@@ -76,6 +81,17 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time of a process and its children."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if str(pid) in (path.parent.name, fields[1]):
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
@@ -90,8 +106,8 @@ def request(path: str, port: int) -> bytes:
     return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode()
 
 
-async def own_load(path: str, port: int, seconds: float) -> float:
-    """Requests per second of connections that each ask again when they are answered."""
+async def own_load(path: str, port: int, seconds: float) -> tuple[float, int]:
+    """Requests per second, and their number, of connections that each ask again when they are answered."""
     count = 0
     end = time.perf_counter() + seconds
 
@@ -107,11 +123,11 @@ async def own_load(path: str, port: int, seconds: float) -> float:
 
     start = time.perf_counter()
     await asyncio.gather(*(ask() for _ in range(CONNECTIONS)))
-    return count / (time.perf_counter() - start)
+    return count / (time.perf_counter() - start), count
 
 
-def row(server: str, case: str, frameworks: list[str], rounds: int, seconds: float) -> dict[str, float]:
-    """The median of each framework."""
+def row(server: str, case: str, frameworks: list[str], rounds: int, seconds: float) -> dict[str, tuple[float, float]]:
+    """The medians of each framework."""
     servers = {name: Server(server, name, case) for name in frameworks}
     try:
         ready = {name: one for name, one in servers.items() if one.answers()}
@@ -127,7 +143,15 @@ def row(server: str, case: str, frameworks: list[str], rounds: int, seconds: flo
     finally:
         for one in servers.values():
             one.stop()
-    return {name: statistics.median(one.figures) for name, one in ready.items()}
+    return {
+        name: (statistics.median(rate for rate, _ in one.figures), statistics.median(cost for _, cost in one.figures))
+        for name, one in ready.items()
+    }
+
+
+def cell(rate: float, cost: float, bare_rate: float, bare_cost: float) -> str:
+    """The figures of one framework."""
+    return f"{rate / 1000:.1f}k, {rate / bare_rate:.0%}; {cost:.1f} us, {bare_cost / cost:.0%}"
 
 
 def main() -> None:
@@ -140,15 +164,14 @@ def main() -> None:
     parser.add_argument("--frameworks", default=",".join(FRAMEWORKS))
     options = parser.parse_args()
     frameworks = options.frameworks.split(",")
-    print("Requests per second, share of bare ASGI\n")
+    print(
+        "Requests per second and share of bare ASGI; CPU microseconds of the server per request and bare ASGI's share\n"
+    )
     print("| | " + " | ".join(frameworks) + " |\n|---|" + "---:|" * len(frameworks))
     for server in options.servers.split(","):
         for case in options.cases.split(","):
             found = row(server, case, frameworks, options.rounds, options.seconds)
-            cells = [
-                f"{found[name] / 1000:.1f}k, {found[name] / found['bare']:.0%}" if name in found else "–"
-                for name in frameworks
-            ]
+            cells = ["–" if name not in found else cell(*found[name], *found["bare"]) for name in frameworks]
             print(f"| {server} / {case} | " + " | ".join(cells) + " |", flush=True)
 
 
