@@ -82,7 +82,7 @@ class _AroundHTTP:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
+        if scope.get("headers").__class__ is not list and not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
         inner = copy_scope(scope)
         exchange = _Exchange(self.function(inner, *self.args, **self.kwargs), send)
