@@ -187,7 +187,6 @@ SUBJECTS = [
         lambda: {"secret_key": SECRET},
         touch=_use_session,
         sockets=True,
-        ignore=frozenset({"W05"}),  # its application changes the session, which is there to be changed
     ),
     Subject(
         "asgi_middleware.sessions.SessionMiddleware",

@@ -9,7 +9,7 @@ from .violations import short
 
 
 class Snapshots:
-    """The scope, the first message and the latest one, as they were; the content of `state` is the application's."""
+    """The scope, the first message and the latest one, as they were; the content of `state` and `session` is the application's."""
 
     __slots__ = ("_first", "_last", "_scope")
 
@@ -59,7 +59,7 @@ class Snapshot:
 
 
 def _frozen(key: str, value: Any) -> Any:
-    if key == "state":
+    if key in ("state", "session"):
         return None
     if isinstance(value, list):
         return [tuple(item) if isinstance(item, list) else item for item in value]
