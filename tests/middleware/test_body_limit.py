@@ -298,3 +298,19 @@ async def test_a_websocket_message_too_large_closes_with_1009(message, passes):
 def test_a_negative_size_is_refused(options):
     with pytest.raises(ValueError, match="from 0"):
         limited(quick, **options)
+
+
+async def test_an_application_that_goes_on_after_it_was_overruled_sends_nothing_more():
+    refused = []
+
+    async def app(scope, receive, send):
+        with pytest.raises(RequestBodyTooLarge):
+            await receive()
+        for message in ({"type": "http.response.start", "status": 200, "headers": []}, {"type": "http.response.body"}):
+            with pytest.raises(Exception, match="413 Content Too Large has been sent instead") as caught:
+                await send(message)
+            refused.append(caught.value)
+
+    reply = await request(RequestBodyLimitMiddleware(app, 3), "POST", body=b"four")
+    assert (reply.status, reply.types) == (413, ["http.response.start", "http.response.body"])
+    assert refused[0] is refused[1]
