@@ -535,3 +535,13 @@ def test_errors_of_httpx_are_those_of_httpx() -> None:
 
     with pytest.raises(httpx.HTTPStatusError, match="404"):
         asgi_testclient.httpx.TestClient(app).get("/").raise_for_status()
+
+
+def test_without_recording_no_exchange_is_kept():
+    async def hello(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    with TestClient(hello, record=False) as client:
+        assert client.get("/").text == "hello"
+        assert client.last_exchange is None

@@ -176,8 +176,13 @@ class Transport:
         for name in ("template", "context"):
             if exchange.debug is not None and name in exchange.debug:
                 setattr(response, name, exchange.debug[name])
-        self.last = record
+        self._remember(record)
         return response
+
+    def _remember(self, record: Record[Any]) -> None:
+        """Keep the record of the last exchange; without recording nothing of an application outlives its response."""
+        if self.settings.record:
+            self.last = record
 
     def _bytes(self, exchange: HTTPExchange) -> Any:
         return self.httpx.ByteStream(b"".join(exchange.chunks))

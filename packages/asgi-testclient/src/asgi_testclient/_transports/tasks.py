@@ -83,7 +83,7 @@ class TaskTransport(Transport):
         seconds = self.seconds_of(request)
         buffered = request.extensions.get(STREAM) is False
         record: Record[Any] = Record(exchange, self._closing(run, exchange))
-        self.last = record
+        self._remember(record)
         run.start()
         try:
             await run.wait(self._ready(exchange, buffered), seconds, exchange.expectation, exchange.advice)

@@ -168,7 +168,7 @@ class ThreadTransport(Transport):
         seconds = self.seconds_of(request)
         buffered = request.extensions.get(STREAM) is False
         record: Record[None] = Record(exchange, self._closing(run, exchange))
-        self.last = record
+        self._remember(record)
         run.start()
         try:
             run.wait(self._ready(exchange, buffered), seconds, exchange.expectation, exchange.advice)
