@@ -539,6 +539,8 @@ def test_errors_of_httpx_are_those_of_httpx() -> None:
 
 def test_without_recording_no_exchange_is_kept():
     async def hello(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise RuntimeError("no lifespan here")
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b"hello"})
 

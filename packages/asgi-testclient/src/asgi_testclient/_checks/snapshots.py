@@ -9,7 +9,7 @@ from .violations import short
 
 
 class Snapshots:
-    """The scope, the first message and the latest one, as they were; the content of `state` and `session` is the application's."""
+    """The scope, the first message and the latest one, as they were; `state` and `session` may get other content."""
 
     __slots__ = ("_first", "_last", "_scope")
 
