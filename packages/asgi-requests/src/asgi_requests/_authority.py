@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -35,6 +34,8 @@ def is_authority(host: str) -> bool:
 
 
 def _is_ipv6(address: str) -> bool:
+    from ipaddress import IPv6Address  # slow to import, and few hosts are IPv6 literals
+
     try:
         IPv6Address(address)
     except ValueError:

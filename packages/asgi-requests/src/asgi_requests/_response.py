@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._fields import encode_name, encode_value
 from ._setcookie import SameSite, format_cookie
 from ._types import Message, Receive, Scope, Send
 from .background import BackgroundTask
 from .headers import MutableHeaders
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 RawHeaders = list[tuple[bytes, bytes]]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from time import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 SameSite = Literal["lax", "strict", "none"]
 
@@ -84,7 +86,8 @@ def _attribute(name: str, value: str) -> str:
 def _date(expires: datetime | str | int) -> str:
     if isinstance(expires, str):
         return expires
-    from email.utils import format_datetime, formatdate  # slow to import, and few cookies carry a date
+    from datetime import UTC, datetime  # slow to import, and few cookies carry a date
+    from email.utils import format_datetime, formatdate
 
     if not isinstance(expires, datetime):
         return formatdate(time() + expires, usegmt=True)

@@ -11,13 +11,12 @@ A handler of the framework or of a middleware may answer in their place.
 
 from __future__ import annotations
 
-import http
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ._fields import encode_field
 from ._types import Message, Receive, Scope, Send
 
-_PHRASES = {int(status): status.phrase for status in http.HTTPStatus}
 _WITHOUT_BODY = frozenset({204, 304})
 _PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
@@ -35,7 +34,7 @@ class HTTPException(Exception):
 
     def __init__(self, status_code: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         self.status_code = status_code
-        self.detail = _PHRASES.get(status_code, "") if detail is None else detail
+        self.detail = _phrase(status_code) if detail is None else detail
         self.headers = headers
 
     def __str__(self) -> str:
@@ -125,6 +124,16 @@ class WebSocketDisconnect(Exception):
 
 class WebSocketDisconnected(RuntimeError):
     """Raised by a use of the connection after its end: a mistake of the program, not news of the client."""
+
+
+@lru_cache(maxsize=100)
+def _phrase(status_code: int) -> str:
+    from http import HTTPStatus  # a millisecond, which a program without errors is spared
+
+    try:
+        return HTTPStatus(status_code).phrase
+    except ValueError:
+        return ""
 
 
 def handled_above(scope: Scope) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from types import MethodType
 from typing import Any
 
@@ -77,6 +76,8 @@ class ServerErrorMiddleware:
 
     async def _debug_response(self, exc: Exception, scope: Scope, send: Send) -> None:
         if not prefers_html(scope.get("headers", ())):
+            import traceback
+
             text = "".join(traceback.format_exception(exc)).encode(errors="replace").decode()
             return await reply_text(scope, send, 500, text, _PRIVATE)
         from ._page import CONTENT_SECURITY_POLICY, render_page
