@@ -22,8 +22,8 @@ PROGRAMS = {
     "sessions": ["starsessions"],
     "compress": ["starlette_compress"],
     "strawberry": ["strawberry"],
-    "sqladmin": ["sqladmin", "aiosqlite"],
-    "starlette_admin": ["starlette_admin", "sqlalchemy"],
+    "sqladmin": ["sqladmin", "aiosqlite", "greenlet"],
+    "starlette_admin": ["starlette_admin", "sqlalchemy", "greenlet"],
 }
 
 
@@ -37,7 +37,7 @@ def test_a_program_written_for_starlette_runs_unmodified(program):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", HERE, "--strict-markers"),
-            *("-p", "no:cacheprovider", "-p", "compat_install", HERE / f"compat_{program}.py"),
+            *("-p", "no:asyncio", "-p", "no:cacheprovider", "-p", "compat_install", HERE / f"compat_{program}.py"),
         ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
