@@ -238,3 +238,9 @@ def test_headers_that_can_be_read_once_are_not_used_up():
     scope = http_scope() | {"headers": iter(headers)}
     assert str(URL(scope=scope)) == "http://a.example/"
     assert list(scope["headers"]) == headers
+
+
+def test_a_host_name_with_its_port_is_taken_as_it_is():
+    url = URL("https://example.org/x").replace(hostname="localhost:8080")
+    assert (repr(url), url.hostname, url.port) == ("URL('https://localhost:8080/x')", "localhost", 8080)
+    assert str(url.replace(hostname="::1", port=None)) == "https://[::1]/x"

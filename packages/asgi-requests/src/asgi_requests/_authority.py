@@ -62,7 +62,7 @@ def join_netloc(components: SplitResult, changed: Mapping[str, Any]) -> str:
     hostname = changed.get("hostname")
     if hostname is None:
         hostname = authority if authority[-1:] == "]" else authority.rpartition(":")[0] or authority
-    elif ":" in hostname and hostname[:1] != "[":
+    elif hostname.count(":") > 1 and hostname[:1] != "[":
         hostname = f"[{hostname}]"
     port = changed.get("port", components.port)
     netloc = hostname if port is None else f"{hostname}:{port}"
