@@ -83,6 +83,15 @@ def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
     return app
 
 
+def answered(endpoint: ASGIApp) -> ASGIApp:
+    """An application whose exceptions are answered where it stands, as those of a function are."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await _send(endpoint, Request(scope, receive, send), scope, receive, send)
+
+    return app
+
+
 def websocket_session(func: Callable[[WebSocket[Any]], Awaitable[None]]) -> ASGIApp:
     """The ASGI application of a WebSocket endpoint; raises TypeError for one that does not take a WebSocket alone."""
     check_signature(func, 1, "a WebSocket endpoint takes the websocket alone")

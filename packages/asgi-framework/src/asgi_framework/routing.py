@@ -18,12 +18,10 @@ import asgi_routing
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.exceptions import SCOPE_KEY
 from asgi_requests.exceptions import HTTPException
-from asgi_requests.requests import Request
 from asgi_routing import BaseRoute, Match, NoMatchFound, URLPath
 from asgi_routing.lifespan import Lifespan
 
-from ._endpoints import _send as send_answered
-from ._endpoints import is_function, request_response, websocket_session
+from ._endpoints import answered, is_function, request_response, websocket_session
 from ._types import ASGIApp, Receive, Scope, Send
 
 __all__ = [
@@ -75,7 +73,7 @@ class Route(asgi_routing.Route):
         """A function is adapted; a class is an application whose errors are answered, anything else is one already."""
         if is_function(endpoint):
             return request_response(endpoint)
-        return _answered(endpoint) if isinstance(endpoint, type) else endpoint
+        return answered(endpoint) if isinstance(endpoint, type) else endpoint
 
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raise 405 for the exception handlers of the application, or answer it where there is none."""
@@ -183,13 +181,6 @@ class BodyTooLarge(HTTPException):
     def __init__(self, limit: int | None = None) -> None:
         super().__init__(413, "Content Too Large")
         self.limit = limit
-
-
-def _answered(endpoint: ASGIApp) -> ASGIApp:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send_answered(endpoint, Request(scope, receive, send), scope, receive, send)
-
-    return app
 
 
 def _limited(middleware: Records | None, max_body_size: int | None) -> list[Iterable[Any]]:
