@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -535,3 +536,23 @@ def test_a_failed_request_leaves_no_cycle_behind() -> None:
     finally:
         gc.enable()
     assert sys.exc_info() == (None, None, None)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_signal_of_django_is_asked_where_django_is_there(monkeypatch, installed):
+    calls = []
+
+    class Signal:
+        def connect(self, receiver):
+            calls.append("connect")
+
+        def disconnect(self, receiver):
+            calls.append("disconnect")
+
+    monkeypatch.delitem(sys.modules, "django.core.signals", raising=False)
+    if installed:
+        monkeypatch.setitem(sys.modules, "django.core.signals", SimpleNamespace(got_request_exception=Signal()))
+    lookout = Lookout()
+    lookout.enter()
+    lookout.leave()
+    assert calls == (["connect", "disconnect"] if installed else [])
