@@ -209,8 +209,9 @@ class Exchange(ABC):
 
     def progress(self) -> str:
         """What went back and forth, and what the application waits in."""
-        received = [_short(message) for direction, message in self.messages if direction == "receive"]
-        sent = [_short(message) for direction, message in self.messages if direction == "send"]
+        messages = self.messages.copy()  # in one step: the application may be sending in its own thread
+        received = [_short(message) for direction, message in messages if direction == "receive"]
+        sent = [_short(message) for direction, message in messages if direction == "send"]
         return f"Received: {_listed(received)}. Sent: {_listed(sent)}."
 
 

@@ -31,7 +31,7 @@ class Record(Generic[Closing]):
     @property
     def messages(self) -> list[tuple[str, Message]]:
         """What passed, in order: ("receive" or "send", message), also what breaks a rule; the last thousand of it."""
-        return list(self._exchange.messages)
+        return list(self._exchange.messages.copy())
 
     @property
     def done(self) -> bool:
