@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextvars
 import json
+import subprocess
+import sys
 import threading
 from http.cookiejar import CookieJar
 from importlib import import_module
@@ -547,3 +549,9 @@ def test_without_recording_no_exchange_is_kept():
     with TestClient(hello, record=False) as client:
         assert client.get("/").text == "hello"
         assert client.last_exchange is None
+
+
+def test_without_httpx2_its_module_says_what_to_install():
+    code = "import sys; sys.modules['httpx2'] = None; import asgi_testclient.httpx2"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert "these clients need httpx2: pip install asgi-testclient[httpx2]" in result.stderr

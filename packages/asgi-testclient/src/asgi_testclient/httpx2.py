@@ -10,12 +10,15 @@ from __future__ import annotations
 from types import ModuleType
 from typing import ClassVar
 
-import httpx2
-
 from ._clients import TaskClient, ThreadClient
 from ._streams import TaskStream, ThreadStream
 from ._transports import TaskTransport, ThreadTransport
 from .websockets._disconnects import Denial
+
+try:
+    import httpx2
+except ImportError as exc:
+    raise ImportError("these clients need httpx2: pip install asgi-testclient[httpx2]") from exc
 
 __all__ = ["ASGITransport", "AsyncASGITransport", "AsyncTestClient", "TestClient", "WebSocketDenialResponse"]
 
