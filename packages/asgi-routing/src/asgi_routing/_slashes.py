@@ -19,14 +19,17 @@ class _Table(Protocol):
     def is_match(self, scope: Scope) -> bool: ...
 
 
-def slash_redirect(router: _Table, scope: Scope, route_path: str) -> bytes | None:
+def other_slash(path: str) -> str:
+    """The path without the slashes at its end, or with one where it has none."""
+    return path.rstrip("/") if path.endswith("/") else f"{path}/"
+
+
+def slash_redirect(router: _Table, scope: Scope) -> bytes | None:
     """The Location of the same path but for its last slash, where a route matches that; the query is kept.
 
     It never begins with two slashes: a client would read a host there (RFC 3986 §4.2).
     """
-    path: str = scope["path"]
-    path = path.rstrip("/") if route_path.endswith("/") else f"{path}/"
-    other = {**scope, "path": path}
+    other = {**scope, "path": other_slash(scope["path"])}
     if not router.is_match(other):
         return None
     from urllib.parse import quote

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._matcher import Candidate
+from ._matcher import Candidate, Matcher
 from ._replies import reply, reply_not_found
 from ._routelist import RouteList
-from ._slashes import slash_redirect
+from ._slashes import other_slash, slash_redirect
 from ._types import ASGIApp, Receive, Scope, Send
 from .lifespan import Lifespan, as_context, run_lifespan
 from .paths import URLPath, get_route_path
@@ -27,6 +27,8 @@ from .routes.route import ALLOWED_METHODS
 
 if TYPE_CHECKING:
     from .check import Finding
+
+_NOTHING_KNOWN: dict[str, Any] = {}
 
 
 class Router:
@@ -99,14 +101,14 @@ class Router:
         else:
             scope["router"] = self
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        known = matcher.known.get(path)
-        if known is not None and method in known:
-            found: Any = {}
-            route: Any = known[method]
+        known = matcher.known.get(method, _NOTHING_KNOWN).get(path)
+        if known is not None:
+            route, params = known
+            found: Any = params.copy()
         else:
             candidate, found = matcher.find(path, method, scope)
             if candidate is None:
-                return self._unmatched(scope, receive, send, path, found)
+                return self._unmatched(matcher, scope, receive, send, path, found)
             route = candidate.route
             if not candidate.direct:
                 return enter(route, scope, _keys(candidate, found, scope), receive, send)
@@ -117,17 +119,23 @@ class Router:
         answer: Awaitable[None] = route.app(scope, receive, send)
         return answer
 
-    async def _unmatched(
-        self, scope: Scope, receive: Receive, send: Send, path: str, partial: Sequence[tuple[Candidate, Any]]
-    ) -> None:
-        """Answer where no route matches fully: with what matches but for its method or its slash, else `default`."""
+    def _unmatched(
+        self,
+        matcher: Matcher,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        path: str,
+        partial: Sequence[tuple[Candidate, Any]],
+    ) -> Awaitable[None]:
+        """What answers where no route matches fully: what matches but for its method or its slash, else `default`."""
         if partial:
-            return await self._answer_in_part(scope, receive, send, partial)
-        if scope["type"] == "http" and self.redirect_slashes and path not in ("", "/"):
-            location = slash_redirect(self, scope, path)
+            return self._answer_in_part(scope, receive, send, partial)
+        if self.redirect_slashes and len(path) > 1 and scope["type"] == "http" and matcher.concerns(other_slash(path)):
+            location = slash_redirect(self, scope)
             if location is not None:
-                return await reply(scope, send, self.redirect_status, headers=[(b"location", location)])
-        return await self.default(scope, receive, send)
+                return reply(scope, send, self.redirect_status, headers=[(b"location", location)])
+        return self.default(scope, receive, send)
 
     async def _answer_in_part(
         self, scope: Scope, receive: Receive, send: Send, partial: Sequence[tuple[Candidate, Any]]
