@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
+from ._answers import Started
 from ._headers import all_values, first_value, merge_vary, without
+from ._marked import mark, marked_async
 from ._origins import ALL_METHODS, SAFELISTED_HEADERS, OriginPatterns, requested_headers, tokens
 from ._replies import refuse, reply_text
 from ._scope import call_with_lasting_headers, has_lasting_headers
@@ -26,7 +28,8 @@ _PREFLIGHT_VARY = (
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
 )
 _ORIGIN = b"access-control-allow-origin"
-_OWNED = {b"vary", _ORIGIN, b"access-control-allow-credentials", b"access-control-expose-headers"}
+_OWNED = frozenset({b"vary", _ORIGIN, b"access-control-allow-credentials", b"access-control-expose-headers"})
+_OWNED_SIZES = frozenset(map(len, _OWNED))
 
 
 class CORSMiddleware:
@@ -78,6 +81,7 @@ class CORSMiddleware:
             raise ValueError(f"preflight_status is 200 or 204, not {preflight_status!r}")
         if max_age < 0:
             raise ValueError(f"max_age is a number of seconds from 0, not {max_age!r}")
+        mark()
         self._vary = (b"Origin", *(name.encode() for name in tokens("header", vary)))
         self._nothing: Grants = ((b"vary", b", ".join(self._vary)),)
         credentials = ((b"access-control-allow-credentials", b"true"),) if allow_credentials else ()
@@ -136,7 +140,7 @@ class CORSMiddleware:
                 return await self._answer_preflight(wanted, grants, scope, send)
         if self.expose_errors:
             return await self._relay_errors(grants or self._nothing, scope, receive, send)
-        return await self.app(scope, receive, self._granting(grants or self._nothing, send))
+        return await self.app(scope, receive, _Granting(grants or self._nothing, send).send)
 
     async def _decide(self, origin: bytes, scope: Scope) -> Grants | None:
         """What is granted to an origin that is not simply listed; None is nothing."""
@@ -150,43 +154,15 @@ class CORSMiddleware:
                 allowed = await allowed
         return ((_ORIGIN, origin), *self._with_origin) if allowed else None
 
-    def _granting(self, grants: Grants, send: Send) -> Send:
-        """A `send` that adds the grants and Vary to the head of the response."""
-
-        async def send_with_grants(message: Message) -> None:
-            if message["type"] != "http.response.start":
-                return await send(message)
-            headers = message.get("headers", ())
-            if headers.__class__ is not list:
-                headers = list(headers)
-            for name, _ in headers:
-                if name.lower() in _OWNED:
-                    return await send({**message, "headers": self._merged(headers, grants)})
-            return await send({**message, "headers": [*headers, *grants]})
-
-        return send_with_grants
-
     async def _relay_errors(self, grants: Grants, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what the application raises while nothing is sent, and raise it again for whoever logs it."""
-        started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        send_with_grants = self._granting(grants, send_and_note)
+        granting = _Granting(grants, send)
         try:
-            await self.app(scope, receive, send_with_grants)
+            await self.app(scope, receive, granting.send)
         except Exception:
-            if not started:
-                await reply_text(scope, send_with_grants, 500, "Internal Server Error")
+            if not granting.started:
+                await reply_text(scope, granting.send, 500, "Internal Server Error")
             raise
-
-    def _merged(self, headers: Sequence[Sequence[bytes]], grants: Grants) -> list[Sequence[bytes]]:
-        """The response's headers with ours in place of its own, and one Vary."""
-        granted = grants[:-1]
-        return merge_vary([*without(headers, *(name for name, _ in granted)), *granted], *self._vary)
 
     async def _answer_preflight(self, method: bytes, grants: Grants | None, scope: Scope, send: Send) -> None:
         headers = scope.get("headers", ())
@@ -225,3 +201,36 @@ class CORSMiddleware:
             if not (same and authority) and await self._decide(origin, scope) is None:
                 return await refuse(scope, receive, send, 403, "Disallowed WebSocket origin")
         return await self.app(scope, receive, send)
+
+
+class _Granting(Started):
+    """Watches one exchange, and adds the grants and Vary to the head of its response."""
+
+    __slots__ = ("_grants",)
+
+    def __init__(self, grants: Grants, send: Send) -> None:
+        self._send = send
+        self.started = False
+        self._grants = grants
+
+    @marked_async
+    def send(self, message: Message) -> Awaitable[None]:
+        if message["type"] != "http.response.start":
+            return self._send(message)
+        self.started = True
+        headers = message.get("headers", ())
+        if headers.__class__ is not list:
+            headers = list(headers)
+        for name, _ in headers:
+            if len(name) in _OWNED_SIZES and name.lower() in _OWNED:
+                headers = _merged(headers, self._grants)
+                break
+        else:
+            headers = [*headers, *self._grants]
+        return self._send({**message, "headers": headers})
+
+
+def _merged(headers: Sequence[Sequence[bytes]], grants: Grants) -> list[Sequence[bytes]]:
+    """The response's headers with ours in place of its own, and one Vary."""
+    *granted, (_, vary) = grants
+    return merge_vary([*without(headers, *(name for name, _ in granted)), *granted], *vary.split(b", "))
