@@ -37,19 +37,33 @@ class SharedBody:
     `reading` is who reads to the end, `streamed` once a stream has begun, `consumed` once it has ended.
     """
 
-    body: bytes | None = None
-    json: Any = MISSING
-    form: FormData | None = None
-    reading: object | None = None
-    streamed = False
-    consumed = False
-    _receiving = False
-    _looker: int | None = None
-    _complete = False
-    _disconnected = False
-    _kept: deque[Message] | None = None
-    _kept_size = 0
-    _changed: anyio.Event | None = None
+    __slots__ = (
+        "_changed",
+        "_complete",
+        "_disconnected",
+        "_kept",
+        "_kept_size",
+        "_looker",
+        "_receiving",
+        "body",
+        "consumed",
+        "form",
+        "json",
+        "reading",
+        "streamed",
+    )
+
+    def __init__(self) -> None:
+        self.body: bytes | None = None
+        self.json: Any = MISSING
+        self.form: FormData | None = None
+        self.reading: object | None = None
+        self.streamed = self.consumed = False
+        self._receiving = self._complete = self._disconnected = False
+        self._looker: int | None = None
+        self._kept: deque[Message] | None = None
+        self._kept_size = 0
+        self._changed: anyio.Event | None = None
 
     async def message(self, receive: Receive) -> Message:
         """The next message: one that was kept, the disconnect if it was seen, or a fresh one."""
@@ -103,15 +117,16 @@ class SharedBody:
             if self.streamed:
                 self.refuse_streamed()
             self.reading = self
-            body, taken = b"", []
+            body, taken, more = b"", [], True
             try:
-                while self._kept or not self._complete:
+                while more:
                     at_hand = self._kept or self._looker is not None or self._disconnected
                     message = await (self.message(receive) if at_hand else receive())
                     if message["type"] == "http.request":
                         taken.append(message)
                         body = message.get("body", b"")
-                        if not message.get("more_body", False):
+                        more = message.get("more_body", False)
+                        if not more:
                             self._complete = True
                         if max_size is not None and (max_size := max_size - len(body)) < 0:
                             raise HTTPException(413)

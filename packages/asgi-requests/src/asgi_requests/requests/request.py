@@ -104,9 +104,9 @@ class Request(HTTPConnection[StateT]):
             shared: SharedBody | None = self.scope.get(BODY_KEY)
             if shared is None or shared.body is not body:
                 self._json = decode_json(body)
+            elif shared.json is MISSING:
+                self._json = shared.json = decode_json(body)
             else:
-                if shared.json is MISSING:
-                    shared.json = decode_json(body)
                 self._json = shared.json
         return self._json
 
