@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import subprocess
 import sys
@@ -111,5 +112,6 @@ async def test_an_application_is_handed_coroutine_functions(wrap):
         raise AssertionError
 
     await wrap(app)(http_scope(scheme="https", headers=[(b"host", b"e.org")]), receive, send)
-    assert all(inspect.iscoroutinefunction(function) for function in seen)
+    iscoroutinefunction = inspect.iscoroutinefunction if sys.version_info >= (3, 12) else asyncio.iscoroutinefunction
+    assert all(iscoroutinefunction(function) for function in seen)
     assert len(seen) == 2

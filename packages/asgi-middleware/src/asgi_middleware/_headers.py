@@ -32,19 +32,25 @@ def merge_vary(headers: RawHeaders, *names: bytes) -> list[Sequence[bytes]]:
 
     A list without Vary gets the line at its end; several lines become one where the first of them stood.
     """
-    merged: list[Sequence[bytes]] = []
-    fields: dict[bytes, bytes] = {}
-    place: int | None = None
-    for pair in headers:
-        if pair[0].lower() != b"vary":
-            merged.append(pair)
-            continue
-        place = len(merged) if place is None else place
-        for field in pair[1].split(b","):
-            if field := field.strip(b" \t"):
-                fields.setdefault(field.lower(), field)
-    for field in names:
-        fields.setdefault(field.lower(), field)
-    value = b"*" if b"*" in fields else b", ".join(fields.values())
-    merged.insert(len(merged) if place is None else place, (b"vary", value))
-    return merged
+    pairs = list(headers)
+    for key, _ in pairs:
+        if len(key) == 4 and key.lower() == b"vary":
+            return _with_one_vary(pairs, names)
+    pairs.append((b"vary", names[0] if len(names) == 1 else _listed_once(names)))
+    return pairs
+
+
+def _with_one_vary(pairs: list[Sequence[bytes]], names: Iterable[bytes]) -> list[Sequence[bytes]]:
+    lines = [i for i, pair in enumerate(pairs) if pair[0].lower() == b"vary"]
+    fields = [stripped for i in lines for field in pairs[i][1].split(b",") if (stripped := field.strip(b" \t"))]
+    pairs[lines[0]] = (b"vary", _listed_once([*fields, *names]))
+    for i in reversed(lines[1:]):
+        del pairs[i]
+    return pairs
+
+
+def _listed_once(fields: Iterable[bytes]) -> bytes:
+    distinct: dict[bytes, bytes] = {}
+    for field in fields:
+        distinct.setdefault(field.lower(), field)
+    return b"*" if b"*" in distinct else b", ".join(distinct.values())

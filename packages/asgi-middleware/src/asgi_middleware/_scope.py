@@ -6,8 +6,6 @@ from typing import Any
 
 from ._types import ASGIApp, Receive, Scope, Send
 
-ROUTING_KEYS = ("route", "endpoint", "path_params")
-
 
 def copy_scope(scope: Scope, **keys: Any) -> dict[str, Any]:
     """A shallow copy with `keys` added: the `state` of the lifespan stays the same object."""
@@ -16,9 +14,12 @@ def copy_scope(scope: Scope, **keys: Any) -> dict[str, Any]:
 
 def copy_back(inner: Scope, outer: Scope) -> None:
     """Write what routing wrote into a copied scope to the scope it came from, for whoever stands further out."""
-    for key in ROUTING_KEYS:
-        if key in inner:
-            outer[key] = inner[key]
+    if "route" in inner:
+        outer["route"] = inner["route"]
+    if "endpoint" in inner:
+        outer["endpoint"] = inner["endpoint"]
+    if "path_params" in inner:
+        outer["path_params"] = inner["path_params"]
 
 
 def has_lasting_headers(scope: Scope) -> bool:

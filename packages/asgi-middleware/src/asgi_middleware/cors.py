@@ -215,8 +215,9 @@ class _Granting(Started):
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
+        send = self._send
         if message["type"] != "http.response.start":
-            return self._send(message)
+            return send(message)
         self.started = True
         headers = message.get("headers", ())
         if headers.__class__ is not list:
@@ -227,7 +228,7 @@ class _Granting(Started):
                 break
         else:
             headers = [*headers, *self._grants]
-        return self._send({**message, "headers": headers})
+        return send({**message, "headers": headers})
 
 
 def _merged(headers: Sequence[Sequence[bytes]], grants: Grants) -> list[Sequence[bytes]]:

@@ -57,7 +57,7 @@ class Cookie:
         before = self._before
         found = []
         for key, line in headers:
-            if key.lower() == b"cookie" and before in line:
+            if len(key) == 6 and key.lower() == b"cookie" and before in line:
                 for pair in line.split(b";"):
                     pair = pair.strip(b" \t")
                     if pair.startswith(before):

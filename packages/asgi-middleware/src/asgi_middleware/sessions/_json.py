@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import json.encoder
+import json.scanner
 from collections.abc import Callable
 from typing import Any
 
 _DECODER = json.JSONDecoder()
+_scan = json.scanner.make_scanner(_DECODER)  # type: ignore[arg-type]
 _ENCODER = json.JSONEncoder()
 
 
 def decode(text: str) -> Any:
     """The value of a JSON text; raises ValueError where it is none."""
-    if text[:1] != "{":
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
         return _DECODER.decode(text)
-    value, end = _DECODER.raw_decode(text)
     return value if end == len(text) else _DECODER.decode(text)
 
 

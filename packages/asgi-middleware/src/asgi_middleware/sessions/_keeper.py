@@ -44,7 +44,7 @@ class Keeper:
                 continue
             if isinstance(values, dict):
                 is_due = self._refresh_after is not None and signed[1] >= self._refresh_after
-                return Contents(values, text, is_due=is_due)
+                return Contents(values, text, is_due)
         return NOTHING
 
     def header(self, text: str, contents: Contents, *, modified: bool) -> bytes | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Literal
 
+from .._answers import Started
 from .._headers import merge_vary
 from .._marked import mark, marked_async
-from .._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
+from .._scope import call_with_lasting_headers, copy_back, has_lasting_headers
 from .._types import ASGIApp, Message, Receive, Scope, Send
 from ._cookie import Cookie, SameSite
 from ._json import encode
@@ -15,7 +16,6 @@ from ._keeper import Keeper
 from ._session import Session, warn_of_late_change
 from ._signer import PreparedSigner
 
-_CONTAINERS: frozenset[object] = frozenset({list, dict})
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 
@@ -70,12 +70,13 @@ class SessionMiddleware:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or self._is_kept_further_out(scope):
+        if scope["type"] not in ("http", "websocket") or ("session" in scope and self._is_kept_further_out(scope)):
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
+        headers = scope.get("headers", ())
+        if headers.__class__ is not list and not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
-        session = Session.of_request(self._keeper, scope.get("headers", ()))
-        inner = copy_scope(scope, session=session)
+        session = Session.of_request(self._keeper, headers)
+        inner = {**scope, "session": session}
         exchange = _Exchange(self._keeper, inner, session, send)
         try:
             await self.app(inner, receive, exchange.send)
@@ -94,34 +95,37 @@ class SessionMiddleware:
         )
 
 
-class _Exchange:
-    """One request or WebSocket: waits for the head of the answer, and writes the session into it."""
+class _Exchange(Started):
+    """Watches one request or WebSocket, and writes the session into the head of the answer."""
 
-    __slots__ = ("_keeper", "_scope", "_send", "_session", "_text", "_written")
+    __slots__ = ("_keeper", "_scope", "_session", "_text", "_written")
 
     def __init__(self, keeper: Keeper, scope: Scope, session: Session, send: Send) -> None:
+        self._send = send
+        self.started = False
         self._keeper = keeper
         self._scope = scope
-        self._send = send
         self._session = session
         self._text: str | None = None  # the JSON of what was written, if anything was looked at
-        self._written: object = self  # what stood in the scope when the head went out; nothing yet
+        self._written: object = None  # what stood in the scope when the head went out
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
-        if message["type"] in _STARTS and self._written is self:
+        if not self.started and message["type"] in _STARTS:
+            self.started = True
             message = self._with_session(message)
-        return self._send(message)
+        send = self._send  # read by itself: a slot is slow to call
+        return send(message)
 
     def _with_session(self, message: Message) -> Message:
         session = self._session
         current = self._written = self._scope.get("session")
-        session.seal()
+        session.sealed = True  # the cookie is on its way: it warns of every change from now on
         is_replaced = current is not session
         if not (is_replaced or session.accessed or self._keeper.refreshes):
             return message
         contents = session.fill()
-        self._text = encode(dict(current or ()) if is_replaced else session)
+        self._text = encode(dict(current or ()) if is_replaced else dict.copy(session))
         headers = merge_vary(message.get("headers", ()), b"Cookie")
         cookie = self._keeper.header(self._text, contents, modified=is_replaced or session.modified)
         if cookie is not None:
@@ -130,7 +134,7 @@ class _Exchange:
 
     def warn_of_what_came_late(self) -> None:
         """Warn of changes inside values, and of another object in the scope; the session itself warns of the rest."""
-        if self._written is self:
+        if not self.started:
             return
         if self._scope.get("session") is not self._written or self._has_changed_inside():
             warn_of_late_change(stacklevel=3)
@@ -138,11 +142,12 @@ class _Exchange:
     def _has_changed_inside(self) -> bool:
         if self._text is None or self._written is not self._session or self._session.changed_late:
             return False
-        return _has_nested(self._session) and encode(self._session) != self._text
+        return _may_be_nested(self._text) and encode(dict.copy(self._session)) != self._text
 
 
-def _has_nested(session: Session) -> bool:
-    return not _CONTAINERS.isdisjoint(map(type, dict.values(session)))
+def _may_be_nested(text: str) -> bool:
+    """Whether a JSON object may hold lists or objects: brackets in a string count as well."""
+    return "[" in text or "{" in text[1:]
 
 
 def _keys(secret_key: object) -> list[bytes]:

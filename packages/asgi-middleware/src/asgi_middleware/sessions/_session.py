@@ -19,13 +19,13 @@ class Contents:
 
     __slots__ = ("is_due", "text", "values")
 
-    def __init__(self, values: dict[str, Any], text: str, *, is_due: bool) -> None:
+    def __init__(self, values: dict[str, Any], text: str, is_due: bool) -> None:
         self.values = values
         self.text = text
         self.is_due = is_due
 
 
-NOTHING = Contents({}, "{}", is_due=False)
+NOTHING = Contents({}, "{}", False)
 
 
 class SessionWarning(UserWarning):
@@ -44,8 +44,8 @@ class Session(dict[str, Any]):
     keeper: Keeper | None = None
     _headers: RawHeaders = ()
     _contents: Contents | None = None
+    sealed = False
     _accessed = False
-    _sealed = False
 
     @classmethod
     def of_request(cls, keeper: Keeper, headers: RawHeaders) -> Self:
@@ -77,23 +77,20 @@ class Session(dict[str, Any]):
 
     def fill(self) -> Contents:
         """Read the cookie, if nobody has yet, and return what it held; this does not count as a look."""
-        if self.keeper is None:
-            return NOTHING
-        if self._contents is None:
-            self._contents = self.keeper.read(self._headers)
+        contents = self._contents
+        if contents is None:
+            if self.keeper is None:
+                return NOTHING
+            contents = self._contents = self.keeper.read(self._headers)
             dict.clear(self)
-            dict.update(self, self._contents.values)
-        return self._contents
-
-    def seal(self) -> None:
-        """Warn of every change from now on: the cookie is on its way."""
-        self._sealed = True
+            dict.update(self, contents.values)
+        return contents
 
     def _change(self) -> None:
         if not self._accessed:
             self.mark_accessed()
         self.modified = True
-        if self._sealed:
+        if self.sealed:
             self.changed_late = True
             warn_of_late_change(stacklevel=3)
 
