@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote
 
+from ._fields import RawHeaders, encode_value
 from ._response import Response
 from ._staticpaths import Directory, is_safe
 from ._threads import run_in_thread
@@ -24,6 +25,7 @@ from .exceptions import HTTPException, handled_above
 from .files import FileResponse
 from .files._reader import READ_SIZE, UnreadableFile, open_file
 from .files.conditional import precondition, request_conditions
+from .files.response import validators
 from .headers import Headers
 from .responses import RedirectResponse
 
@@ -39,8 +41,10 @@ class NotModifiedResponse(Response):
 
     def __init__(self, headers: Headers) -> None:
         super().__init__(status_code=304)
-        kept = self.NOT_MODIFIED_HEADERS
-        self.raw_headers = [field for field in headers.raw if field[0].decode("latin-1") in kept]
+        self.raw_headers = [field for field in headers.raw if field[0] in _OF_A_304]
+
+
+_OF_A_304 = frozenset(name.encode() for name in NotModifiedResponse.NOT_MODIFIED_HEADERS)
 
 
 class _Found(NamedTuple):
@@ -173,18 +177,21 @@ class StaticFiles:
         self, full_path: PathLike, stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
         """The response for a file that was found, or 304 where the client has it."""
+        cache_control = self._cache_control(scope) if status_code == 200 else []
+        if status_code == 200:
+            # Most answers to a browser that has been here before: they need no more of a response than this.
+            validating = Headers(raw=validators(stat_result) + cache_control)
+            if self.is_not_modified(validating, Headers(scope=scope)):
+                return NotModifiedResponse(validating)
         response = FileResponse(full_path, status_code=status_code, stat_result=stat_result)
-        response.raw_headers.append((b"x-content-type-options", b"nosniff"))
-        if status_code != 200:
-            return response
-        cache_control = self.cache_control
-        if callable(cache_control):
-            cache_control = cache_control(self.get_path(scope).replace(os.sep, "/"))
-        if cache_control is not None:
-            response.headers["cache-control"] = cache_control
-        if self.is_not_modified(response.headers, Headers(scope=scope)):
-            return NotModifiedResponse(response.headers)
+        response.raw_headers += [(b"x-content-type-options", b"nosniff"), *cache_control]
         return response
+
+    def _cache_control(self, scope: Scope) -> RawHeaders:
+        value = self.cache_control
+        if callable(value):
+            value = value(self.get_path(scope).replace(os.sep, "/"))
+        return [] if value is None else [(b"cache-control", encode_value(value))]
 
     async def check_config(self) -> None:
         """Raise RuntimeError unless the directory is one; called once, by the first request."""

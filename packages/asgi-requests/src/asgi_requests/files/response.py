@@ -76,10 +76,10 @@ class FileResponse(Response):
             self.set_stat_headers(stat_result)
 
     def set_stat_headers(self, stat_result: os.stat_result) -> None:
-        """Set Content-Length, Last-Modified and ETag unless they are set; the tag is made of time and size."""
+        """Set Content-Length, Last-Modified and ETag unless they are set."""
         self._set_absent(b"content-length", b"%d" % stat_result.st_size)
-        self._set_absent(b"last-modified", http_date(int(stat_result.st_mtime)).encode("ascii"))
-        self._set_absent(b"etag", b'"%x-%x"' % (stat_result.st_mtime_ns, stat_result.st_size))
+        for name, value in validators(stat_result):
+            self._set_absent(name, value)
 
     def _set_absent(self, name: bytes, value: bytes) -> None:
         for field in self.raw_headers:
@@ -201,6 +201,12 @@ class FileResponse(Response):
             body += [header(start, end), (start, end), b"\r\n"]
         body.append(f"--{boundary}--".encode())
         return _Answer(206, headers, body)
+
+
+def validators(stat_result: os.stat_result) -> RawHeaders:
+    """Last-Modified and ETag of a file; the tag is made of time and size."""
+    modified, tag = http_date(int(stat_result.st_mtime)), (stat_result.st_mtime_ns, stat_result.st_size)
+    return [(b"last-modified", modified.encode("ascii")), (b"etag", b'"%x-%x"' % tag)]
 
 
 def guess_type(name: str) -> str:
