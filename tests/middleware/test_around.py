@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 
 import anyio
 import pytest
@@ -301,6 +302,50 @@ async def test_it_runs_in_the_same_task_and_context():
     assert variable.get() == "by application"
 
 
+async def test_a_generator_may_await_wherever_it_stands():
+    steps = []
+
+    @around_http
+    async def waiting(scope):
+        await anyio.sleep(0)
+        try:
+            start = yield
+            await anyio.sleep(0)
+            steps.append(start.status)
+            yield
+            await anyio.sleep(0)
+            steps.append("after")
+        except LookupError:
+            await anyio.sleep(0)
+            steps.append("caught")
+        finally:
+            await anyio.sleep(0)
+            steps.append("closed")
+
+    assert (await request(waiting(hello))).body == b"hello"
+    await request(waiting(failing))
+    await request(waiting(sending()))
+    assert steps == [200, "after", "closed", "caught", "closed", "closed"]
+
+
+async def test_a_generator_is_cancelled_where_it_awaits():
+    steps = []
+
+    @around_http
+    async def waiting(scope):
+        try:
+            await anyio.sleep(9 if scope["path"] == "/before" else 0)
+            yield
+            await anyio.sleep(9)
+        finally:
+            steps.append(scope["path"])
+
+    for path in ("/before", "/head"):
+        with anyio.move_on_after(0.01):
+            await request(waiting(hello), path=path)
+    assert steps == ["/before", "/head"]
+
+
 async def test_cancellation_passes_and_closes_the_generator():
     steps = []
 
@@ -358,12 +403,16 @@ async def test_other_scopes_pass_with_the_same_objects():
     await identical(When(lambda scope: True, tagging))
 
 
-def test_only_an_async_generator_function_can_be_a_middleware():
+def test_only_a_generator_function_can_be_a_middleware():
     async def forgotten(scope):
         pass
 
-    with pytest.raises(TypeError, match="needs `async def` and a `yield`"):
-        around_http(forgotten)
+    def forgotten_too(scope):
+        pass
+
+    for function in (forgotten, forgotten_too):
+        with pytest.raises(TypeError, match="is no generator function: it needs a `yield`"):
+            around_http(function)
 
 
 async def test_a_callable_object_can_be_a_middleware():
@@ -439,3 +488,118 @@ async def reading_headers(scope):
     assert dict(scope["headers"]) == {b"x-a": b"1"}
     start = yield
     start.headers["x-tag"] = "mine"
+
+
+@around_http
+def plainly(scope, value="mine", *, steps=None):
+    """Tags responses without an await."""
+    steps = [] if steps is None else steps
+    steps.append("before")
+    try:
+        start = yield
+        start.headers["x-tag"] = value
+        steps.append("head")
+        yield
+        steps.append("after")
+    finally:
+        steps.append("closed")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [HEAD, {"type": "http.response.body", "more_body": True}, {"type": "http.response.body"}],
+        [
+            {"type": "http.response.debug"},
+            HEAD | {"trailers": True},
+            {"type": "http.response.body"},
+            {"type": "http.response.trailers"},
+        ],
+    ],
+)
+async def test_a_plain_generator_function_makes_a_middleware_too(messages):
+    steps = []
+    app = plainly(sending(*messages), "yours", steps=steps)
+    assert (await request(app)).header("x-tag") == "yours"
+    assert steps == ["before", "head", "after", "closed"]
+    assert (await request(plainly(hello))).header("x-tag") == "mine"
+    assert repr(plainly) == "around_http(plainly)"
+
+
+async def test_a_plain_generator_is_closed_whatever_the_application_does():
+    async def sleeping(scope, receive, send):
+        await anyio.sleep_forever()
+
+    for app, error in ((sending(), None), (sleeping, None), (failing, LookupError)):
+        steps = []
+        with anyio.move_on_after(0.01):
+            if error is None:
+                await request(plainly(app, steps=steps))
+            else:
+                with pytest.raises(error):
+                    await request(plainly(app, steps=steps))
+        assert steps == ["before", "closed"]
+
+
+async def test_a_plain_generator_may_return_at_any_time_or_yield_too_often():
+    steps = []
+
+    @around_http
+    def fickle(scope):
+        try:
+            for _ in range(int(scope["path"][1:])):
+                yield
+        finally:
+            steps.append("closed")
+
+    for count in range(5):
+        assert (await request(fickle(hello), path=f"/{count}")).body == b"hello"
+        assert (await request(fickle(sending()), path=f"/{count}")).messages == []
+    assert steps == ["closed"] * 10
+
+
+async def test_a_plain_generator_may_answer_instead_of_the_application_or_after_its_failure():
+    @around_http
+    def closing(scope):
+        if scope["path"] == "/closed":
+            start = yield sending({"type": "http.response.start", "status": 503}, {"type": "http.response.body"})
+            start.headers["retry-after"] = "9"
+            return
+        try:
+            start = yield
+        except LookupError:
+            start = yield sending({"type": "http.response.start", "status": 404}, {"type": "http.response.body"})
+            start.headers["x"] = "sorry"
+
+    reply = await request(closing(hello), path="/closed")
+    assert (reply.status, reply.header("retry-after")) == (503, "9")
+    reply = await request(closing(failing))
+    assert (reply.status, reply.header("x")) == (404, "sorry")
+    assert (await request(closing(hello))).body == b"hello"
+
+
+async def test_a_plain_generator_may_swallow_or_raise_exceptions():
+    @around_http
+    def strict(scope):
+        if scope["path"] == "/before":
+            raise ZeroDivisionError
+        try:
+            yield
+        except LookupError:
+            return
+        if scope["path"] == "/head":
+            raise ZeroDivisionError
+        yield
+        raise ZeroDivisionError
+
+    for path in ("/before", "/head", "/end"):
+        with pytest.raises(ZeroDivisionError):
+            await request(strict(hello), path=path)
+    assert (await request(strict(failing))).messages == []
+
+
+async def test_functions_that_only_return_a_generator_work_both_ways():
+    """As what functools.partial makes: nobody sees from outside which of the two it is."""
+    for middleware in (tagging, plainly):
+        bound = around_http(functools.partial(middleware.function, value="bound"))
+        assert (await request(bound(hello))).header("x-tag") == "bound"

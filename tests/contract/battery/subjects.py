@@ -97,6 +97,19 @@ def _tagging(around_http: Any, app: Any) -> Any:
     return tagging(app, "a")
 
 
+def _tagging_plainly(around_http: Any, app: Any) -> Any:
+    @around_http
+    def tagging(scope: Any) -> Any:
+        if scope["path"] == "/refused":
+            yield plain(403, "refused")
+            return
+        start = yield
+        start.headers["x-tag"] = "plain"
+        yield
+
+    return tagging(app)
+
+
 def _when(when: Any, app: Any) -> Any:
     from asgi_middleware import Middleware
     from asgi_middleware.cors import CORSMiddleware
@@ -236,6 +249,9 @@ SUBJECTS = [
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware", lambda: {"websockets": True}, "websockets"),
     Subject("asgi_middleware.around.around_http", build=_tagging, refusal={"path": "/refused"}),
+    Subject(
+        "asgi_middleware.around.around_http", variant="plain", build=_tagging_plainly, refusal={"path": "/refused"}
+    ),
     Subject("asgi_middleware.around.When", build=_when, headers=[ORIGIN], refusal=PREFLIGHT),
     Subject(
         "asgi_middleware.around.Stack",

@@ -69,12 +69,21 @@ class ResponseHeaders(MutableMapping[str, str]):
 class ResponseStart:
     """The head of a response on its way: what `start = yield` gives, to read and to change until the next `yield`."""
 
-    __slots__ = ("_headers", "message", "status")
+    __slots__ = ("_headers", "message")
 
     def __init__(self, message: Message) -> None:
         self.message = message
-        self.status: int = message["status"]
         self._headers: ResponseHeaders | None = None
+
+    @property
+    def status(self) -> int:
+        """The status of the response."""
+        status: int = self.message["status"]
+        return status
+
+    @status.setter
+    def status(self, status: int) -> None:
+        self.message = {**self.message, "status": status}
 
     @property
     def headers(self) -> ResponseHeaders:
@@ -86,8 +95,6 @@ class ResponseStart:
     def changed_message(self) -> Message:
         """The application's own message where nothing was changed, or a new one."""
         headers = self._headers
-        if headers is None:
-            return self.message if self.status == self.message["status"] else {**self.message, "status": self.status}
-        if not headers.changed and headers.raw is self.message.get("headers") and self.status == self.message["status"]:
+        if headers is None or (not headers.changed and headers.raw is self.message.get("headers")):
             return self.message
-        return {**self.message, "status": self.status, "headers": headers.raw}
+        return {**self.message, "headers": headers.raw}

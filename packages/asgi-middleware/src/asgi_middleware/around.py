@@ -1,4 +1,4 @@
-"""Write a middleware as an async generator function: before the response, at its head, after its end.
+"""Write a middleware as a generator function: before the response, at its head, after its end.
 
     @around_http
     async def timing(scope, *, header="server-timing"):
@@ -11,18 +11,22 @@
     app = timing(app, header="x-timing")
 
 The application is awaited in place: no task, no queue, no buffer. To answer in its stead, yield an ASGI application.
+A function that awaits nothing may do without `async`, which costs less.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from types import GeneratorType
 from typing import Any, Concatenate, Generic, ParamSpec
 
+from ._around_exchange import ENDED, Exchange, PlainExchange
+from ._marked import mark
 from ._response_start import ResponseHeaders, ResponseStart
-from ._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
-from ._types import ASGIApp, Message, Receive, Scope, Send
+from ._scope import call_with_lasting_headers, copy_back, has_lasting_headers
+from ._types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["Around", "ResponseHeaders", "ResponseStart", "Stack", "When", "around_http"]
+__all__ = ["Around", "PlainAround", "ResponseHeaders", "ResponseStart", "Stack", "When", "around_http"]
 
 P = ParamSpec("P")
 Around = AsyncGenerator[Any, ResponseStart]
@@ -31,8 +35,10 @@ Around = AsyncGenerator[Any, ResponseStart]
 What they yield is nothing or an application; mypy takes `start = yield` for no type that says so.
 """
 
-_CO_ASYNC_GENERATOR = 0x200
-_BODY_MESSAGES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
+PlainAround = Generator[Any, ResponseStart, None]
+"""The same of a function that awaits nothing: `def timing(scope: Scope) -> PlainAround`."""
+
+_CO_ANY_GENERATOR = 0x20 | 0x200  # inspect.CO_GENERATOR and inspect.CO_ASYNC_GENERATOR
 
 
 class _Factory:
@@ -43,7 +49,7 @@ class _Factory:
 
 
 class around_http(_Factory, Generic[P]):  # noqa: N801
-    """Makes a middleware of an async generator function `function(scope, *args, **kwargs)`, one generator per request.
+    """Makes a middleware of a generator function `function(scope, *args, **kwargs)`, async or plain, run per request.
 
     The result is called with the application and the other arguments: `timing(app, header="x-time")`, or
     `Middleware(timing, header="x-time")`. The scope is a copy, so keys may be added. The first `yield` gives the
@@ -51,124 +57,60 @@ class around_http(_Factory, Generic[P]):  # noqa: N801
     an ASGI application before the response has started lets that one answer. Raises TypeError for another function.
     """
 
-    def __init__(self, function: Callable[Concatenate[Scope, P], Around]) -> None:
+    def __init__(self, function: Callable[Concatenate[Scope, P], Around | PlainAround]) -> None:
         code = getattr(function, "__code__", None)
-        if code is not None and not code.co_flags & _CO_ASYNC_GENERATOR:
-            raise TypeError(f"{function!r} is no async generator function: it needs `async def` and a `yield`")
+        if code is not None and not code.co_flags & _CO_ANY_GENERATOR:
+            raise TypeError(f"{function!r} is no generator function: it needs a `yield`")
         self.function = function
         self.__name__: str = getattr(function, "__name__", type(function).__name__)
         self.__doc__ = function.__doc__
 
     def __call__(self, app: ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> ASGIApp:
-        return _AroundHTTP(app, self.function, args, kwargs)
+        function = self.function
+        if not args and not kwargs:
+            return _AroundHTTP(app, function)
+        return _AroundHTTP(app, lambda scope: function(scope, *args, **kwargs))
 
     def __repr__(self) -> str:
         return f"around_http({self.__name__})"
 
 
 class _AroundHTTP:
-    """An application and the generator function around it."""
+    """An application and the generator function around it, called with the scope alone."""
 
-    __slots__ = ("app", "args", "function", "kwargs")
+    __slots__ = ("app", "begin")
 
-    def __init__(
-        self, app: ASGIApp, function: Callable[..., Around], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def __init__(self, app: ASGIApp, begin: Callable[[Scope], Any]) -> None:
+        mark()
         self.app = app
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
+        self.begin = begin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         if scope.get("headers").__class__ is not list and not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
-        inner = copy_scope(scope)
-        exchange = _Exchange(self.function(inner, *self.args, **self.kwargs), send)
+        begin = self.begin  # read by itself: a slot is slow to call
+        inner = {**scope}
+        generator = begin(inner)
+        early: Any
+        if generator.__class__ is GeneratorType:
+            early = next(generator, ENDED)
+            exchange: Exchange = PlainExchange(generator, send)
+        else:
+            early = await anext(generator, ENDED)
+            exchange = Exchange(generator, send)
+        if early is ENDED:
+            exchange.generator = early = None
         try:
-            early = await exchange.generator.__anext__()
-        except StopAsyncIteration:
-            exchange.waits = False
-            early = None
-        try:
-            await (early or self.app)(inner, receive, exchange.send)
+            await (self.app if early is None else early)(inner, receive, exchange.send)
         except Exception as exc:
-            if not exchange.waits or not await exchange.recover(exc, inner, receive):
+            if exchange.generator is None or not await exchange.recover(exc, inner, receive):
                 raise
         finally:
             copy_back(inner, scope)
-            if exchange.waits:
-                await exchange.generator.aclose()
-
-
-class _Exchange:
-    """One request between a generator and the application: whether the generator waits, and for what."""
-
-    __slots__ = ("_send", "generator", "started", "trailers", "waits")
-
-    def __init__(self, generator: Around, send: Send) -> None:
-        self.generator = generator
-        self._send = send
-        self.waits = True
-        self.started = False
-        self.trailers = False
-
-    async def send(self, message: Message) -> None:
-        if not self.waits:
-            return await self._send(message)
-        if not self.started:
-            if message["type"] == "http.response.start":
-                message = await self._at_head(message)
-            return await self._send(message)
-        await self._send(message)
-        if message.get("more_body", False) or not self._ends(message):
-            return None
-        self.waits = False
-        try:
-            await self.generator.__anext__()
-        except StopAsyncIteration:
-            return None
-        return await self.generator.aclose()
-
-    async def _at_head(self, message: Message) -> Message:
-        """Hand the head to the generator; one that ends or fails here does not wait any more."""
-        self.started = True
-        self.trailers = message.get("trailers", False)
-        self.waits = False
-        start = ResponseStart(message)
-        try:
-            await self.generator.asend(start)
-            self.waits = True
-        except StopAsyncIteration:
-            pass
-        return start.changed_message()
-
-    def _ends(self, message: Message) -> bool:
-        """Whether this message is the last of the response; one with more body to come has been ruled out."""
-        kind = message["type"]
-        if kind == "http.response.trailers":
-            return not message.get("more_trailers", False)
-        return not self.trailers and kind in _BODY_MESSAGES
-
-    async def recover(self, exc: Exception, scope: Scope, receive: Receive) -> bool:
-        """Raise the application's exception where the generator waits; False if it is to go on as it is.
-
-        A generator that catches it has dealt with it, and may yield an application to answer if nothing was sent yet.
-        """
-        self.waits = False
-        try:
-            app = await self.generator.athrow(exc)
-        except StopAsyncIteration:
-            return True
-        except Exception as raised:
-            if raised is exc:
-                return False
-            raise
-        self.waits = True
-        if app is not None and not self.started:
-            await app(scope, receive, self.send)
-        return True
+            if exchange.generator is not None:
+                await exchange.close()
 
 
 class When(_Factory):

@@ -1,0 +1,128 @@
+"""One request between a generator and an application: whether the generator waits, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from ._answers import Started
+from ._marked import marked_async
+from ._response_start import ResponseStart
+from ._types import Message, Receive, Scope, Send
+
+_BODY_MESSAGES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
+ENDED = object()
+"""What a generator that has ended yields instead of another value."""
+
+
+class Exchange(Started):
+    """Watches one request for an asynchronous generator, which is None here once it waits for nothing more."""
+
+    __slots__ = ("_has_trailers", "generator")
+
+    def __init__(self, generator: Any, send: Send) -> None:
+        self._send = send
+        self.started = False
+        self.generator = generator
+
+    @marked_async
+    def send(self, message: Message) -> Awaitable[None]:
+        generator = self.generator
+        if generator is not None:
+            if not self.started:
+                if message["type"] == "http.response.start":
+                    self.started = True
+                    self.generator = None  # one that ends or fails at the head does not wait any more
+                    return self._send_head(generator, message)
+            elif not message.get("more_body", False) and self._ends(message):
+                return self._send_last(generator, message)
+        send = self._send  # read by itself: a slot is slow to call
+        return send(message)
+
+    async def _send_head(self, generator: Any, message: Message) -> None:
+        start = ResponseStart(message)
+        try:
+            await generator.asend(start)
+            self._wait_for_the_end(generator, message)
+        except StopAsyncIteration:
+            pass
+        await self._send(start.changed_message())
+
+    def _wait_for_the_end(self, generator: Any, message: Message) -> None:
+        self.generator = generator
+        self._has_trailers: bool = message.get("trailers", False)
+
+    def _ends(self, message: Message) -> bool:
+        """Whether this message is the last of the response; one with more body to come has been ruled out."""
+        kind = message["type"]
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers", False)
+        return not self._has_trailers and kind in _BODY_MESSAGES
+
+    async def _send_last(self, generator: Any, message: Message) -> None:
+        await self._send(message)
+        self.generator = None
+        if await self._next(generator) is not ENDED:
+            await self._close(generator)
+
+    async def recover(self, exc: Exception, scope: Scope, receive: Receive) -> bool:
+        """Raise the application's exception where the generator waits; False if it is to go on as it is.
+
+        A generator that catches it has dealt with it, and may yield an application to answer if nothing was sent yet.
+        """
+        generator, self.generator = self.generator, None
+        try:
+            app = await self._throw(generator, exc)
+        except Exception as raised:
+            if raised is exc:
+                return False
+            raise
+        if app is ENDED:
+            return True
+        self.generator = generator
+        if app is not None and not self.started:
+            await app(scope, receive, self.send)
+        return True
+
+    async def close(self) -> None:
+        """End a generator that still waits, at its `yield`."""
+        await self._close(self.generator)
+
+    async def _next(self, generator: Any) -> Any:
+        return await anext(generator, ENDED)
+
+    async def _throw(self, generator: Any, exc: Exception) -> Any:
+        try:
+            return await generator.athrow(exc)
+        except StopAsyncIteration:
+            return ENDED
+
+    async def _close(self, generator: Any) -> None:
+        await generator.aclose()
+
+
+class PlainExchange(Exchange):
+    """The same for a plain generator, which costs no coroutine at the head."""
+
+    __slots__ = ()
+
+    def _send_head(self, generator: Any, message: Message) -> Awaitable[None]:  # type: ignore[override]
+        start = ResponseStart(message)
+        try:
+            generator.send(start)
+            self._wait_for_the_end(generator, message)
+        except StopIteration:
+            pass
+        return self._send(start.changed_message())
+
+    async def _next(self, generator: Any) -> Any:
+        return next(generator, ENDED)
+
+    async def _throw(self, generator: Any, exc: Exception) -> Any:
+        try:
+            return generator.throw(exc)
+        except StopIteration:
+            return ENDED
+
+    async def _close(self, generator: Any) -> None:
+        generator.close()
