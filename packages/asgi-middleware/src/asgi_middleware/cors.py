@@ -130,17 +130,17 @@ class CORSMiddleware:
                 break
         if kind == "websocket":
             return await self._websocket(origin, scope, receive, send)
-        if origin is None:
-            grants: Grants | None = self._nothing
-        elif (grants := self._open or self._known.get(origin)) is None:
-            grants = await self._decide(origin, scope)
-        if origin is not None and scope["method"] == "OPTIONS":
-            wanted = first_value(headers, b"access-control-request-method")
-            if wanted is not None:
-                return await self._answer_preflight(wanted, grants, scope, send)
+        grants: Grants | None = None
+        if origin is not None:
+            grants = self._open or self._known.get(origin) or await self._decide(origin, scope)
+            if scope["method"] == "OPTIONS":
+                wanted = first_value(headers, b"access-control-request-method")
+                if wanted is not None:
+                    return await self._answer_preflight(wanted, grants, scope, send)
+        granting = _Granting(grants or self._nothing, send)
         if self.expose_errors:
-            return await self._relay_errors(grants or self._nothing, scope, receive, send)
-        return await self.app(scope, receive, _Granting(grants or self._nothing, send).send)
+            return await self._relay_errors(granting, scope, receive)
+        return await self.app(scope, receive, granting.send)
 
     async def _decide(self, origin: bytes, scope: Scope) -> Grants | None:
         """What is granted to an origin that is not simply listed; None is nothing."""
@@ -154,9 +154,8 @@ class CORSMiddleware:
                 allowed = await allowed
         return ((_ORIGIN, origin), *self._with_origin) if allowed else None
 
-    async def _relay_errors(self, grants: Grants, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _relay_errors(self, granting: _Granting, scope: Scope, receive: Receive) -> None:
         """Answer what the application raises while nothing is sent, and raise it again for whoever logs it."""
-        granting = _Granting(grants, send)
         try:
             await self.app(scope, receive, granting.send)
         except Exception:
@@ -228,7 +227,9 @@ class _Granting(Started):
                 break
         else:
             headers = [*headers, *self._grants]
-        return send({**message, "headers": headers})
+        changed = {**message}
+        changed["headers"] = headers  # quicker than in one display
+        return send(changed)
 
 
 def _merged(headers: Sequence[Sequence[bytes]], grants: Grants) -> list[Sequence[bytes]]:

@@ -76,7 +76,8 @@ class SessionMiddleware:
         if headers.__class__ is not list and not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
         session = Session.of_request(self._keeper, headers)
-        inner = {**scope, "session": session}
+        inner = {**scope}
+        inner["session"] = session  # quicker than in one display
         exchange = _Exchange(self._keeper, inner, session, send)
         try:
             await self.app(inner, receive, exchange.send)
@@ -125,7 +126,7 @@ class _Exchange(Started):
         if not (is_replaced or session.accessed or self._keeper.refreshes):
             return message
         contents = session.fill()
-        self._text = encode(dict(current or ()) if is_replaced else dict.copy(session))
+        self._text = encode(dict(current or ()) if is_replaced else session)
         headers = merge_vary(message.get("headers", ()), b"Cookie")
         cookie = self._keeper.header(self._text, contents, modified=is_replaced or session.modified)
         if cookie is not None:
@@ -142,7 +143,7 @@ class _Exchange(Started):
     def _has_changed_inside(self) -> bool:
         if self._text is None or self._written is not self._session or self._session.changed_late:
             return False
-        return _may_be_nested(self._text) and encode(dict.copy(self._session)) != self._text
+        return _may_be_nested(self._text) and encode(self._session) != self._text
 
 
 def _may_be_nested(text: str) -> bool:

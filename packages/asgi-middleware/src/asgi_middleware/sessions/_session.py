@@ -153,7 +153,8 @@ class Session(dict[str, Any]):
         return dict.values(self)
 
     def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
-        self._look()
+        if not self._accessed:
+            self.mark_accessed()
         return dict.items(self)
 
     def copy(self) -> dict[str, Any]:
