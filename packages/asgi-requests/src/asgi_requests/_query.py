@@ -10,28 +10,35 @@ from .exceptions import HTTPException
 _AND, _IS = "\u0100", "\u0101"
 
 
-def parse_query(query: str, max_fields: int) -> list[tuple[str, str]]:
-    """Names and values in order; raises HTTPException (400) for more than `max_fields` parts."""
-    if len(query) >= max_fields and query.count("&") >= max_fields:
+Pairs = list[tuple[str, str]]
+
+
+def refuse_too_many(query: str, max_fields: int) -> None:
+    """Raise HTTPException (400) for a query string of more than `max_fields` parts."""
+    if query.count("&") >= max_fields:
         raise HTTPException(400, f"Too many query parameters. Maximum number of parameters is {max_fields}.")
-    return split_pairs(query)
 
 
-def split_pairs(text: str) -> list[tuple[str, str]]:
-    """Names and values in order, `+` as space, percent-encoded UTF-8 decoded; what has no `=` has an empty value."""
+def split_pairs(text: str, pairs: Pairs, last: dict[str, str]) -> None:
+    """Add names and values to `pairs`, in order, and to `last`, where the last value of a name stays.
+
+    `+` is a space, percent-encoded UTF-8 is decoded, and what has no `=` has an empty value.
+    """
     if "+" in text:
         text = text.replace("+", " ")
     if "%" in text:
-        return _split_encoded(text)
-    pairs = []
+        decoded = _split_encoded(text)
+        pairs += decoded
+        last.update(decoded)
+        return
     for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")
             pairs.append((name, value))
-    return pairs
+            last[name] = value
 
 
-def _split_encoded(text: str) -> list[tuple[str, str]]:
+def _split_encoded(text: str) -> Pairs:
     r"""The pairs, all escapes decoded at once by a codec of Python's own: `%41` as `\x41`, `&` as `\u0100`."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\x").replace("&", "\\u0100").replace("=", "\\u0101")
     try:

@@ -35,6 +35,7 @@ class FormParser:
         self.max_fields = max_fields
         self.max_part_size = max_part_size
         self._items: list[tuple[str, str]] = []
+        self._last: dict[str, str] = {}
         self._codec = text_codec(headers.get("content-type", ""))
         self._tail = bytearray()
         self._size = 0
@@ -46,7 +47,7 @@ class FormParser:
         except BaseException:
             await close_stream(self.stream)
             raise
-        return FormData(self._items)
+        return FormData.of_pairs(self._items, self._last)
 
     async def _read(self) -> None:
         held = b""
@@ -88,7 +89,7 @@ class FormParser:
             for field in self._checked(fields):
                 self._add(field)
         elif self._codec == "utf-8" and fields.isascii():
-            self._items += split_pairs(fields.decode("ascii"))
+            split_pairs(fields.decode("ascii"), self._items, self._last)
         else:
             for field in fields.split(b"&"):
                 if field:
@@ -98,8 +99,10 @@ class FormParser:
             raise MultiPartException(f"Fields exceeded maximum size of {limit // 1024}KB.")
 
     def _add(self, field: bytes) -> None:
-        name, _, value = field.replace(b"+", b" ").partition(b"=")
-        self._items.append((self._text(name), self._text(value)))
+        raw_name, _, raw_value = field.replace(b"+", b" ").partition(b"=")
+        name, value = self._text(raw_name), self._text(raw_value)
+        self._items.append((name, value))
+        self._last[name] = value
 
     def _text(self, raw: bytes) -> str:
         return unquote(decode_text(raw, self._codec), self._codec, "replace")

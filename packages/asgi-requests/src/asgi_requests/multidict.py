@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 from urllib.parse import urlencode
 
-from ._query import parse_query
-from ._types import Scope
+from ._query import refuse_too_many, split_pairs
 
 if TYPE_CHECKING:
     from .uploads import UploadFile
@@ -170,18 +169,24 @@ class QueryParams(ImmutableMultiDict[str, str]):
         value = args[0] if args else ""
         if isinstance(value, bytes):
             value = value.decode("latin-1")
-        pairs = parse_query(value, self.max_fields) if isinstance(value, str) else _text_pairs(_pairs(value))
+        if isinstance(value, str):
+            parsed = self.of_query(value)
+            self._list, self._dict = parsed._list, parsed._dict
+        else:
+            self._list = _text_pairs(_pairs(value))
+            self._dict = dict(self._list)
         if kwargs:
-            pairs += _text_pairs(kwargs.items())
-        self._list = pairs
-        self._dict = dict(pairs)
+            self._list += _text_pairs(kwargs.items())
+            self._dict = dict(self._list)
 
     @classmethod
-    def from_scope(cls, scope: Scope) -> Self:
-        """The parameters of a scope's query string."""
+    def of_query(cls, query: str) -> Self:
+        """The parameters of a query string, as the constructor reads it, for less."""
+        if len(query) >= cls.max_fields:
+            refuse_too_many(query, cls.max_fields)
         self = cls.__new__(cls)
-        self._list = parse_query(scope.get("query_string", b"").decode("latin-1"), cls.max_fields)
-        self._dict = dict(self._list)
+        self._list, self._dict = [], {}
+        split_pairs(query, self._list, self._dict)
         return self
 
     def __str__(self) -> str:
@@ -193,6 +198,13 @@ class QueryParams(ImmutableMultiDict[str, str]):
 
 class FormData(ImmutableMultiDict[str, "_FormValue"]):
     """The fields of a form: strings, and an UploadFile for each file."""
+
+    @classmethod
+    def of_pairs(cls, pairs: list[tuple[str, str]], last: dict[str, str]) -> Self:
+        """Fields without a file, in a list and a dictionary that are kept, not copied."""
+        self = cls.__new__(cls)
+        self._list, self._dict = cast(Any, pairs), cast(Any, last)
+        return self
 
     async def close(self) -> None:
         """Close every file, even if one of them fails to close."""

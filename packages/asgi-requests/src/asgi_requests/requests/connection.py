@@ -83,7 +83,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def query_params(self) -> QueryParams:
         """The parameters of the query string."""
         if self._query_params is None:
-            self._query_params = QueryParams.from_scope(self.scope)
+            self._query_params = QueryParams.of_query(self.scope.get("query_string", b"").decode("latin-1"))
         return self._query_params
 
     @property
@@ -95,7 +95,9 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def cookies(self) -> dict[str, str]:
         """The cookies by name, of every Cookie header: HTTP/2 may send several (RFC 9113 §8.2.3)."""
         if self._cookies is None:
-            headers = scope_headers(self.scope)
+            headers = self.scope.get("headers")
+            if type(headers) is not list:
+                headers = scope_headers(self.scope)
             lines = []
             for name, value in headers:
                 if name == b"cookie":
