@@ -162,7 +162,10 @@ class WebSocket(HTTPConnection[StateT]):
         # The common case at once: two coroutines less for each message.
         if self._open:
             message = await self._receive()
-            text: str | None = message.get("text")
+            try:
+                text: str | None = message["text"]
+            except KeyError:
+                text = None
             return self._content(self._noted(message), "text") if text is None else text
         return await self._frame("text")  # type: ignore[no-any-return]
 
