@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from ._accept_encoding import accepts_gzip
+from ._answers import Started
 from ._headers import all_values, merge_vary, without
+from ._marked import mark, marked_async
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from ._threads import in_thread
 from ._types import ASGIApp, Message, Receive, Scope, Send
@@ -67,6 +69,7 @@ class GZipMiddleware:
         if min(minimum_size, thread_minimum_size, max_random_bytes) < 0:
             raise ValueError("minimum_size, thread_minimum_size and max_random_bytes are numbers of bytes from 0")
         types = [content_type.strip().lower().encode("latin-1") for content_type in exclude_content_types]
+        mark()
         self.app = app
         self.minimum_size = minimum_size
         self.compresslevel = compresslevel
@@ -78,11 +81,11 @@ class GZipMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
+        if scope.get("headers").__class__ is not list and not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
         response = _Response(self, scope, send)
         try:
-            await self.app(scope, receive, response.relay)
+            await self.app(scope, receive, response.send)
         except Exception:
             await response.release_quietly()
             raise
@@ -111,30 +114,35 @@ class GZipMiddleware:
         return name == b"trailer" and b"digest" not in value
 
 
-class _Response:
+class _Response(Started):
     """One response on its way: passed on, or its start held until the first piece of body tells how to encode it."""
 
-    __slots__ = ("compressor", "config", "held", "padded", "passing", "scope", "send")
+    __slots__ = ("compressor", "config", "held", "padded", "passing", "scope")
 
     def __init__(self, config: GZipMiddleware, scope: Scope, send: Send) -> None:
+        self._send = send
+        self.started = False
         self.config = config
         self.scope = scope
-        self.send = send
         self.passing = False
         self.padded = not config.max_random_bytes
         self.held: Message | None = None
         self.compressor: Any = None
 
-    async def relay(self, message: Message) -> None:
-        if self.passing:
-            return await self.send(message)
+    @marked_async
+    def send(self, message: Message) -> Awaitable[None]:
+        send = self._send if self.passing else self._relay
+        return send(message)
+
+    async def _relay(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.started = True
             return await self._start(message)
         if message["type"] == "http.response.body":
             return await self._body(message)
         # Keep the order, and leave a body that a message of another kind stands for as it is.
         await self.release()
-        return await self.send(message)
+        return await self._send(message)
 
     async def _start(self, message: Message) -> None:
         headers = message.get("headers", ())
@@ -142,13 +150,13 @@ class _Response:
             message = {**message, "headers": (headers := list(headers))}
         if not self.config.may_encode(message["status"], headers):
             self.passing = True
-            return await self.send(message)
+            return await self._send(message)
         message = {**message, "headers": merge_vary(headers, b"Accept-Encoding")}
         length = _content_length(headers)
         small = length is not None and length < self.config.minimum_size
         if small or self.scope["method"] == "HEAD" or message["status"] == 304 or not self._accepted():
             self.passing = True
-            return await self.send(message)
+            return await self._send(message)
         self.held = message
         return None
 
@@ -159,7 +167,7 @@ class _Response:
         """Send the start as it is, if it still waits; what follows it then passes as it is."""
         if self.held is not None:
             start, self.held, self.passing = self.held, None, True
-            await self.send(start)
+            await self._send(start)
 
     async def release_quietly(self) -> None:
         """The same while an exception of the application is on its way out, which nothing may replace."""
@@ -172,9 +180,9 @@ class _Response:
         if self.held is not None:
             return await self._first_body(self.held, message)
         if self.compressor is None:
-            return await self.send(message)
+            return await self._send(message)
         encoded = await self._encode(self._flush, message)
-        return await self.send({**message, "body": encoded})
+        return await self._send({**message, "body": encoded})
 
     async def _first_body(self, start: Message, message: Message) -> None:
         body = message.get("body", b"")
@@ -183,17 +191,17 @@ class _Response:
         whole = not more or (length is not None and length == len(body))
         if whole and len(body) < self.config.minimum_size:
             await self.release()
-            return await self.send(message)
+            return await self._send(message)
         self.held = None
         if whole:
             encoded = await self._encode(self._whole, message)
             self.passing = True
             if len(encoded) >= len(body):
-                await self.send(start)
-                return await self.send(message)
-            await self.send(_encoded_start(start, len(encoded)))
-            return await self.send({**message, "body": encoded})
-        await self.send(_encoded_start(start, None))
+                await self._send(start)
+                return await self._send(message)
+            await self._send(_encoded_start(start, len(encoded)))
+            return await self._send({**message, "body": encoded})
+        await self._send(_encoded_start(start, None))
         self.compressor = zlib.compressobj(self.config.compresslevel, zlib.DEFLATED, _GZIP_FORMAT)
         return await self._body(message)
 
