@@ -187,7 +187,7 @@ async def test_neighbours_share_one_watcher_of_the_start():
         await ExceptionMiddleware(ExceptionMiddleware(app))(scope, receive, send)
 
     assert (await request(ServerErrorMiddleware(between))).body == b"x"
-    assert senders[0] is senders[1]
+    assert senders[0] == senders[1]
 
 
 async def test_no_cycle_is_left_by_a_request():
@@ -340,3 +340,24 @@ async def test_what_is_further_in_finds_the_middleware_in_the_scope_and_the_call
     await run(outer, scope)
     assert found == [outer, inner, outer]
     assert scope == before
+
+
+async def test_an_exception_middleware_with_a_call_of_its_own_is_called():
+    calls = []
+
+    class Counting(ExceptionMiddleware):
+        async def __call__(self, scope, receive, send):
+            calls.append(scope["type"])
+            await super().__call__(scope, receive, send)
+
+    assert (await request(ServerErrorMiddleware(Counting(text(b"x"))))).body == b"x"
+    assert calls == ["http"]
+
+
+async def test_the_application_of_the_server_errors_may_be_replaced():
+    errors = ServerErrorMiddleware(ExceptionMiddleware(text(b"old")))
+    assert isinstance(errors.app, ExceptionMiddleware)
+    errors.app = text(b"new")
+    assert (await request(errors)).body == b"new"
+    errors.app = ExceptionMiddleware(raising(Stop()))
+    assert (await request(errors)).body == b"own"

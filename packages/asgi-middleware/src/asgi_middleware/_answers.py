@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from types import MethodType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._marked import marked_async
 from ._types import ASGIApp, Message, Receive, Scope, Send
+
+SCOPE_KEY = "asgi_middleware.exceptions"
 
 ExceptionHandler = Callable[[Scope, Any], ASGIApp | Awaitable[ASGIApp]]
 """`handler(scope, exc)`: returns the ASGI application that answers, or an awaitable of it."""
@@ -20,11 +23,42 @@ async def respond(handler: ExceptionHandler, exc: Exception, scope: Scope, recei
     await answer(scope, receive, send)
 
 
+class Answering:
+    """What ExceptionMiddleware is to a neighbour outside that does its work as well, in one coroutine instead of two.
+
+    It stands in the scope while `app` is called, and what `app` raises is given to `answer`.
+    """
+
+    app: ASGIApp
+    own_call: ClassVar[Any]
+
+    if TYPE_CHECKING:
+
+        async def answer(
+            self, exc: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool = False
+        ) -> bool: ...
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+def entered_in_place(app: ASGIApp) -> Answering | None:
+    """The application, if it is one that answers and neither a subclass nor an instrumentation changed its call."""
+    return app if isinstance(app, Answering) and type(app).__call__ is type(app).own_call else None
+
+
+def leave(scope: Scope, outer: Answering | None) -> None:
+    """Put what was in force outside back into the scope."""
+    if outer is None:
+        del scope[SCOPE_KEY]
+    else:
+        scope[SCOPE_KEY] = outer
+
+
 class Started:
     """Watches one HTTP exchange for the start of its response: `started` is all there is to know.
 
     `send` is a plain function that hands on the awaitable of the server's own, which saves a coroutine per message.
-    Middlewares that stand next to each other share one: what they are given as `send` is then its bound method.
+    Middlewares that stand next to each other share one, which `watch` finds.
     """
 
     __slots__ = ("_send", "started")
@@ -37,7 +71,15 @@ class Started:
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.started = True
-        return self._send(message)
+        send = self._send  # read by itself: a slot is slow to call
+        return send(message)
+
+
+def watch(send: Send) -> Started:
+    """The watcher whose `send` this is, or a new one around it."""
+    if type(send) is MethodType and type(send.__self__) is Started:
+        return send.__self__
+    return Started(send)
 
 
 class Handshake:

@@ -12,20 +12,21 @@ unchanged. For handlers by status, name the exceptions that have one: `http_exce
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MethodType
+from functools import lru_cache
 from typing import Any
 
-from ._answers import ExceptionHandler, Handshake, Started, respond
+from . import _answers
+from ._answers import Answering, ExceptionHandler, Handshake, leave, respond, watch
 from ._marked import mark
 from ._types import ASGIApp, Receive, Scope, Send
 
-SCOPE_KEY = "asgi_middleware.exceptions"
+SCOPE_KEY = _answers.SCOPE_KEY
 """Where the ExceptionMiddleware in force stands in the scope, while its application is called."""
 
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the milliseconds of importing inspect
 
 
-class ExceptionMiddleware:
+class ExceptionMiddleware(Answering):
     """Answers exceptions: by status, then by class along the MRO, then by the exception itself if it can.
 
     `handlers` maps exception classes, and status codes of `http_exception`s, to `handler(scope, exc)`. An exception
@@ -67,31 +68,35 @@ class ExceptionMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            if type(send) is MethodType and type(send.__self__) is Started:
-                watcher = send.__self__
-            else:
-                watcher = Started(send)
-                send = watcher.send
+            watcher = watch(send)
             outer = scope.get(SCOPE_KEY)
             scope[SCOPE_KEY] = self
             try:
-                await self.app(scope, receive, send)
+                await self.app(scope, receive, watcher.send)
             except Exception as exc:
-                handler = self.handler_for(exc)
-                if handler is None:
+                if not await self.answer(exc, scope, receive, watcher.send, started=watcher.started):
                     raise
-                _refuse_a_second_answer(watcher.started, exc)
-                await self.respond(handler, exc, scope, receive, send)
-                self._let_go(exc)
             finally:
-                if outer is None:
-                    del scope[SCOPE_KEY]
-                else:
-                    scope[SCOPE_KEY] = outer
+                leave(scope, outer)
         elif kind == "websocket":
             await self._call_websocket(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    async def answer(
+        self, exc: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool = False
+    ) -> bool:
+        """Answer an exception of the application; False if it is nobody's here and is to be raised again.
+
+        Raises RuntimeError where it is somebody's, but a response has `started`.
+        """
+        handler = self.handler_for(exc)
+        if handler is None:
+            return False
+        _refuse_a_second_answer(started, exc)
+        await self.respond(handler, exc, scope, receive, send)
+        self._let_go(exc)
+        return True
 
     async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         handshake = Handshake(receive, send)
@@ -107,10 +112,7 @@ class ExceptionMiddleware:
             await self._answer_websocket(handler, exc, scope, handshake)
             self._let_go(exc)
         finally:
-            if outer is None:
-                del scope[SCOPE_KEY]
-            else:
-                scope[SCOPE_KEY] = outer
+            leave(scope, outer)
 
     async def _answer_websocket(
         self, handler: ExceptionHandler, exc: Exception, scope: Scope, handshake: Handshake
@@ -130,7 +132,8 @@ class ExceptionMiddleware:
             for cls in type(exc).__mro__:
                 if cls in self._by_class:
                     return self._by_class[cls]
-        return _answer_itself if _is_application(exc) else None
+        kind: Any = type(exc)
+        return _answer_itself if _are_applications(kind) else None
 
     async def respond(self, handler: Any, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Call a handler and send its answer; override it where handlers are called in another way.
@@ -145,8 +148,12 @@ class ExceptionMiddleware:
 
         Python adds to the traceback at every raise, so it would hold on to the frames of every request there was.
         """
-        if isinstance(exc, self.http_exception or ()) or _is_application(exc):
+        kind: Any = type(exc)
+        if isinstance(exc, self.http_exception or ()) or _are_applications(kind):
             exc.__traceback__ = None
+
+
+ExceptionMiddleware.own_call = ExceptionMiddleware.__call__
 
 
 def _refuse_a_second_answer(started: bool, exc: Exception) -> None:
@@ -154,10 +161,9 @@ def _refuse_a_second_answer(started: bool, exc: Exception) -> None:
         raise RuntimeError("Caught handled exception, but response already started.") from exc
 
 
-def _is_application(exc: Exception) -> bool:
-    if not callable(exc):
-        return False
-    code = getattr(type(exc).__call__, "__code__", None)
+@lru_cache(maxsize=256)
+def _are_applications(kind: Any) -> bool:
+    code = getattr(kind.__call__, "__code__", None)
     return code is not None and bool(code.co_flags & _CO_COROUTINE)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from types import MethodType
 from typing import Any
 
-from .._answers import ExceptionHandler, Handshake, Started, respond
+from .._answers import SCOPE_KEY, ExceptionHandler, Handshake, Started, entered_in_place, respond, watch
 from .._marked import mark
 from .._replies import reply_text
 from .._types import ASGIApp, Receive, Scope, Send
@@ -30,21 +29,43 @@ class ServerErrorMiddleware:
         self, app: ASGIApp, handler: ExceptionHandler | None = None, debug: bool = False, *, show_locals: bool = False
     ) -> None:
         mark()
-        self.app = app
+        self._app = app
+        self._inner = entered_in_place(app)
         self.handler = handler
         self.debug = debug
         self.show_locals = show_locals
 
+    @property
+    def app(self) -> ASGIApp:
+        """The application whose exceptions are answered."""
+        return self._app
+
+    @app.setter
+    def app(self, app: ASGIApp) -> None:
+        self._app = app
+        self._inner = entered_in_place(app)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            if type(send) is MethodType and type(send.__self__) is Started:
-                watcher = send.__self__
-            else:
-                watcher = Started(send)
-                send = watcher.send
+            watcher = watch(send)
+            inner = self._inner
             try:
-                await self.app(scope, receive, send)
+                if inner is None:
+                    await self._app(scope, receive, watcher.send)
+                else:
+                    outer = scope.get(SCOPE_KEY)
+                    scope[SCOPE_KEY] = inner
+                    try:
+                        await inner.app(scope, receive, watcher.send)
+                    except Exception as exc:
+                        if not await inner.answer(exc, scope, receive, watcher.send, started=watcher.started):
+                            raise
+                    finally:
+                        if outer is None:
+                            del scope[SCOPE_KEY]
+                        else:
+                            scope[SCOPE_KEY] = outer
             except Exception as exc:
                 if not watcher.started:
                     await self._answer(exc, scope, receive, watcher)
