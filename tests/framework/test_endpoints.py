@@ -4,8 +4,10 @@ import functools
 
 import pytest
 
+import asgi_middleware.exceptions
 from asgi_framework import (
     App,
+    BackgroundTask,
     HTTPEndpoint,
     HTTPException,
     JSONResponse,
@@ -191,6 +193,18 @@ async def test_the_handler_gets_the_request_of_the_endpoint():
     assert seen[0] is seen[1]
 
 
+async def test_a_handler_of_the_middleware_alone_may_be_async():
+    async def handler(scope, exc):
+        return PlainTextResponse(f"{scope['path']}: {exc}", 409)
+
+    async def endpoint(request):
+        raise Conflict("taken")
+
+    app = asgi_middleware.exceptions.ExceptionMiddleware(Route("/a", endpoint), {Conflict: handler})
+    reply = await request(app, "GET", "/a")
+    assert (reply.status, reply.body) == (409, b"/a: taken")
+
+
 async def test_errors_are_answered_inside_the_middleware_of_their_route():
     class Stamp:
         def __init__(self, app):
@@ -343,3 +357,13 @@ async def test_a_response_subclass_of_ones_own_is_sent():
     app = App(routes=[Route("/", endpoint), Route("/plain", returns_an_application)])
     assert (await request(app)).header("content-type") == "text/tea; charset=utf-8"
     assert (await request(app, "GET", "/plain")).body == b"1"
+
+
+async def test_a_background_task_runs_after_the_answer():
+    done = []
+
+    async def endpoint(request):
+        return PlainTextResponse("x", background=BackgroundTask(done.append, 1))
+
+    assert (await request(App(routes=[Route("/", endpoint)]))).body == b"x"
+    assert done == [1]

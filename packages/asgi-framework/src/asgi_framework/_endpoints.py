@@ -70,11 +70,19 @@ def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
         try:
             response = await call(request)
         except Exception as exc:
-            if not await _answer(exc, request, scope, receive, send):
+            answering = _answer(exc, request, scope, receive, send)
+            if answering is None:
                 raise
+            await answering
+            _let_go(exc)
             return
-        if type(response).__call__ is _WHOLE:
-            await _WHOLE(response, scope, receive, send)
+        if type(response).__call__ is _WHOLE:  # which sends just this, and one coroutine less is a thirtieth of all
+            headers = response.raw_headers.copy()
+            await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+            body = b"" if scope["method"] == "HEAD" else response.body
+            await send({"type": "http.response.body", "body": body})
+            if response.background is not None:
+                await response.background()
         elif callable(response):
             await _send(response, request, scope, receive, send)
         else:
@@ -101,7 +109,8 @@ def websocket_session(func: Callable[[WebSocket[Any]], Awaitable[None]]) -> ASGI
         try:
             await func(websocket)
         except Exception as exc:
-            handler = _handler(exc, scope)
+            middleware: ExceptionMiddleware | None = scope.get(SCOPE_KEY)
+            handler = None if middleware is None else middleware.handler_for(exc)
             # An exception that answers for itself is left to the middleware: it knows how far the handshake got.
             if not isinstance(handler, Handler):
                 raise
@@ -122,27 +131,39 @@ async def _send(response: ASGIApp, request: Request[Any], scope: Scope, receive:
     try:
         await response(scope, receive, watch)
     except Exception as exc:
-        if started or not await _answer(exc, request, scope, receive, send):
+        answering = None if started else _answer(exc, request, scope, receive, send)
+        if answering is None:
             raise
+        await answering
+        _let_go(exc)
 
 
-def _handler(exc: Exception, scope: Scope) -> Any:
+def _answer(
+    exc: Exception, request: Request[Any], scope: Scope, receive: Receive, send: Send
+) -> Awaitable[None] | None:
+    """What is to be awaited for the answer of the handler in force, with the Request that the endpoint had."""
     middleware: ExceptionMiddleware | None = scope.get(SCOPE_KEY)
-    return None if middleware is None else middleware.handler_for(exc)
-
-
-async def _answer(exc: Exception, request: Request[Any], scope: Scope, receive: Receive, send: Send) -> bool:
-    """Answer an exception with the handler in force, with the Request that the endpoint had; whether there was one."""
-    handler = _handler(exc, scope)
+    handler: Any = None if middleware is None else middleware.handler_for(exc)
     if handler is None:
-        return False
+        return None
     if isinstance(handler, Handler):
-        await handler.respond(request, exc, scope, receive, send)
-    else:
-        await handler(scope, exc)(scope, receive, send)
+        return handler.respond(request, exc, scope, receive, send)
+    answer = handler(scope, exc)
+    answering: Awaitable[None] = (answer if callable(answer) else _when_known(answer))(scope, receive, send)
+    return answering
+
+
+def _when_known(awaited: Awaitable[ASGIApp]) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await (await awaited)(scope, receive, send)
+
+    return answer
+
+
+def _let_go(exc: Exception) -> None:
+    """Drop the traceback of what programs keep as a constant: each raise would add the frames of its request."""
     if isinstance(exc, HTTPException):
-        exc.__traceback__ = None  # programs keep some as constants: each raise would add the frames of its request
-    return True
+        exc.__traceback__ = None
 
 
 def _awaitable(func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
