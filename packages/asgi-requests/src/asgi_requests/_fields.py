@@ -13,6 +13,10 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _ENDS_A_FIELD = re.compile(r"[\r\n\0]").search
 
 
+LENGTHS = [(b"content-length", b"%d" % size) for size in range(1024)]
+"""The Content-Length fields of what is small."""
+
+
 class _Names(dict[str, bytes]):
     """Names as a scope spells them, remembered: a program asks for few, and for those again and again."""
 

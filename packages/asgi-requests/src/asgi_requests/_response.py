@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ._fields import encode_name, encode_value
+from ._fields import LENGTHS, encode_name, encode_value
 from ._setcookie import SameSite, format_cookie
 from ._types import Message, Receive, Scope, Send
 from .background import BackgroundTask
@@ -22,7 +22,6 @@ _encode_name = lru_cache(maxsize=512)(encode_name)
 # Content types come from the program, except where it takes them from a client: then the table must not grow.
 _MAX_TYPES = 256
 _TYPES: dict[str, dict[str, tuple[bytes, bytes]]] = {"utf-8": {}}
-_LENGTHS = tuple((b"content-length", b"%d" % size) for size in range(1024))
 
 
 class Response:
@@ -77,21 +76,22 @@ class Response:
         Answers without a body by definition (1xx, 204, 304) get no content-length (RFC 9110 §8.6).
         """
         status, media_type = self.status_code, self.media_type
-        body: bytes | None = getattr(self, "body", None)
-        if status != 200 and (status < 200 or status in _WITHOUT_BODY):
-            body = None
         raw: RawHeaders = []
+        has_length = status != 200 and (status < 200 or status in _WITHOUT_BODY)
         if headers is not None:
             for name, value in headers.items():
                 key = _encode_name(name)
                 raw.append((key, value.encode("latin-1") if value.isprintable() else encode_value(value)))
                 if key == b"content-length":
-                    body = None
+                    has_length = True
                 elif key == b"content-type":
                     media_type = None
-        if body is not None:
-            size = len(body)
-            raw.append(_LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size))
+        if not has_length:
+            try:
+                size = len(self.body)
+                raw.append(LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size))
+            except AttributeError:  # a stream has none
+                pass
         if media_type is not None:
             try:
                 raw.append(_TYPES[self.charset][media_type])
@@ -152,7 +152,7 @@ class Response:
         """Send the answer, then run the background task."""
         if scope["type"] != "http":
             send = denial_send(scope, send)
-        await send({"type": "http.response.start", "status": self.status_code, "headers": [*self.raw_headers]})
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers.copy()})
         body = b"" if scope.get("method") == "HEAD" else self.body
         await send({"type": "http.response.body", "body": body})
         if self.background is not None:

@@ -12,12 +12,12 @@ A handler of the framework or of a middleware may answer in their place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
-from ._fields import encode_field
-from ._types import Message, Receive, Scope, Send
+from ._fields import LENGTHS, RawHeaders, encode_field
+from ._types import Receive, Scope, Send
 
 _WITHOUT_BODY = frozenset({204, 304})
+_PHRASES: dict[int, str] = {}
 _PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
@@ -34,7 +34,9 @@ class HTTPException(Exception):
 
     def __init__(self, status_code: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         self.status_code = status_code
-        self.detail = _phrase(status_code) if detail is None else detail
+        if detail is None:
+            detail = _PHRASES[status_code] if status_code in _PHRASES else _phrase(status_code)
+        self.detail = detail
         self.headers = headers
 
     def __str__(self) -> str:
@@ -48,11 +50,15 @@ class HTTPException(Exception):
         if scope["type"] == "websocket":
             await self._deny(scope, receive, send)
             return
-        start, body = self._messages()
-        if scope.get("method") == "HEAD":
-            body["body"] = b""
-        await send(start)
-        await send(body)
+        status, given = self.status_code, self.headers
+        if given or status in _WITHOUT_BODY:
+            headers, body = _parts(status, self.detail, given)
+        else:  # in place, for speed
+            body = f"{self.detail}".encode()
+            size = len(body)
+            headers = [LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size), _PLAIN_TEXT]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
 
     async def _deny(self, scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
@@ -61,24 +67,10 @@ class HTTPException(Exception):
         if "websocket.http.response" not in (scope.get("extensions") or ()):
             await send({"type": "websocket.close", "code": 1000, "reason": ""})
             return
-        for message in self._messages():
-            message["type"] = "websocket." + message["type"]
-            await send(message)
-
-    def _messages(self) -> tuple[Message, Message]:
-        headers = [encode_field(name, value) for name, value in self.headers.items()] if self.headers else []
-        body = b""
-        if self.status_code not in _WITHOUT_BODY:
-            body = str(self.detail).encode()
-            names = {name for name, _ in headers} if headers else ()
-            if b"content-length" not in names:
-                headers.append((b"content-length", b"%d" % len(body)))
-            if b"content-type" not in names:
-                headers.append(_PLAIN_TEXT)
-        return (
-            {"type": "http.response.start", "status": self.status_code, "headers": headers},
-            {"type": "http.response.body", "body": body},
-        )
+        status = self.status_code
+        headers, body = _parts(status, self.detail, self.headers)
+        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": body})
 
 
 class WebSocketException(Exception):
@@ -126,14 +118,26 @@ class WebSocketDisconnected(RuntimeError):
     """Raised by a use of the connection after its end: a mistake of the program, not news of the client."""
 
 
-@lru_cache(maxsize=100)
+def _parts(status: int, detail: object, given: Mapping[str, str] | None) -> tuple[RawHeaders, bytes]:
+    """The headers and the body of an answer: what was given, and what the body needs where that is not among them."""
+    headers = [encode_field(name, value) for name, value in given.items()] if given else []
+    if status in _WITHOUT_BODY:
+        return headers, b""
+    body = f"{detail}".encode()
+    names = {name for name, _ in headers}
+    own = [(b"content-length", b"%d" % len(body)), _PLAIN_TEXT]
+    return headers + [field for field in own if field[0] not in names], body
+
+
 def _phrase(status_code: int) -> str:
+    """The phrase of a status code, kept if there is one."""
     from http import HTTPStatus  # a millisecond, which a program without errors is spared
 
     try:
-        return HTTPStatus(status_code).phrase
+        phrase = _PHRASES[int(status_code)] = HTTPStatus(status_code).phrase
     except ValueError:
         return ""
+    return phrase
 
 
 def handled_above(scope: Scope) -> bool:
