@@ -141,14 +141,11 @@ class _Exchange(Started):
             warn_of_late_change(stacklevel=3)
 
     def _has_changed_inside(self) -> bool:
-        if self._text is None or self._written is not self._session or self._session.changed_late:
+        text = self._text
+        if text is None or ("[" not in text and text.rfind("{") < 1):  # nothing in it that could be changed inside
             return False
-        return _may_be_nested(self._text) and encode(self._session) != self._text
-
-
-def _may_be_nested(text: str) -> bool:
-    """Whether a JSON object may hold lists or objects: brackets in a string count as well."""
-    return "[" in text or "{" in text[1:]
+        session = self._session
+        return self._written is session and not session.changed_late and encode(session) != text
 
 
 def _keys(secret_key: object) -> list[bytes]:

@@ -38,7 +38,8 @@ class PreparedSigner:
         seconds = int(time.time())
         second, stamp = self._stamp
         if seconds != second:
-            stamp = b"." + _encoded(seconds.to_bytes((seconds.bit_length() + 7) // 8, "big"))
+            digits = b2a_base64(seconds.to_bytes((seconds.bit_length() + 7) // 8, "big"), newline=False)
+            stamp = b"." + digits.translate(_URL_SAFE, b"=")
             self._stamp = (seconds, stamp)
         value = payload + stamp
         return value + b"." + _signature(self._halves[0], value)
@@ -71,9 +72,4 @@ def _signature(halves: _Halves, value: bytes) -> bytes:
     inner, outer = halves[0].copy(), halves[1].copy()
     inner.update(value)
     outer.update(inner.digest())
-    return _encoded(outer.digest())
-
-
-def _encoded(value: bytes) -> bytes:
-    """Base64 in the alphabet for URLs, without padding (RFC 4648 §5)."""
-    return b2a_base64(value, newline=False).translate(_URL_SAFE, b"=")
+    return b2a_base64(outer.digest(), newline=False).translate(_URL_SAFE, b"=")
