@@ -14,9 +14,10 @@ from asgi_middleware import Middleware
 from asgi_middleware.around import around_http
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.cors import CORSMiddleware
+from asgi_middleware.exceptions import ExceptionMiddleware
 from asgi_middleware.gzip import GZipMiddleware
 from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
-from wire import http_scope
+from wire import http_scope, request
 
 
 class Greeting:
@@ -115,3 +116,28 @@ async def test_an_application_is_handed_coroutine_functions(wrap):
     iscoroutinefunction = inspect.iscoroutinefunction if sys.version_info >= (3, 12) else asyncio.iscoroutinefunction
     assert all(iscoroutinefunction(function) for function in seen)
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("wrap", [CORSMiddleware, GZipMiddleware, watching])
+async def test_what_watches_exceptions_shares_the_watcher_of_a_neighbour(wrap):
+    senders = []
+
+    async def missing(scope, receive, send):
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b"missing"})
+
+    async def app(scope, receive, send):
+        senders.append(send)
+        if scope["path"] == "/late":
+            await missing(scope, receive, send)
+        raise LookupError
+
+    async def between(scope, receive, send):
+        senders.append(send)
+        await ExceptionMiddleware(app, {LookupError: lambda scope, exc: missing})(scope, receive, send)
+
+    reply = await request(wrap(between))
+    assert (reply.status, reply.body) == (404, b"missing")
+    assert senders[0] == senders[1]
+    with pytest.raises(RuntimeError, match="response already started"):
+        await request(wrap(between), path="/late")
