@@ -24,15 +24,11 @@ def _chunks_of() -> Callable[[Any, int], Iterable[str]]:
     return chunks
 
 
-_chunks = _chunks_of()
+json_chunks = _chunks_of()
+"""`json_chunks(content, 0)`: the parts of its compact JSON (RFC 8259). Raises TypeError, naming the type, for what JSON
+cannot hold, ValueError for NaN and infinities, RecursionError for cycles."""
 
 
-def encode_json(content: Any) -> bytes:
-    r"""Compact UTF-8 JSON (RFC 8259); a lone surrogate stays what it was, escaped as `\udXXX`.
-
-    Raises TypeError, naming the type, for what JSON cannot hold, and ValueError for NaN, infinities and cycles.
-    """
-    try:
-        return "".join(_chunks(content, 0)).encode()
-    except (RecursionError, UnicodeEncodeError):
-        return _encoder.encode(content).encode("utf-8", "backslashreplace")
+def encode_with_care(content: Any) -> bytes:
+    r"""What chunks cannot give: a lone surrogate stays what it was, escaped as `\udXXX`; a cycle is a ValueError."""
+    return _encoder.encode(content).encode("utf-8", "backslashreplace")

@@ -76,6 +76,15 @@ class Response:
         Answers without a body by definition (1xx, 204, 304) get no content-length (RFC 9110 §8.6).
         """
         status, media_type = self.status_code, self.media_type
+        if headers is None and status == 200 and media_type is not None:  # what most are, for speed
+            try:
+                size = len(self.body)
+                length = LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size)
+                self.raw_headers = [length, _TYPES[self.charset][media_type]]
+            except (AttributeError, KeyError):  # a stream has no body, and a type comes for the first time
+                pass
+            else:
+                return
         raw: RawHeaders = []
         has_length = status != 200 and (status < 200 or status in _WITHOUT_BODY)
         if headers is not None:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ._json import encode_json
+from ._json import encode_with_care, json_chunks
 from ._response import Response
 from ._streaming import Content, ContentStream, StreamingResponse
 from .background import BackgroundTask
@@ -72,11 +72,20 @@ class JSONResponse(Response):
         media_type: str | None = None,
         background: BackgroundTask | None = None,
     ) -> None:
-        Response.__init__(self, content, status_code, headers, media_type, background)
+        self.status_code = status_code
+        self.background = background
+        if media_type is not None:
+            self.media_type = media_type
+        body = self.render(content)
+        self.body = body if body.__class__ is bytes else bytes(body)
+        self.init_headers(headers)
 
     def render(self, content: Any) -> bytes:
         """The content as compact UTF-8 JSON."""
-        return encode_json(content)
+        try:
+            return "".join(json_chunks(content, 0)).encode()
+        except (RecursionError, UnicodeEncodeError):
+            return encode_with_care(content)
 
 
 class RedirectResponse(Response):
