@@ -28,8 +28,6 @@ from .routes.route import ALLOWED_METHODS
 if TYPE_CHECKING:
     from .check import Finding
 
-_NOTHING_KNOWN: dict[str, Any] = {}
-
 
 class Router:
     """Gives each request to the first of its routes that matches, in order of declaration.
@@ -101,7 +99,7 @@ class Router:
         else:
             scope["router"] = self
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        known = matcher.known.get(method, _NOTHING_KNOWN).get(path)
+        known = matcher.known[method].get(path) if method in matcher.known else None
         if known is not None:
             route, params = known
             found: Any = params.copy()
@@ -112,8 +110,9 @@ class Router:
             route = candidate.route
             if not candidate.direct:
                 return enter(route, scope, _keys(candidate, found, scope), receive, send)
-        params = scope.get("path_params")
-        scope["path_params"] = {**params, **found} if params else found
+        if "path_params" in scope:
+            found = {**scope["path_params"], **found}
+        scope["path_params"] = found
         scope["endpoint"] = route.endpoint
         scope["route"] = matcher.view(route, prefix) if prefix else route
         answer: Awaitable[None] = route.app(scope, receive, send)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._answers import SCOPE_KEY, ExceptionHandler, Handshake, Started, entered_in_place, respond, watch
+from .._answers import SCOPE_KEY, ExceptionHandler, Handshake, Started, entered_in_place, respond
 from .._marked import mark
 from .._replies import reply_text
 from .._types import ASGIApp, Receive, Scope, Send
@@ -48,7 +48,7 @@ class ServerErrorMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            watcher = watch(send)
+            watcher = Started(send)
             inner = self._inner
             try:
                 if inner is None:
