@@ -428,6 +428,21 @@ async def test_is_not_modified_may_be_overridden(root):
 
     app = Never(directory=root)
     assert (await request(app, path="/app.js", headers=only(x_fresh="1"))).status == 304
+    assert (await request(app, path="/app.js")).body == b"run()"
+
+
+async def test_an_override_of_is_not_modified_sees_every_header_of_the_answer(root):
+    seen = []
+
+    class Curious(StaticFiles):
+        def is_not_modified(self, response_headers, request_headers):
+            seen.append(response_headers.keys())
+            return super().is_not_modified(response_headers, request_headers)
+
+    app = Curious(directory=root, cache_control="no-cache")
+    answer = await request(app, path="/app.js")
+    assert seen == [[name.decode() for name, _ in answer.headers]]
+    assert "content-type" in seen[0]
 
 
 @pytest.mark.parametrize(

@@ -178,13 +178,16 @@ class StaticFiles:
     ) -> Response:
         """The response for a file that was found, or 304 where the client has it."""
         cache_control = self._cache_control(scope) if status_code == 200 else []
-        if status_code == 200:
-            # Most answers to a browser that has been here before: they need no more of a response than this.
+        # What a browser comes back for needs no response but the 304; only an override may ask for all of its headers.
+        is_overridden = type(self).is_not_modified is not StaticFiles.is_not_modified
+        if status_code == 200 and not is_overridden:
             validating = Headers(raw=validators(stat_result) + cache_control)
             if self.is_not_modified(validating, Headers(scope=scope)):
                 return NotModifiedResponse(validating)
         response = FileResponse(full_path, status_code=status_code, stat_result=stat_result)
         response.raw_headers += [(b"x-content-type-options", b"nosniff"), *cache_control]
+        if status_code == 200 and is_overridden and self.is_not_modified(response.headers, Headers(scope=scope)):
+            return NotModifiedResponse(response.headers)
         return response
 
     def _cache_control(self, scope: Scope) -> RawHeaders:
