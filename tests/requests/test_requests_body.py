@@ -142,6 +142,19 @@ async def test_what_was_read_is_shared_by_every_request_over_the_scope():
     assert client.calls == 2
 
 
+async def test_a_receive_that_cuts_what_another_request_hands_out_is_read_to_its_end():
+    outer = Request(http_scope(), chunks(b"abcd"))
+    halves = []
+
+    async def receive():
+        if not halves:
+            body = (await outer.receive())["body"]
+            halves.extend([part(body[2:], more=False), part(body[:2])])
+        return halves.pop()
+
+    assert await Request(outer.scope, receive).body() == b"abcd"
+
+
 async def test_a_form_is_shared_too():
     client = chunks(b"a=1", b"&b=2")
     scope = http_scope(headers=FORM)
