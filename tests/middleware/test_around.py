@@ -1,4 +1,4 @@
-"""around_http, When and Stack: a middleware of an async generator function, chosen and composed."""
+"""around_http, When and Stack: a middleware of a generator function, chosen and composed."""
 
 from __future__ import annotations
 

@@ -118,7 +118,19 @@ async def test_an_application_is_handed_coroutine_functions(wrap):
     assert len(seen) == 2
 
 
-@pytest.mark.parametrize("wrap", [CORSMiddleware, GZipMiddleware, watching])
+@around_http
+def leaving(scope):
+    if scope["path"] == "/nowhere":
+        yield
+
+
+@around_http
+def plainly(scope):
+    yield
+    yield
+
+
+@pytest.mark.parametrize("wrap", [CORSMiddleware, GZipMiddleware, watching, leaving, plainly])
 async def test_what_watches_exceptions_shares_the_watcher_of_a_neighbour(wrap):
     senders = []
 

@@ -16,7 +16,7 @@ ENDED = object()
 
 
 class Exchange(Started):
-    """Watches one request for an asynchronous generator, which is None here once it waits for nothing more."""
+    """Watches one request for an async generator, which is None here once it waits for nothing more."""
 
     __slots__ = ("_has_trailers", "generator")
 
@@ -28,14 +28,14 @@ class Exchange(Started):
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         generator = self.generator
-        if generator is not None:
-            if not self.started:
-                if message["type"] == "http.response.start":
-                    self.started = True
-                    self.generator = None  # one that ends or fails at the head does not wait any more
+        if not self.started:
+            if message["type"] == "http.response.start":
+                self.started = True
+                self.generator = None  # one that ends or fails at the head does not wait any more
+                if generator is not None:
                     return self._send_head(generator, message)
-            elif not message.get("more_body", False) and self._ends(message):
-                return self._send_last(generator, message)
+        elif generator is not None and not message.get("more_body", False) and self._ends(message):
+            return self._send_last(generator, message)
         send = self._send  # read by itself: a slot is slow to call
         return send(message)
 
