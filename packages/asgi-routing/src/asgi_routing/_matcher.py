@@ -68,6 +68,7 @@ class Matcher:
         self.hosts: dict[str, list[Candidate]] = {}
         self.always: list[Candidate] = []
         self.deepest = 1
+        self._crowded = 0
         self._fixed: dict[tuple[int, tuple[int, ...]], dict[object, list[Candidate]]] = {}
         self._below: dict[int, dict[object, list[Candidate]]] = {}
         self._probes: dict[int, list[tuple[Key, dict[object, list[Candidate]]]]] = {}
@@ -157,13 +158,17 @@ class Matcher:
         """Keep an answer for next time, where nothing before it could ever answer otherwise.
 
         What is kept is bounded: with too many paths, all are forgotten, as those that are asked for soon come back.
+        From then on only one in eight is kept: most will never be asked for again.
         """
-        if len(path) > LONGEST_REMEMBERED:
+        if self._crowded:
+            self._crowded = self._crowded % 8 + 1
+        if self._crowded > 1 or len(path) > LONGEST_REMEMBERED:
             return
         if hits[0] is candidate or all(hit.constant for hit in hits[: hits.index(candidate)]):
             known = self.known[method]
             if len(known) >= MOST_REMEMBERED:
                 known.clear()
+                self._crowded = 1
             known[path] = candidate.route, params.copy()
 
     def _place(self, place: int, route: BaseRoute, kind: str) -> None:
