@@ -145,7 +145,8 @@ class WebSocket(HTTPConnection[StateT]):
         """The text or bytes of the next message; the other kind ends the connection with 1003 (RFC 6455 §7.4.1)."""
         if self.application_state is not _CONNECTED:
             raise WebSocketDisconnected('WebSocket is not connected. Need to call "accept" first.')
-        return self._content(await self.receive(), key)
+        message = self._noted(await self._receive()) if self._open else await self.receive()
+        return self._content(message, key)
 
     @staticmethod
     def _content(message: Message, key: str) -> Any:
