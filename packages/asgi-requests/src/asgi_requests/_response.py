@@ -53,7 +53,7 @@ class Response:
         if media_type is not None:
             self.media_type = media_type
         body = self.render(content)
-        self.body = body if body.__class__ is bytes else bytes(body)  # type: ignore[assignment]
+        self.body = body if type(body) is bytes else bytes(body)
         self.init_headers(headers)
 
     def render(self, content: Any) -> bytes | memoryview:
@@ -162,7 +162,7 @@ class Response:
         if scope["type"] != "http":
             send = denial_send(scope, send)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers.copy()})
-        body = b"" if scope.get("method") == "HEAD" else self.body
+        body = b"" if "method" in scope and scope["method"] == "HEAD" else self.body
         await send({"type": "http.response.body", "body": body})
         if self.background is not None:
             await self.background()

@@ -77,7 +77,7 @@ class JSONResponse(Response):
         if media_type is not None:
             self.media_type = media_type
         body = self.render(content)
-        self.body = body if body.__class__ is bytes else bytes(body)
+        self.body = body if type(body) is bytes else bytes(body)
         self.init_headers(headers)
 
     def render(self, content: Any) -> bytes:
