@@ -101,6 +101,13 @@ def param() -> Exchange:
     return Exchange(http(path="/users/42"), body(b""), 200, b"42")
 
 
+@case("param_many", "the same, 8,192 ids in turn: more than a router would remember")
+def param_many() -> list[Exchange]:
+    scope = http(path="/users/0")
+    paths = [f"/users/{i}" for i in range(8192)]
+    return [Exchange({**scope, "path": path, "raw_path": path.encode()}, body(b"")) for path in paths]
+
+
 @case("post_json", "1 KiB of JSON in, the same out")
 def post_json() -> Exchange:
     content = json.dumps(KIB, separators=(",", ":")).encode()
