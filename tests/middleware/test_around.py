@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
+import gc
 
 import anyio
 import pytest
@@ -425,6 +427,22 @@ async def test_a_callable_object_can_be_a_middleware():
 
     assert (await request(around_http(Tagging())(hello))).header("x-tag") == "object"
     assert repr(around_http(Tagging())) == "around_http(Tagging)"
+
+
+@pytest.mark.parametrize("middleware", [tagging, around_http(lambda scope: (yield))], ids=["async", "plain"])
+async def test_no_cycle_is_left_by_an_exception_that_passes(middleware):
+    async def receive():
+        raise AssertionError
+
+    app = middleware(failing)
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(LookupError):
+            await app(http_scope(), receive, receive)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def on_api(scope):

@@ -71,12 +71,15 @@ class Exchange(Started):
         A generator that catches it has dealt with it, and may yield an application to answer if nothing was sent yet.
         """
         generator, self.generator = self.generator, None
+        traceback = exc.__traceback__
         try:
             app = await self._throw(generator, exc)
         except Exception as raised:
             if raised is exc:
                 return False
             raise
+        finally:
+            exc.__traceback__ = traceback  # without this frame, which holds it: no cycle is left
         if app is ENDED:
             return True
         self.generator = generator
