@@ -361,3 +361,27 @@ async def test_the_application_of_the_server_errors_may_be_replaced():
     assert (await request(errors)).body == b"new"
     errors.app = ExceptionMiddleware(raising(Stop()))
     assert (await request(errors)).body == b"own"
+
+
+async def test_neighbours_share_one_watcher_of_the_handshake():
+    given = []
+
+    async def app(scope, receive, send):
+        given.append((receive, send))
+        await send({"type": "websocket.close", "code": 1000})
+
+    async def between(scope, receive, send):
+        given.append((receive, send))
+        await ExceptionMiddleware(app)(scope, receive, send)
+
+    async def other_send(scope, receive, send):
+        async def own(message):
+            await send(message)
+
+        given.append((receive, send))
+        await ExceptionMiddleware(app)(scope, receive, own)
+
+    await run(ServerErrorMiddleware(between), websocket_scope(), [{"type": "websocket.connect"}])
+    await run(ServerErrorMiddleware(other_send), websocket_scope(), [{"type": "websocket.connect"}])
+    assert given[0] == given[1]
+    assert given[2][0] != given[3][0]

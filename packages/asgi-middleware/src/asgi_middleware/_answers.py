@@ -93,11 +93,13 @@ class Handshake:
         self.connected = self.accepted = self.started = self.ended = False
 
     async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "websocket.connect":
-            self.connected = True
-        elif message["type"] == "websocket.disconnect":
+        receive = self._receive  # read by itself: a slot is slow to call
+        message = await receive()
+        kind = message["type"]
+        if kind == "websocket.disconnect":
             self.ended = True
+        elif kind == "websocket.connect":
+            self.connected = True
         return message
 
     @marked_async
@@ -109,7 +111,8 @@ class Handshake:
             self.ended = True
         elif kind == "websocket.http.response.start":
             self.started = True
-        return self._send(message)
+        send = self._send
+        return send(message)
 
     async def answer(self, app: ASGIApp, scope: Scope, close_code: int) -> None:
         """Let `app` have the last word: a denial response before the accept, where the server offers it, or a close.
@@ -122,6 +125,15 @@ class Handshake:
         if not self.ended:
             last_word = _LastWord(self, "websocket.http.response" in (scope.get("extensions") or ()), close_code)
             await app(scope, last_word.receive, last_word.send)
+
+
+def watch_handshake(receive: Receive, send: Send) -> Handshake:
+    """The watcher whose `receive` and `send` these are, or a new one around them."""
+    if type(receive) is MethodType and type(send) is MethodType:
+        watcher = receive.__self__
+        if type(watcher) is Handshake and send.__self__ is watcher:
+            return watcher
+    return Handshake(receive, send)
 
 
 class _LastWord:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from . import _answers
-from ._answers import Answering, ExceptionHandler, Handshake, leave, respond, watch
+from ._answers import Answering, ExceptionHandler, Handshake, leave, respond, watch, watch_handshake
 from ._marked import mark
 from ._types import ASGIApp, Receive, Scope, Send
 
@@ -99,7 +99,7 @@ class ExceptionMiddleware(Answering):
         return True
 
     async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handshake = Handshake(receive, send)
+        handshake = watch_handshake(receive, send)
         outer = scope.get(SCOPE_KEY)
         scope[SCOPE_KEY] = self
         try:

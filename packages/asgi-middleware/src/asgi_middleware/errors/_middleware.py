@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._answers import SCOPE_KEY, ExceptionHandler, Handshake, Started, entered_in_place, respond
+from .._answers import SCOPE_KEY, ExceptionHandler, Handshake, Started, entered_in_place, respond, watch_handshake
 from .._marked import mark
 from .._replies import reply_text
 from .._types import ASGIApp, Receive, Scope, Send
@@ -116,7 +116,7 @@ class ServerErrorMiddleware:
         return None
 
     async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handshake = Handshake(receive, send)
+        handshake = watch_handshake(receive, send)
         try:
             await self.app(scope, handshake.receive, handshake.send)
         except Exception:
