@@ -133,7 +133,10 @@ class WebSocket(HTTPConnection[StateT]):
     ) -> None:
         """Accept the connection; raises ValueError for a header that is no header (RFC 9110 §5)."""
         if self.client_state is _CONNECTING:
-            await self.receive()
+            if self._plain:
+                self._noted(await self._receive())
+            else:
+                await self.receive()
         fields = (
             []
             if headers is None
@@ -160,9 +163,11 @@ class WebSocket(HTTPConnection[StateT]):
 
     async def receive_text(self) -> str:
         """The next message as text; raises WebSocketDisconnect, and WebSocketException (1003) for a binary one."""
-        # The common case at once: two coroutines less for each message.
+        # The common case at once: two coroutines less for each message. What is called is read by itself first, which
+        # CPython 3.11 does faster.
         if self._open:
-            message = await self._receive()
+            receive = self._receive
+            message = await receive()
             try:
                 text: str | None = message["text"]
             except KeyError:
@@ -209,8 +214,9 @@ class WebSocket(HTTPConnection[StateT]):
         message = {"type": "websocket.send", "text": data}
         if not self._open:
             return await self.send(message)
+        send = self._send
         try:
-            await self._send(message)
+            await send(message)
         except OSError as exc:
             raise self._gone() from exc
 
