@@ -10,7 +10,6 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import anyio
@@ -18,6 +17,7 @@ import anyio.to_thread
 
 if TYPE_CHECKING:
     import asyncio
+    from queue import SimpleQueue
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -75,6 +75,8 @@ class _Crew:
         """The work queue of a new thread, or None if there are enough."""
         if self.size >= _MAX_THREADS:
             return None
+        from queue import SimpleQueue  # a millisecond, which a program that needs no thread is spared
+
         self.size += 1
         worker: SimpleQueue[Any] = SimpleQueue()
         threading.Thread(target=_work, args=(worker,), name="asgi-requests", daemon=True).start()
