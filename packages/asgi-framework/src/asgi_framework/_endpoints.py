@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from asgi_middleware.exceptions import SCOPE_KEY
+from asgi_middleware.exceptions import SCOPE_KEY, answer_itself
 from asgi_requests.concurrency import is_async_callable, run_in_threadpool
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.requests import Request
@@ -146,6 +146,10 @@ def _answer(
     handler: Any = None if middleware is None else middleware.handler_for(exc)
     if handler is None:
         return None
+    if handler is answer_itself:
+        application: Any = exc
+        itself: Awaitable[None] = application(scope, receive, send)
+        return itself
     if isinstance(handler, Handler):
         return handler.respond(request, exc, scope, receive, send)
     answer = handler(scope, exc)

@@ -133,7 +133,7 @@ class ExceptionMiddleware(Answering):
                 if cls in self._by_class:
                     return self._by_class[cls]
         kind: Any = type(exc)
-        return _answer_itself if _are_applications(kind) else None
+        return answer_itself if _are_applications(kind) else None
 
     async def respond(self, handler: Any, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Call a handler and send its answer; override it where handlers are called in another way.
@@ -167,6 +167,7 @@ def _are_applications(kind: Any) -> bool:
     return code is not None and bool(code.co_flags & _CO_COROUTINE)
 
 
-def _answer_itself(scope: Scope, exc: Any) -> ASGIApp:
+def answer_itself(scope: Scope, exc: Any) -> ASGIApp:
+    """The handler of an exception that is an ASGI application."""
     application: ASGIApp = exc
     return application
