@@ -2,9 +2,10 @@
 
     python tests/benchmarks/run.py [--quick] [--cases plaintext,json] [--frameworks bare,ours,starlette]
 
-Each framework lives in a process of its own, fresh for each case. The rounds are interleaved and the order of the
-frameworks is rotated, the figure is the median over the rounds: microseconds of CPU time per request, the ratio to bare
-ASGI, and our ratio to each peer. Absolute figures drift from machine to machine, ratios within one run hold.
+Each framework lives in a process of its own, fresh for each case and again for each generation: two processes of one
+program may differ by some percent for as long as they live. The rounds are interleaved and the order of the frameworks
+is rotated, the figure is the median over all rounds: microseconds of CPU time per request, the ratio to bare ASGI, and
+our ratio to each peer. Absolute figures drift from machine to machine, ratios within one run hold.
 """
 
 from __future__ import annotations
@@ -67,20 +68,24 @@ class Worker:
         self.process.communicate()
 
 
-def measure(case: str, frameworks: list[str], rounds: int, seconds: float) -> dict[str, float]:
-    """The median of each framework that has the case."""
-    workers = [Worker(framework, case) for framework in frameworks]
-    for worker in workers:
-        worker.wait()
-        if worker.failed:
-            print(f"{case}: {worker.name} failed: {worker.failed}", file=sys.stderr)
-    ready = [worker for worker in workers if worker.ready]
-    for turn in range(rounds):
-        for i in range(len(ready)):
-            ready[(i + turn) % len(ready)].measure(seconds)
-    for worker in workers:
-        worker.stop()
-    return {worker.name: statistics.median(worker.figures) for worker in ready}
+def measure(case: str, frameworks: list[str], rounds: list[int], seconds: float) -> dict[str, float]:
+    """The median of each framework that has the case, over so many rounds in each generation of processes."""
+    figures: dict[str, list[float]] = {}
+    for count in rounds:
+        workers = [Worker(framework, case) for framework in frameworks]
+        for worker in workers:
+            worker.wait()
+            if worker.failed:
+                print(f"{case}: {worker.name} failed: {worker.failed}", file=sys.stderr)
+        ready = [worker for worker in workers if worker.ready]
+        for turn in range(count):
+            for i in range(len(ready)):
+                ready[(i + turn) % len(ready)].measure(seconds)
+        for worker in workers:
+            worker.stop()
+            figures.setdefault(worker.name, []).extend(worker.figures)
+        frameworks = [worker.name for worker in ready]
+    return {name: statistics.median(values) for name, values in figures.items() if values}
 
 
 def cell(value: float | None, form: str = ".2f") -> str:
@@ -109,13 +114,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the main cases, fewer rounds: under two minutes")
     parser.add_argument("--cases")
     parser.add_argument("--frameworks", default=",".join(FRAMEWORKS))
-    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--rounds", type=int, help="in each generation of processes")
+    parser.add_argument("--generations", type=int)
     options = parser.parse_args()
     frameworks = options.frameworks.split(",")
     names = (
         options.cases.split(",") if options.cases else [c.name for c in CASES.values() if c.quick or not options.quick]
     )
-    rounds = options.rounds or (3 if options.quick else 7)
+    rounds = [options.rounds or 3] * (options.generations or (1 if options.quick else 3))
     figures = {}
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
