@@ -58,7 +58,7 @@ class Started:
     """Watches one HTTP exchange for the start of its response: `started` is all there is to know.
 
     `send` is a plain function that hands on the awaitable of the server's own, which saves a coroutine per message.
-    Middlewares that stand next to each other share one, which `watch` finds; a subclass does more to the messages.
+    Neighbours share one, which the `send` they are given is bound to; a subclass does more to the messages.
     """
 
     __slots__ = ("_send", "started")
@@ -73,13 +73,6 @@ class Started:
             self.started = True
         send = self._send  # read by itself: a slot is slow to call
         return send(message)
-
-
-def watch(send: Send) -> Started:
-    """The watcher whose `send` this is, or a new one around it."""
-    if type(send) is MethodType and isinstance(send.__self__, Started):
-        return send.__self__
-    return Started(send)
 
 
 class Handshake:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MethodType
 from typing import Any
 
 from . import _answers
-from ._answers import Answering, ExceptionHandler, Handshake, leave, respond, watch, watch_handshake
+from ._answers import Answering, ExceptionHandler, Handshake, Started, leave, respond, watch_handshake
 from ._marked import mark
 from ._types import ASGIApp, Receive, Scope, Send
 
@@ -68,16 +69,23 @@ class ExceptionMiddleware(Answering):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            watcher = watch(send)
+            if type(send) is MethodType and isinstance(send.__self__, Started):
+                watcher = send.__self__  # a neighbour's
+            else:
+                watcher = Started(send)
+                send = watcher.send
             outer = scope.get(SCOPE_KEY)
             scope[SCOPE_KEY] = self
             try:
-                await self.app(scope, receive, watcher.send)
+                await self.app(scope, receive, send)
             except Exception as exc:
-                if not await self.answer(exc, scope, receive, watcher.send, started=watcher.started):
+                if not await self.answer(exc, scope, receive, send, started=watcher.started):
                     raise
             finally:
-                leave(scope, outer)
+                if outer is None:
+                    del scope[SCOPE_KEY]
+                else:
+                    scope[SCOPE_KEY] = outer
         elif kind == "websocket":
             await self._call_websocket(scope, receive, send)
         else:
