@@ -267,3 +267,70 @@ def test_a_redirect_keeps_other_headers_but_not_another_location():
     assert response.status_code == 303
     assert response.headers.getlist("location") == ["/a"]
     assert response.headers["x-a"] == "1"
+
+
+class Before(PlainTextResponse):
+    def __init__(self, content):
+        self.media_type = "text/before"
+        super().__init__(content)
+
+
+class While(PlainTextResponse):
+    def render(self, content):
+        self.media_type = "text/while"
+        return super().render(content)
+
+
+class Static(PlainTextResponse):
+    media_type = "text/static"
+    render = staticmethod(bytes)
+
+
+class Asked(PlainTextResponse):
+    media_type = property(lambda self: "text/asked")
+
+
+class Another(PlainTextResponse):
+    media_type = "application/another"
+
+
+class Latin(HTMLResponse):
+    charset = "latin-1"
+
+
+class Headed(PlainTextResponse):
+    def init_headers(self, headers=None):
+        self.raw_headers = [(b"content-type", b"text/headed")]
+
+
+@pytest.mark.parametrize(
+    ("cls", "content_type"),
+    [
+        (PlainTextResponse, b"text/plain; charset=utf-8"),
+        (Before, b"text/before; charset=utf-8"),
+        (While, b"text/while; charset=utf-8"),
+        (Static, b"text/static; charset=utf-8"),
+        (Asked, b"text/asked; charset=utf-8"),
+        (Another, b"application/another"),
+        (Latin, b"text/html; charset=latin-1"),
+        (Headed, b"text/headed"),
+    ],
+)
+def test_a_subclass_decides_about_its_content_type_as_it_likes(cls, content_type):
+    for _ in range(2):
+        response = cls(b"x")
+        assert dict(response.raw_headers)[b"content-type"] == content_type
+        response.raw_headers.append((b"x-own", b"1"))
+
+
+def test_a_content_type_that_was_learned_is_not_that_of_a_subclass_defined_later():
+    class Parent(PlainTextResponse):
+        pass
+
+    assert Parent("x").headers["content-type"] == "text/plain; charset=utf-8"
+
+    class Child(Parent):
+        media_type = "text/child"
+
+    assert Child("x").headers["content-type"] == "text/child; charset=utf-8"
+    assert Child("x" * 2000).headers["content-length"] == "2000"

@@ -15,8 +15,10 @@ from .headers import MutableHeaders
 if TYPE_CHECKING:
     from datetime import datetime
 
-RawHeaders = list[tuple[bytes, bytes]]
+Field = tuple[bytes, bytes]
+RawHeaders = list[Field]
 
+_UNKNOWN: Field = (b"", b"")
 _WITHOUT_BODY = frozenset({204, 304})
 _encode_name = lru_cache(maxsize=512)(encode_name)
 # Content types come from the program, except where it takes them from a client: then the table must not grow.
@@ -27,13 +29,20 @@ _TYPES: dict[str, dict[str, tuple[bytes, bytes]]] = {"utf-8": {}}
 class Response:
     """An HTTP answer, and the ASGI application that sends it.
 
-    A subclass overrides `media_type`, `charset`, `render` or `init_headers`. On a WebSocket that is not accepted it
-    is a denial response where the server offers them, otherwise a close. A HEAD request gets no body.
-    Raises ValueError for a header that is no header (RFC 9110 §5).
+    A subclass overrides `media_type`, `charset`, `render` or `init_headers`; the first two are read once where the
+    others are ours. On a WebSocket that is not accepted it is a denial response where the server offers them,
+    otherwise a close. A HEAD request gets no body. Raises ValueError for a header that is none (RFC 9110 §5).
     """
 
     media_type: str | None = None
     charset = "utf-8"
+
+    # The Content-Type of a class that lets nothing of its own decide about it; learned from its first response.
+    _field: Field | None = _UNKNOWN
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._field = _UNKNOWN
 
     status_code: int
     body: bytes
@@ -54,6 +63,14 @@ class Response:
             self.media_type = media_type
         body = self.render(content)
         self.body = body if type(body) is bytes else bytes(body)
+        if headers is None and media_type is None and status_code == 200:  # in place what most are, for speed
+            field = self._field
+            if field is _UNKNOWN:
+                field = _learn_field(type(self))
+            if field is not None:
+                size = len(body)
+                self.raw_headers = [LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size), field]
+                return
         self.init_headers(headers)
 
     def render(self, content: Any) -> bytes | memoryview:
@@ -76,15 +93,6 @@ class Response:
         Answers without a body by definition (1xx, 204, 304) get no content-length (RFC 9110 §8.6).
         """
         status, media_type = self.status_code, self.media_type
-        if headers is None and status == 200 and media_type is not None:  # what most are, for speed
-            try:
-                size = len(self.body)
-                length = LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size)
-                self.raw_headers = [length, _TYPES[self.charset][media_type]]
-            except (AttributeError, KeyError):  # a stream has no body, and a type comes for the first time
-                pass
-            else:
-                return
         raw: RawHeaders = []
         has_length = status != 200 and (status < 200 or status in _WITHOUT_BODY)
         if headers is not None:
@@ -166,6 +174,19 @@ class Response:
         await send({"type": "http.response.body", "body": body})
         if self.background is not None:
             await self.background()
+
+
+PLAIN: set[Any] = {Response.__init__, Response.render, Response.init_headers}
+"""Methods that use the class's `media_type` and `charset` as they are."""
+
+
+def _learn_field(cls: type[Response]) -> Field | None:
+    own = {cls.__init__, cls.render, cls.init_headers} - PLAIN
+    if isinstance(vars(cls).get("render"), staticmethod):
+        own.discard(cls.render)
+    plain = not own and isinstance(cls.media_type, str) and isinstance(cls.charset, str)
+    cls._field = _content_type(cls.media_type or "", cls.charset) if plain else None
+    return cls._field
 
 
 def _content_type(media_type: str, charset: str) -> tuple[bytes, bytes]:

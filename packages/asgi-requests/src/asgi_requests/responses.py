@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ._json import encode_with_care, json_chunks
-from ._response import Response
+from ._response import PLAIN, Response
 from ._streaming import Content, ContentStream, StreamingResponse
 from .background import BackgroundTask
 from .urls import URL
@@ -72,13 +72,7 @@ class JSONResponse(Response):
         media_type: str | None = None,
         background: BackgroundTask | None = None,
     ) -> None:
-        self.status_code = status_code
-        self.background = background
-        if media_type is not None:
-            self.media_type = media_type
-        body = self.render(content)
-        self.body = body if type(body) is bytes else bytes(body)
-        self.init_headers(headers)
+        Response.__init__(self, content, status_code, headers, media_type, background)
 
     def render(self, content: Any) -> bytes:
         """The content as compact UTF-8 JSON."""
@@ -86,6 +80,9 @@ class JSONResponse(Response):
             return "".join(json_chunks(content, 0)).encode()
         except (RecursionError, UnicodeEncodeError):
             return encode_with_care(content)
+
+
+PLAIN.update((JSONResponse.__init__, JSONResponse.render))
 
 
 class RedirectResponse(Response):
