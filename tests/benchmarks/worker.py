@@ -3,7 +3,7 @@
     python worker.py FRAMEWORK CASE          then, on standard input, one line per batch: seconds
 
 A batch calls the application in one running event loop with a fresh copy of a prebuilt scope and minimal receive and
-send. CPU time, so that what else the machine does matters less.
+send. CPU time, and of the slices of a batch the lower quartile: what else a machine does only ever adds.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cases import CASES, Exchange
+
+SLICE = 0.004
+"""The least CPU time of a slice, in seconds."""
 
 ALONE = ("bare", "ours", "starlette")
 """Those whose classes work with no framework around them."""
@@ -85,20 +88,22 @@ async def checked(app, exchange: Exchange) -> None:
 
 
 async def batch(app, clients: list[Client], seconds: float) -> float:
-    """Microseconds of CPU time per request over about so many seconds."""
-    count = 0
-    step = 1
-    begin = time.process_time()
-    end = begin + seconds
-    while (now := time.process_time()) < end:
-        for _ in range(step):
+    """Microseconds of CPU time per request, measured over about so many seconds."""
+    slices = []
+    count = 1
+    begin = now = time.process_time()
+    while now < begin + seconds or not slices:
+        started = now
+        for _ in range(count):
             for client in clients:
                 client.next = 0
                 await app(client.scope.copy(), client.receive, client.send)
-        count += step
-        if now - begin < seconds / 4:
-            step = min(step * 2, 256)
-    return (time.process_time() - begin) / (count * len(clients)) * 1e6
+        now = time.process_time()
+        if now - started < SLICE:
+            count *= 2
+        else:
+            slices.append((now - started) / (count * len(clients)) * 1e6)
+    return sorted(slices)[len(slices) // 4]
 
 
 async def application(framework: str, case: str) -> Any:
