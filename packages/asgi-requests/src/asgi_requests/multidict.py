@@ -184,7 +184,7 @@ class QueryParams(ImmutableMultiDict[str, str]):
         """The parameters of a query string, as the constructor reads it, for less."""
         if len(query) >= cls.max_fields:
             refuse_too_many(query, cls.max_fields)
-        self = cls.__new__(cls)
+        self = object.__new__(cls)
         self._list, self._dict = [], {}
         split_pairs(query, self._list, self._dict)
         return self
