@@ -102,7 +102,11 @@ class ExceptionMiddleware(Answering):
         if handler is None:
             return False
         _refuse_a_second_answer(started, exc)
-        await self.respond(handler, exc, scope, receive, send)
+        if handler is answer_itself:
+            application: Any = exc
+            await application(scope, receive, send)
+        else:
+            await self.respond(handler, exc, scope, receive, send)
         self._let_go(exc)
         return True
 

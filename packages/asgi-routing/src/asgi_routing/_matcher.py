@@ -69,12 +69,14 @@ class Matcher:
         self.always: list[Candidate] = []
         self.deepest = 1
         self._crowded = 0
+        self._slashed = False  # whether any route may match a path with a slash at its end
         self._fixed: dict[tuple[int, tuple[int, ...]], dict[object, list[Candidate]]] = {}
         self._below: dict[int, dict[object, list[Candidate]]] = {}
         self._probes: dict[int, list[tuple[Key, dict[object, list[Candidate]]]]] = {}
         for place, route in enumerate(routes):
             self._place(place, route, kind)
         self.asking = bool(self.hosts or self.always)
+        self._slashed = self._slashed or self.asking
         self._probe()
 
     def find(self, path: str, method: str, scope: Scope) -> tuple[Candidate | None, Any]:  # noqa: C901 - a hot path
@@ -115,6 +117,8 @@ class Matcher:
 
     def concerns(self, path: str) -> bool:
         """Whether any route may match this path; where none may, nobody has to be asked."""
+        if path.endswith("/") and not self._slashed:
+            return False
         if self.asking or path in self.statics:
             return True
         segments = path.split("/")
@@ -185,6 +189,7 @@ class Matcher:
 
     def _place_path(self, place: int, route: Pathed) -> None:
         path_format, convertors = route.path_format, route.param_convertors
+        self._slashed = self._slashed or path_format.endswith("/")
         constant = not self.hosts and are_constant(convertors.values())  # a host before it may answer in its place
         if not convertors:
             self.statics.setdefault(path_format, []).append(Candidate(place, route, read_nothing, constant))
@@ -194,6 +199,7 @@ class Matcher:
         varying = [i for i, segment in enumerate(segments) if _names(segment, convertors)]
         if isinstance(route, Mount) or not all(_fills(segments[i], convertors) for i in varying):
             depth = varying[0] - 1
+            self._slashed = True
             below = self._below.setdefault(depth, {}).setdefault(_key_of(tuple(range(1, depth + 1)))(segments), [])
             if isinstance(route, Mount):
                 below.append(Candidate(place, route, None))

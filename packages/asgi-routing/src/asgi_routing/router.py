@@ -74,7 +74,8 @@ class Router:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; the middleware of the router comes first."""
-        await self.middleware_stack(scope, receive, send)
+        stack = self.middleware_stack
+        await stack(scope, receive, send)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, within the middleware."""
@@ -115,8 +116,8 @@ class Router:
         scope["path_params"] = found
         scope["endpoint"] = route.endpoint
         scope["route"] = matcher.view(route, prefix) if prefix else route
-        answer: Awaitable[None] = route.app(scope, receive, send)
-        return answer
+        app: ASGIApp = route.app
+        return app(scope, receive, send)
 
     def _unmatched(
         self,
