@@ -15,7 +15,7 @@ What could end a header and begin another is refused where it is set.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from ._fields import NAMES, RawHeaders, encode_field, find_all, find_any_case, merge_vary, scope_headers
 
@@ -46,6 +46,13 @@ class Headers(Mapping[str, str]):
             self._list = [encode_field(name, value) for name, value in headers.items()]
         else:
             self._list = [] if raw is None else raw
+
+    @classmethod
+    def of_list(cls, pairs: RawHeaders) -> Self:
+        """The headers in a list of raw pairs, which is not copied; as the constructor makes them, for less."""
+        self = object.__new__(cls)
+        self._list = pairs
+        return self
 
     @property
     def raw(self) -> RawHeaders:

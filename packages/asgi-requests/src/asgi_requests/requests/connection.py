@@ -76,7 +76,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
         """The headers."""
         if self._headers is None:
             headers = self.scope.get("headers")
-            self._headers = Headers(None, headers if type(headers) is list else scope_headers(self.scope))
+            self._headers = Headers.of_list(headers if type(headers) is list else scope_headers(self.scope))
         return self._headers
 
     @property
@@ -102,7 +102,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
             for name, value in headers:
                 if name == b"cookie":
                     lines.append(value)
-            header = b"; ".join(lines or find_all(headers, b"cookie"))
+            header = lines[0] if len(lines) == 1 else b"; ".join(lines or find_all(headers, b"cookie"))
             self._cookies = cookie_parser(header.decode("latin-1")) if header else {}
         return self._cookies
 
