@@ -82,10 +82,7 @@ class ExceptionMiddleware(Answering):
                 if not await self.answer(exc, scope, receive, send, started=watcher.started):
                     raise
             finally:
-                if outer is None:
-                    del scope[SCOPE_KEY]
-                else:
-                    scope[SCOPE_KEY] = outer
+                leave(scope, outer)
         elif kind == "websocket":
             await self._call_websocket(scope, receive, send)
         else:
@@ -102,11 +99,7 @@ class ExceptionMiddleware(Answering):
         if handler is None:
             return False
         _refuse_a_second_answer(started, exc)
-        if handler is answer_itself:
-            application: Any = exc
-            await application(scope, receive, send)
-        else:
-            await self.respond(handler, exc, scope, receive, send)
+        await self.respond(handler, exc, scope, receive, send)
         self._let_go(exc)
         return True
 

@@ -61,7 +61,7 @@ class ServerErrorMiddleware:
                     except Exception as exc:
                         if not await inner.answer(exc, scope, receive, watcher.send, started=watcher.started):
                             raise
-                    finally:
+                    finally:  # what `leave` does, in place: every request comes by here
                         if outer is None:
                             del scope[SCOPE_KEY]
                         else:

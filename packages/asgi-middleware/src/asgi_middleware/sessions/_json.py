@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import json.encoder
-import json.scanner
 from collections.abc import Callable
 from typing import Any
 
 _DECODER = json.JSONDecoder()
-_scan = json.scanner.make_scanner(_DECODER)  # type: ignore[arg-type]
+_scan = _DECODER.scan_once  # type: ignore[attr-defined]
 _ENCODER = json.JSONEncoder()
 
 
