@@ -69,14 +69,13 @@ class Matcher:
         self.always: list[Candidate] = []
         self.deepest = 1
         self._crowded = 0
-        self._slashed = False  # whether any route may match a path with a slash at its end
+        self._slashed = False  # whether any of the routes in the dicts may match a path with a slash at its end
         self._fixed: dict[tuple[int, tuple[int, ...]], dict[object, list[Candidate]]] = {}
         self._below: dict[int, dict[object, list[Candidate]]] = {}
         self._probes: dict[int, list[tuple[Key, dict[object, list[Candidate]]]]] = {}
         for place, route in enumerate(routes):
             self._place(place, route, kind)
         self.asking = bool(self.hosts or self.always)
-        self._slashed = self._slashed or self.asking
         self._probe()
 
     def find(self, path: str, method: str, scope: Scope) -> tuple[Candidate | None, Any]:  # noqa: C901 - a hot path
@@ -117,12 +116,9 @@ class Matcher:
 
     def concerns(self, path: str) -> bool:
         """Whether any route may match this path; where none may, nobody has to be asked."""
-        if path.endswith("/") and not self._slashed:
-            return False
-        if self.asking or path in self.statics:
+        if self.asking:
             return True
-        segments = path.split("/")
-        return any(key_of(segments) in table for key_of, table in self._probes.get(len(segments), self._deep))
+        return (self._slashed or not path.endswith("/")) and bool(self.at_path(path))
 
     def at_path(self, path: str) -> list[Candidate]:
         """The routes that a path may concern, by their place, but for those that are asked about every path."""

@@ -6,15 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from .convertors import (
-    NOT_CONVERTIBLE,
-    Convertor,
-    FloatConvertor,
-    IntegerConvertor,
-    PathConvertor,
-    StringConvertor,
-    UUIDConvertor,
-)
+from .convertors import BUILT_IN, NOT_CONVERTIBLE, Convertor, IntegerConvertor, StringConvertor
 from .paths import read_params
 
 Params = dict[str, Any]
@@ -24,7 +16,6 @@ Read = Callable[[str, list[str]], "Params | None"]
 Convert = Callable[[str], Any]
 
 _NO: Final = object()
-_CONSTANT = {StringConvertor, PathConvertor, IntegerConvertor, FloatConvertor, UUIDConvertor}
 
 
 class _Patterned(Protocol):
@@ -35,8 +26,8 @@ class _Patterned(Protocol):
 
 
 def are_constant(convertors: Iterable[Convertor[Any]]) -> bool:
-    """Whether these say the same of a text each time, and give values that nobody can change: our own do."""
-    return all(type(convertor) in _CONSTANT for convertor in convertors)
+    """Whether what these make of a text may be remembered."""
+    return all(type(convertor) in BUILT_IN for convertor in convertors)
 
 
 def read_nothing(path: str, segments: list[str]) -> Params:

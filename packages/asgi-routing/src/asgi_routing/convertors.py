@@ -126,6 +126,10 @@ CONVERTOR_TYPES: dict[str, Convertor[Any]] = {
 }
 
 
+BUILT_IN = frozenset(map(type, CONVERTOR_TYPES.values()))
+"""Our own kinds: they say the same of a text each time, and give values that nobody can change."""
+
+
 def register_url_convertor(key: str, convertor: Convertor[Any]) -> None:
     """Let paths written from now on say `{name:key}`."""
     CONVERTOR_TYPES[key] = convertor
