@@ -22,7 +22,7 @@ from asgi_framework import (
     WebSocketException,
     WebSocketRoute,
 )
-from asgi_framework._endpoints import check_signature, describe
+from asgi_framework._endpoints import check_signature, describe, request_response
 from wire import request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
@@ -367,3 +367,11 @@ async def test_a_background_task_runs_after_the_answer():
 
     assert (await request(App(routes=[Route("/", endpoint)]))).body == b"x"
     assert done == [1]
+
+
+async def test_an_endpoint_answers_a_scope_without_a_method():
+    async def endpoint(request):
+        return PlainTextResponse("x")
+
+    scope = {"type": "http", "path": "/", "headers": []}
+    assert (await run(request_response(endpoint), scope)).body == b"x"

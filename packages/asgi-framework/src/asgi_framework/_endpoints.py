@@ -79,7 +79,7 @@ def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
         if type(response).__call__ is _WHOLE:  # which sends just this, and one coroutine less is a thirtieth of all
             headers = response.raw_headers.copy()
             await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-            body = b"" if scope["method"] == "HEAD" else response.body
+            body = b"" if "method" in scope and scope["method"] == "HEAD" else response.body
             await send({"type": "http.response.body", "body": body})
             if response.background is not None:
                 await response.background()
@@ -144,7 +144,7 @@ def _answer(
     """What is to be awaited for the answer of the handler in force, with the Request that the endpoint had."""
     middleware: ExceptionMiddleware | None = scope.get(SCOPE_KEY)
     handler: Any = None if middleware is None else middleware.handler_for(exc)
-    if handler is None:
+    if middleware is None or handler is None:
         return None
     if handler is answer_itself:
         application: Any = exc
@@ -152,16 +152,7 @@ def _answer(
         return itself
     if isinstance(handler, Handler):
         return handler.respond(request, exc, scope, receive, send)
-    answer = handler(scope, exc)
-    answering: Awaitable[None] = (answer if callable(answer) else _when_known(answer))(scope, receive, send)
-    return answering
-
-
-def _when_known(awaited: Awaitable[ASGIApp]) -> ASGIApp:
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await (await awaited)(scope, receive, send)
-
-    return answer
+    return middleware.respond(handler, exc, scope, receive, send)
 
 
 def _let_go(exc: Exception) -> None:
