@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import gc
 import json
 import weakref
@@ -286,6 +287,10 @@ class Static(PlainTextResponse):
     render = staticmethod(bytes)
 
 
+class Wide(PlainTextResponse):
+    render = staticmethod(lambda content: memoryview(array.array("I", [1, 2])))
+
+
 class Asked(PlainTextResponse):
     media_type = property(lambda self: "text/asked")
 
@@ -321,6 +326,11 @@ def test_a_subclass_decides_about_its_content_type_as_it_likes(cls, content_type
         response = cls(b"x")
         assert dict(response.raw_headers)[b"content-type"] == content_type
         response.raw_headers.append((b"x-own", b"1"))
+
+
+def test_the_length_is_that_of_the_bytes_of_a_wide_view():
+    response = Wide(None)
+    assert int(response.headers["content-length"]) == len(response.body) == 2 * array.array("I").itemsize
 
 
 def test_a_content_type_that_was_learned_is_not_that_of_a_subclass_defined_later():

@@ -479,3 +479,11 @@ async def test_requests_at_once_do_not_disturb_each_other(root):
         for path in ("/app.js", "/css/site.css", "/big.bin"):
             tasks.start_soon(get, path)
     assert replies == {"/app.js": b"run()", "/css/site.css": b"p {}", "/big.bin": b"x" * 300_000}
+
+
+def test_a_subclass_says_which_headers_a_304_keeps():
+    class WithServer(NotModifiedResponse):
+        NOT_MODIFIED_HEADERS = (*NotModifiedResponse.NOT_MODIFIED_HEADERS, "server")
+
+    full = PlainTextResponse("x", headers={"etag": '"a"', "server": "s", "x-other": "o"})
+    assert WithServer(full.headers).raw_headers == [(b"etag", b'"a"'), (b"server", b"s")]

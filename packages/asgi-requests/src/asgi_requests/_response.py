@@ -68,7 +68,7 @@ class Response:
             if field is _UNKNOWN:
                 field = _learn_field(type(self))
             if field is not None:
-                size = len(body)
+                size = len(self.body)
                 self.raw_headers = [LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size), field]
                 return
         self.init_headers(headers)
@@ -94,16 +94,16 @@ class Response:
         """
         status, media_type = self.status_code, self.media_type
         raw: RawHeaders = []
-        has_length = status != 200 and (status < 200 or status in _WITHOUT_BODY)
+        wants_length = status == 200 or (status > 200 and status not in _WITHOUT_BODY)
         if headers is not None:
             for name, value in headers.items():
                 key = _encode_name(name)
                 raw.append((key, value.encode("latin-1") if value.isprintable() else encode_value(value)))
                 if key == b"content-length":
-                    has_length = True
+                    wants_length = False
                 elif key == b"content-type":
                     media_type = None
-        if not has_length:
+        if wants_length:
             try:
                 size = len(self.body)
                 raw.append(LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size))

@@ -41,10 +41,8 @@ class NotModifiedResponse(Response):
 
     def __init__(self, headers: Headers) -> None:
         super().__init__(status_code=304)
-        self.raw_headers = [field for field in headers.raw if field[0] in _OF_A_304]
-
-
-_OF_A_304 = frozenset(name.encode() for name in NotModifiedResponse.NOT_MODIFIED_HEADERS)
+        kept = self.NOT_MODIFIED_HEADERS
+        self.raw_headers = [field for field in headers.raw if field[0].decode("latin-1") in kept]
 
 
 class _Found(NamedTuple):

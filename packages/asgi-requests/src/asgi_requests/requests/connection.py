@@ -74,17 +74,20 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def headers(self) -> Headers:
         """The headers."""
-        if self._headers is None:
-            headers = self.scope.get("headers")
-            self._headers = Headers.of_list(headers if type(headers) is list else scope_headers(self.scope))
-        return self._headers
+        headers = self._headers
+        if headers is None:
+            raw = self.scope.get("headers")
+            headers = self._headers = Headers.of_list(raw if type(raw) is list else scope_headers(self.scope))
+        return headers
 
     @property
     def query_params(self) -> QueryParams:
         """The parameters of the query string."""
-        if self._query_params is None:
-            self._query_params = QueryParams.of_query(self.scope.get("query_string", b"").decode("latin-1"))
-        return self._query_params
+        params = self._query_params
+        if params is None:
+            query = self.scope.get("query_string", b"").decode("latin-1")
+            params = self._query_params = QueryParams.of_query(query)
+        return params
 
     @property
     def path_params(self) -> dict[str, Any]:
@@ -94,7 +97,8 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def cookies(self) -> dict[str, str]:
         """The cookies by name, of every Cookie header: HTTP/2 may send several (RFC 9113 §8.2.3)."""
-        if self._cookies is None:
+        cookies = self._cookies
+        if cookies is None:
             headers = self.scope.get("headers")
             if type(headers) is not list:
                 headers = scope_headers(self.scope)
@@ -103,8 +107,8 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
                 if name == b"cookie":
                     lines.append(value)
             header = lines[0] if len(lines) == 1 else b"; ".join(lines or find_all(headers, b"cookie"))
-            self._cookies = cookie_parser(header.decode("latin-1")) if header else {}
-        return self._cookies
+            cookies = self._cookies = cookie_parser(header.decode("latin-1")) if header else {}
+        return cookies
 
     @property
     def client(self) -> Address | None:

@@ -42,9 +42,6 @@ class Request(HTTPConnection[StateT]):
         self.scope = scope
         self._receive = receive
         self._send = send
-        # The class has them as well, for those who do not come through here; what falls through to it takes longer.
-        self._headers = self._query_params = self._cookies = None
-        self._streaming = False
 
     @property
     def method(self) -> str:
