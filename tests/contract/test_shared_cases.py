@@ -71,7 +71,7 @@ def test_no_helper_has_a_copy_that_is_not_compared(packages: Any) -> None:
     places = defaultdict(set)
     for package in packages:
         for path in package.files:
-            if path.name == "_types.py":
+            if path.name in ("types.py", "_host.py"):
                 continue
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and len(ast.unparse(node)) > 300:

@@ -18,7 +18,7 @@ from asgi_requests.requests import Request
 from asgi_requests.responses import Response
 from asgi_requests.websockets import WebSocket
 
-from ._types import ASGIApp, Message, Receive, Scope, Send
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from .middleware import ExceptionMiddleware

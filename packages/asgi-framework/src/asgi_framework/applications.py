@@ -22,9 +22,9 @@ from asgi_routing import BaseRoute, URLPath
 from asgi_routing.lifespan import Lifespan
 
 from ._endpoints import Handler, describe
-from ._types import ASGIApp, Receive, Scope, Send
 from .middleware import ExceptionHandler, ExceptionMiddleware, ServerErrorMiddleware
 from .routing import BodyTooLarge, Endpoint, Router
+from .types import ASGIApp, Receive, Scope, Send
 
 P = ParamSpec("P")
 

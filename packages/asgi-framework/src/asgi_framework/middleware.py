@@ -17,7 +17,7 @@ from asgi_requests.exceptions import HTTPException
 from asgi_requests.requests import HTTPConnection
 
 from ._endpoints import Handler
-from ._types import ASGIApp
+from .types import ASGIApp
 
 ExceptionHandler = Callable[[Any, Any], Any]
 """`handler(request, exc) -> response`, sync or async; on a WebSocket `handler(websocket, exc)`."""

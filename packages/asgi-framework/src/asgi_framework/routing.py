@@ -22,7 +22,7 @@ from asgi_routing import BaseRoute, Match, NoMatchFound, URLPath
 from asgi_routing.lifespan import Lifespan
 
 from ._endpoints import answered, is_function, request_response, websocket_session
-from ._types import ASGIApp, Receive, Scope, Send
+from .types import ASGIApp, Receive, Scope, Send
 
 __all__ = [
     "BaseRoute",

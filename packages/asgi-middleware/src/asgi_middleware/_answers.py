@@ -7,7 +7,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._marked import marked_async
-from ._types import ASGIApp, Message, Receive, Scope, Send
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 SCOPE_KEY = "asgi_middleware.exceptions"
 

@@ -8,7 +8,7 @@ from typing import Any
 from ._answers import Started
 from ._marked import marked_async
 from ._response_start import ResponseStart
-from ._types import Message, Receive, Scope, Send
+from .types import Message, Receive, Scope, Send
 
 _BODY_MESSAGES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
 ENDED = object()

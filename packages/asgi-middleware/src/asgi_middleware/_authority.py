@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from ._headers import RawHeaders, all_values
-from ._types import Scope
+from .types import Scope
 
 _HOST = re.compile(
     r"(?P<name>(?=[^:]{1,254}(?::|$))[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*\.?"

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from ._types import Scope
+from .types import Scope
 
 _NO_PREFIX = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ParamSpec, Protocol
 
-from ._types import ASGIApp
+from .types import ASGIApp
 
 P = ParamSpec("P")
 

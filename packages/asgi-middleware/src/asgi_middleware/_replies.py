@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ._types import Receive, Scope, Send
+from .types import Receive, Scope, Send
 
 
 async def reply_text(

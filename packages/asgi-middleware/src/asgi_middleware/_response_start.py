@@ -6,7 +6,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from ._headers import merge_vary, without
-from ._types import Message
+from .types import Message
 
 
 class ResponseHeaders(MutableMapping[str, str]):

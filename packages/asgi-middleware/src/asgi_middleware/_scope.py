@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._types import ASGIApp, Receive, Scope, Send
+from .types import ASGIApp, Receive, Scope, Send
 
 
 def copy_scope(scope: Scope, **keys: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._environ import build_environ
 from ._headers import first_value
-from ._types import Message, Receive, Scope, Send
+from .types import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter

@@ -24,7 +24,7 @@ from ._around_exchange import ENDED, Exchange, PlainExchange
 from ._marked import mark
 from ._response_start import ResponseHeaders, ResponseStart
 from ._scope import call_with_lasting_headers, copy_back, has_lasting_headers
-from ._types import ASGIApp, Receive, Scope, Send
+from .types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["Around", "PlainAround", "ResponseHeaders", "ResponseStart", "Stack", "When", "around_http"]
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from ._answers import Handshake
 from ._replies import reply_text
 from ._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
-from ._types import ASGIApp, Receive, Scope, Send
+from .types import ASGIApp, Receive, Scope, Send
 
 OnError = Callable[[Any, "AuthenticationError"], ASGIApp | Awaitable[ASGIApp]]
 """`on_error(conn, exc)`: returns the ASGI application that answers, or an awaitable of it."""

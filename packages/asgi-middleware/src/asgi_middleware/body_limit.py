@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ._headers import all_values
 from ._replies import refuse, reply_text
 from ._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
-from ._types import ASGIApp, Message, Receive, Scope, Send
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 LIMIT_SCOPE_KEY = "asgi_middleware.body_limit"
 

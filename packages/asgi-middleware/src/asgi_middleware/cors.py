@@ -17,7 +17,7 @@ from ._marked import mark, marked_async
 from ._origins import ALL_METHODS, SAFELISTED_HEADERS, OriginPatterns, requested_headers, tokens
 from ._replies import refuse, reply_text
 from ._scope import call_with_lasting_headers, has_lasting_headers
-from ._types import ASGIApp, Message, Receive, Scope, Send
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["ALL_METHODS", "SAFELISTED_HEADERS", "CORSMiddleware"]
 

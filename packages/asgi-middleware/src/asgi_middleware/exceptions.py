@@ -19,7 +19,7 @@ from typing import Any
 from . import _answers
 from ._answers import Answering, ExceptionHandler, Handshake, Started, leave, respond, watch_handshake
 from ._marked import mark
-from ._types import ASGIApp, Receive, Scope, Send
+from .types import ASGIApp, Receive, Scope, Send
 
 SCOPE_KEY = _answers.SCOPE_KEY
 """Where the ExceptionMiddleware in force stands in the scope, while its application is called."""

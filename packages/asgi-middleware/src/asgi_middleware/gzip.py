@@ -20,7 +20,7 @@ from ._headers import all_values, merge_vary, without
 from ._marked import mark, marked_async
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from ._threads import in_thread
-from ._types import ASGIApp, Message, Receive, Scope, Send
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 DEFAULT_EXCLUDED_CONTENT_TYPES = (
     "application/grpc",

@@ -13,7 +13,7 @@ from ._authority import Authority, absolute_url, is_address, parse_authority
 from ._headers import all_values, first_value
 from ._replies import refuse
 from ._scope import call_with_lasting_headers, has_lasting_headers
-from ._types import ASGIApp, Message, Receive, Scope, Send
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 _SECURE = {"http": "https", "ws": "wss"}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ._authority import Authority, absolute_url, parse_authority, requested_authority
 from ._replies import refuse
 from ._scope import call_with_lasting_headers, has_lasting_headers
-from ._types import ASGIApp, Receive, Scope, Send
+from .types import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from ._environ import build_environ
 from ._replies import refuse
 from ._scope import call_with_lasting_headers, has_lasting_headers
-from ._types import Receive, Scope, Send
 from ._wsgi_exchange import ClientGone, Exchange, FileWrapper, WSGIApp
+from .types import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult
 
 from ._fields import scope_headers
-from ._types import Scope
+from .types import Scope
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%\-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?").fullmatch
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}

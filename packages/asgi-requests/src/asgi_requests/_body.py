@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ._threads import asyncio_task
-from ._types import Message, Receive, Scope
 from .exceptions import ClientDisconnect, HTTPException
+from .types import Message, Receive, Scope
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

@@ -14,7 +14,7 @@ import anyio
 
 from ._body import shared_body
 from ._threads import asyncio_task
-from ._types import Receive, Scope
+from .types import Receive, Scope
 
 if TYPE_CHECKING:
     import asyncio

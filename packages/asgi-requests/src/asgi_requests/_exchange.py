@@ -16,9 +16,9 @@ import anyio.abc
 import anyio.lowlevel
 
 from ._body import MISSING, SharedBody, shared_body
-from ._types import ASGIApp, Message, Receive, Scope, Send
 from .requests import Request
 from .responses import Response
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Dropped(OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ._types import Scope
+from .types import Scope
 
 RawHeaders = list[tuple[bytes, bytes]]
 

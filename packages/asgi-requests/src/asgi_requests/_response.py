@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ._fields import LENGTHS, encode_name, encode_value
 from ._setcookie import SameSite, format_cookie
-from ._types import Message, Receive, Scope, Send
 from .background import BackgroundTask
 from .headers import MutableHeaders
+from .types import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,9 +11,9 @@ import anyio.to_thread
 from ._disconnect import run_until_disconnect
 from ._response import Response, denial_send
 from ._threads import Exclusive
-from ._types import Message, Receive, Scope, Send
 from .background import BackgroundTask
 from .exceptions import ClientDisconnect
+from .types import Message, Receive, Scope, Send
 
 Content = str | bytes | memoryview
 ContentStream = AsyncIterable[Content] | Iterable[Content]

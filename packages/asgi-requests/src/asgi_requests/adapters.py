@@ -17,11 +17,11 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ._types import ASGIApp, Message, Receive, Scope, Send
 from .concurrency import is_async_callable, run_in_threadpool
 from .exceptions import HTTPException, WebSocketDisconnect, WebSocketException, handled_above
 from .requests import Request
 from .responses import Response
+from .types import ASGIApp, Message, Receive, Scope, Send
 from .websockets import WebSocket, WebSocketState
 
 

@@ -16,12 +16,12 @@ import json
 from collections.abc import Callable, Generator
 from typing import Any
 
-from ._types import Message, Receive, Scope, Send
 from .adapters import call_in_thread, not_a_response
 from .concurrency import is_async_callable
 from .exceptions import HTTPException, handled_above
 from .requests import Request
 from .responses import PlainTextResponse, Response
+from .types import Message, Receive, Scope, Send
 from .websockets import WebSocket
 
 _METHODS = {method: method.lower() for method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")}

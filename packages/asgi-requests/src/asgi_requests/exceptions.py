@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ._fields import LENGTHS, RawHeaders, encode_field
-from ._types import Receive, Scope, Send
+from .types import Receive, Scope, Send
 
 _WITHOUT_BODY = frozenset({204, 304})
 _PHRASES: dict[int, str] = {}

@@ -18,11 +18,11 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from ._exchange import Exchange, ForwardedResponse
-from ._types import ASGIApp, Receive, Scope, Send
 from .adapters import not_a_response
 from .exceptions import HTTPException
 from .requests import Request
 from .responses import Response
+from .types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["BaseHTTPMiddleware", "DispatchFunction", "ForwardedResponse", "RequestResponseEndpoint"]
 

@@ -20,7 +20,6 @@ from ._fields import RawHeaders, encode_value
 from ._response import Response
 from ._staticpaths import Directory, is_safe
 from ._threads import run_in_thread
-from ._types import Receive, Scope, Send
 from .exceptions import HTTPException, handled_above
 from .files import FileResponse
 from .files._reader import READ_SIZE, UnreadableFile, open_file
@@ -28,6 +27,7 @@ from .files.conditional import precondition, request_conditions
 from .files.response import validators
 from .headers import Headers
 from .responses import RedirectResponse
+from .types import Receive, Scope, Send
 
 PathLike = str | os.PathLike[str]
 

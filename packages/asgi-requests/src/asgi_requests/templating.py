@@ -14,9 +14,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._types import Receive, Scope, Send
 from .background import BackgroundTask
 from .responses import HTMLResponse
+from .types import Receive, Scope, Send
 
 try:
     import jinja2

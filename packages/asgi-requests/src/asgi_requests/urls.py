@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from ._authority import join_netloc, request_netloc
-from ._types import Scope
 from .multidict import MultiDict
+from .types import Scope
 
 # What ends a path or a query, what some clients read as a slash, and the controls that parsers of URLs drop.
 _UNSAFE_IN_PATH = re.compile(r"[\x00-\x1f\x7f?#\\]").sub

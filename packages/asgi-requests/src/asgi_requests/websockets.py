@@ -17,9 +17,9 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._fields import encode_field
-from ._types import Message, Receive, Scope, Send
 from .exceptions import WebSocketDisconnect, WebSocketDisconnected, WebSocketException
 from .requests import HTTPConnection, StateT
+from .types import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from .responses import Response

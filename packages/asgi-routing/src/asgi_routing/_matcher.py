@@ -21,11 +21,11 @@ from typing import Any, cast
 
 from ._readers import Params, Read, are_constant, pattern_reader, read_nothing, segment_reader
 from ._scope import host_name
-from ._types import Scope
 from .convertors import Convertor, FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor
 from .paths import PARAM_FORMAT_REGEX, pattern_source, without_port
 from .routes import BaseRoute, Host, Match, Mount, Route, WebSocketRoute
 from .routes.base import PathPattern, with_prefix
+from .types import Scope
 
 Key = Callable[[list[str]], object]
 Pathed = Route | WebSocketRoute | Mount

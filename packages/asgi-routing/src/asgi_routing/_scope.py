@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ._types import Scope
+from .types import Scope
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.~!$&'()*+,;=%-]+)(?::([0-9]*))?", re.ASCII)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from ._scope import host_header
-from ._types import Scope
 from .paths import get_full_path, without_authority
+from .types import Scope
 
 _SAFE = "/!$&'()*+,;=:@"
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))  # a query is kept as it came, but never breaks the header

@@ -18,8 +18,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from functools import partial
 from typing import Any, Protocol
 
-from ._types import ASGIApp, Message, Receive, Scope, Send
 from .routes import BaseRoute, Host, Mount
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 Lifespan = Callable[[Any], Any]
 LifespanContext = Callable[[Any], AbstractAsyncContextManager[Any]]

@@ -17,13 +17,13 @@ from ._matcher import Candidate, Matcher
 from ._replies import reply, reply_not_found
 from ._routelist import RouteList
 from ._slashes import other_slash, slash_redirect
-from ._types import ASGIApp, Receive, Scope, Send
 from .lifespan import Lifespan, as_context, run_lifespan
 from .paths import URLPath, get_route_path
 from .routes import BaseRoute, Host, Mount, Route, WebSocketRoute
 from .routes.base import PREFIX, MiddlewareRecords, enter, wrap
 from .routes.below import url_below
 from .routes.route import ALLOWED_METHODS
+from .types import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from .check import Finding

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._replies import reply
-from ._types import Receive, Scope, Send
 from .routes import BaseRoute, Host, Mount, Route
 from .routes.route import is_function
+from .types import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from types import ModuleType

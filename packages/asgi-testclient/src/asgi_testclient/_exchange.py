@@ -18,8 +18,8 @@ from ._backends import Loop, Signal, Task
 from ._callers import Caller, ThreadCaller
 from ._checks import Calls, Checks, ProtocolViolation
 from ._settings import Settings
-from ._types import ASGIApp, Message, Scope
 from .exceptions import AppCancelled, ClientDisconnected
+from .types import ASGIApp, Message, Scope
 
 if TYPE_CHECKING:
     from ._logged import Sighting

@@ -13,7 +13,7 @@ from ._callers import Caller, ThreadCaller
 from ._checks import HTTPChecks
 from ._exchange import Exchange
 from ._settings import Settings
-from ._types import ASGIApp, Message, Scope
+from .types import ASGIApp, Message, Scope
 
 BLOCK = 65536  # bytes read from a file at a time
 RawHeaders = list[tuple[bytes, bytes]]

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from ._checks import Violation
 from ._http import HTTPExchange, RawHeaders
-from ._types import Message, Scope
+from .types import Message, Scope
 
 Closing = TypeVar("Closing")
 

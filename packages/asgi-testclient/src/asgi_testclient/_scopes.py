@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from ._settings import Settings
-from ._types import Scope
+from .types import Scope
 
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 

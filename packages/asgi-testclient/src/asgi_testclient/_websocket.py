@@ -12,7 +12,7 @@ from ._checks import WebSocketChecks
 from ._exchange import Exchange, chain
 from ._http import RawHeaders
 from ._settings import Settings
-from ._types import ASGIApp, Message, Scope
+from .types import ASGIApp, Message, Scope
 
 CHANNEL = "asgi_testclient.channel"
 

@@ -25,7 +25,7 @@ from ._callers import Caller
 from ._checks import LifespanChecks, ProtocolViolation
 from ._exchange import Exchange, unwrapped
 from ._settings import LifespanMode, Settings
-from ._types import ASGIApp, Message
+from .types import ASGIApp, Message
 
 __all__ = ["LifespanFailed", "LifespanNotSupported"]
 

@@ -32,7 +32,7 @@ from ._checks.rules import WARNINGS
 from ._checks.server import HTTPServerChecks, LifespanServerChecks, ServerChecks, WebSocketServerChecks
 from ._checks.snapshots import Snapshot
 from ._checks.violations import short
-from ._types import ASGIApp, Message, Receive, Scope, Send
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Lint", "ProtocolViolation", "ProtocolWarning", "Violation"]
 

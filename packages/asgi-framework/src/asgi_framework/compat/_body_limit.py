@@ -6,8 +6,8 @@ from typing import Any
 
 import asgi_middleware.body_limit
 
-from .._types import ASGIApp, Receive, Scope, Send
 from ..routing import BodyTooLarge
+from ..types import ASGIApp, Receive, Scope, Send
 
 
 class RequestBodyLimitMiddleware(asgi_middleware.body_limit.RequestBodyLimitMiddleware):

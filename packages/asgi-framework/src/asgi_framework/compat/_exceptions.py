@@ -12,7 +12,7 @@ from asgi_requests.concurrency import is_async_callable, run_in_threadpool
 from asgi_requests.exceptions import HTTPException
 
 from .._endpoints import Handler
-from .._types import ASGIApp, Message, Receive, Scope, Send
+from ..types import ASGIApp, Message, Receive, Scope, Send
 
 TABLES = "starlette.exception_handlers"
 """Handlers by class and by status, as a tuple, for programs that put their own in the scope."""

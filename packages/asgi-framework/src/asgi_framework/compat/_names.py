@@ -10,7 +10,7 @@ HOMES: dict[str, dict[str, str]] = {
     "starlette": {},
     "starlette._exception_handler": {
         "._exceptions": "_lookup_exception_handler=lookup_exception_handler wrap_app_handling_exceptions",
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "._typing": "ExceptionHandler ExceptionHandlers StatusHandlers",
         "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
         "asgi_requests.exceptions": "HTTPException",
@@ -20,7 +20,7 @@ HOMES: dict[str, dict[str, str]] = {
     "starlette._utils": {
         "._awaitables": "AwaitableOrContextManager AwaitableOrContextManagerWrapper create_collapsing_task_group",
         "._hosts": "ParsedHost parse_host_header",
-        ".._types": "Scope",
+        "..types": "Scope",
         "._typing": "SupportsAsyncClose SupportsAsyncCloseType T T_co",
         "asgi_requests.concurrency": "is_async_callable",
         "asgi_routing.paths": "get_route_path",
@@ -30,7 +30,7 @@ HOMES: dict[str, dict[str, str]] = {
         "..middleware": "ExceptionMiddleware ServerErrorMiddleware",
         "..routing": "Router",
         "._body_limit": "RequestBodyLimitMiddleware",
-        ".._types": "ASGIApp Receive Scope Send",
+        "..types": "ASGIApp Receive Scope Send",
         "._typing": "AppType ExceptionHandler Lifespan P _MiddlewareFactory=MiddlewareFactory",
         "asgi_middleware": "Middleware",
         "asgi_requests.requests": "Request",
@@ -76,7 +76,7 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.datastructures": {
         "._hosts": "parse_host_header",
-        ".._types": "Scope",
+        "..types": "Scope",
         "._typing": "_CovariantValueType=CovariantValueType_co _KeyType=KeyType",
         "asgi_requests.concurrency": "run_in_threadpool",
         "asgi_requests.headers": "Headers MutableHeaders",
@@ -88,7 +88,7 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_routing.paths": "URLPath",
     },
     "starlette.endpoints": {
-        ".._types": "Message Receive Scope Send",
+        "..types": "Message Receive Scope Send",
         "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
         "asgi_requests.endpoints": "HTTPEndpoint WebSocketEndpoint",
         "asgi_requests.exceptions": "HTTPException",
@@ -117,7 +117,7 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.authentication": {
         "..middleware": "AuthenticationMiddleware",
-        ".._types": "ASGIApp Receive Scope Send",
+        "..types": "ASGIApp Receive Scope Send",
         "asgi_middleware.authentication": (
             "AuthCredentials AuthenticationBackend AuthenticationError UnauthenticatedUser"
         ),
@@ -126,7 +126,7 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.base": {
         "._awaitables": "create_collapsing_task_group",
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "._typing": "AsyncContentStream T",
         "asgi_requests.exceptions": "ClientDisconnect",
         "asgi_requests.middleware": (
@@ -138,7 +138,7 @@ HOMES: dict[str, dict[str, str]] = {
     "starlette.middleware.body_limit": {
         "..routing": "_RequestBodyTooLarge=BodyTooLarge",
         "._body_limit": ("RequestBodyLimitMiddleware RequestBodyLimitResponder _get_content_length=get_content_length"),
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.body_limit": (
             "MAX_BODY_SIZE_SCOPE_KEY=LIMIT_SCOPE_KEY _BODY_LIMIT_RESPONDER_SCOPE_KEY=LIMIT_SCOPE_KEY "
             "_RequestBodyLimitResponseSent=ResponseSent"
@@ -148,14 +148,14 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_requests.responses": "PlainTextResponse",
     },
     "starlette.middleware.cors": {
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.cors": "ALL_METHODS CORSMiddleware SAFELISTED_HEADERS",
         "asgi_requests.headers": "Headers MutableHeaders",
         "asgi_requests.responses": "PlainTextResponse Response",
     },
     "starlette.middleware.errors": {
         "..middleware": "ServerErrorMiddleware",
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "._typing": "ExceptionHandler",
         "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
         "asgi_requests.requests": "Request",
@@ -164,7 +164,7 @@ HOMES: dict[str, dict[str, str]] = {
     "starlette.middleware.exceptions": {
         "..middleware": "ExceptionMiddleware",
         "._exceptions": "wrap_app_handling_exceptions",
-        ".._types": "ASGIApp Receive Scope Send",
+        "..types": "ASGIApp Receive Scope Send",
         "._typing": "ExceptionHandler ExceptionHandlers StatusHandlers",
         "asgi_requests.exceptions": "HTTPException WebSocketException",
         "asgi_requests.requests": "Request",
@@ -173,24 +173,24 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.gzip": {
         "._responders": "GZipResponder IdentityResponder unattached_send",
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.gzip": "DEFAULT_EXCLUDED_CONTENT_TYPES GZipMiddleware",
         "asgi_requests.headers": "Headers MutableHeaders",
     },
     "starlette.middleware.httpsredirect": {
-        ".._types": "ASGIApp Receive Scope Send",
+        "..types": "ASGIApp Receive Scope Send",
         "asgi_middleware.httpsredirect": "HTTPSRedirectMiddleware",
         "asgi_requests.responses": "PlainTextResponse RedirectResponse",
         "asgi_requests.urls": "URL",
     },
     "starlette.middleware.opentelemetry": {
         "..routing": "Mount",
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.opentelemetry": "OpenTelemetryMiddleware",
         "asgi_requests.urls": "URL",
     },
     "starlette.middleware.sessions": {
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "asgi_middleware.sessions": "Session SessionMiddleware",
         "asgi_requests.headers": "MutableHeaders",
         "asgi_requests.requests": "HTTPConnection",
@@ -199,7 +199,7 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.trustedhost": {
         "._hosts": "parse_host_header",
-        ".._types": "ASGIApp Receive Scope Send",
+        "..types": "ASGIApp Receive Scope Send",
         "asgi_middleware.trustedhost": "ENFORCE_DOMAIN_WILDCARD TrustedHostMiddleware",
         "asgi_requests.headers": "Headers",
         "asgi_requests.responses": "PlainTextResponse RedirectResponse Response",
@@ -207,14 +207,14 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.middleware.wsgi": {
         "._awaitables": "create_collapsing_task_group",
-        ".._types": "Receive Scope Send",
+        "..types": "Receive Scope Send",
         "._wsgi": "WSGIResponder build_environ",
         "asgi_middleware.wsgi": "WSGIMiddleware",
         "asgi_requests.exceptions": "StarletteDeprecationWarning=RequestsDeprecationWarning",
     },
     "starlette.requests": {
         "._awaitables": "AwaitableOrContextManager AwaitableOrContextManagerWrapper",
-        ".._types": "Message Receive Scope Send",
+        "..types": "Message Receive Scope Send",
         "asgi_requests.cookies": "cookie_parser",
         "asgi_requests.exceptions": "ClientDisconnect HTTPException MultiPartException",
         "asgi_requests.forms": "FormParser MultiPartParser",
@@ -229,7 +229,7 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.responses": {
         "._awaitables": "create_collapsing_task_group",
-        ".._types": "Message Receive Scope Send",
+        "..types": "Message Receive Scope Send",
         "._typing": "AsyncContentStream SyncContentStream",
         "asgi_requests.background": "BackgroundTask",
         "asgi_requests.concurrency": "iterate_in_threadpool",
@@ -251,7 +251,7 @@ HOMES: dict[str, dict[str, str]] = {
             "_AsyncLiftContextManager=AsyncLiftContextManager _DefaultLifespan=DefaultLifespan "
             "_wrap_gen_lifespan_context=wrap_gen_lifespan_context"
         ),
-        ".._types": "ASGIApp Receive Scope Send",
+        "..types": "ASGIApp Receive Scope Send",
         "._typing": "Lifespan _T=T",
         "asgi_middleware": "Middleware",
         "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
@@ -279,7 +279,7 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_routing.schemas": "EndpointInfo",
     },
     "starlette.staticfiles": {
-        ".._types": "Receive Scope Send",
+        "..types": "Receive Scope Send",
         "._typing": "PathLike",
         "asgi_requests.exceptions": "HTTPException",
         "asgi_requests.files": "FileResponse",
@@ -291,7 +291,7 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_routing.paths": "get_route_path",
     },
     "starlette.templating": {
-        ".._types": "Receive Scope Send",
+        "..types": "Receive Scope Send",
         "._typing": "PathLike",
         "asgi_requests.background": "BackgroundTask",
         "asgi_requests.requests": "Request",
@@ -302,20 +302,20 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.testclient": {
         "._testclient": "TestClient WebSocketDenialResponse WebSocketTestSession",
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "._typing": "ASGI2App ASGI3App ASGIInstance",
         "asgi_requests.concurrency": "is_async_callable",
         "asgi_requests.exceptions": "StarletteDeprecationWarning=RequestsDeprecationWarning WebSocketDisconnect",
     },
     "starlette.types": {
-        ".._types": "ASGIApp Message Receive Scope Send",
+        "..types": "ASGIApp Message Receive Scope Send",
         "._typing": (
             "AppType ExceptionHandler HTTPExceptionHandler Lifespan StatefulLifespan StatelessLifespan "
             "WebSocketExceptionHandler"
         ),
     },
     "starlette.websockets": {
-        ".._types": "Message Receive Scope Send",
+        "..types": "Message Receive Scope Send",
         "asgi_requests.exceptions": "WebSocketDisconnect WebSocketDisconnected",
         "asgi_requests.requests": "HTTPConnection StateT",
         "asgi_requests.responses": "Response",

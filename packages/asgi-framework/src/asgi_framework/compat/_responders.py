@@ -18,7 +18,7 @@ from asgi_middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 from asgi_requests.concurrency import run_in_threadpool
 from asgi_requests.headers import MutableHeaders
 
-from .._types import ASGIApp, Message, Receive, Scope, Send
+from ..types import ASGIApp, Message, Receive, Scope, Send
 
 _GZIP_FORMAT = 31
 

@@ -10,7 +10,7 @@ import asgi_testclient
 from asgi_requests.websockets import WebSocketDisconnect
 
 from .. import testclient
-from .._types import ASGIApp
+from ..types import ASGIApp
 
 _NOT_OFFERED = ("http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend")
 _TOLERANT = {"strict": "off", "timeout": None, "record": False, "extensions": dict.fromkeys(_NOT_OFFERED)}

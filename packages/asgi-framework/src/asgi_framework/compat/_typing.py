@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from os import PathLike as _PathLike
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
-from .._types import ASGIApp, Receive, Scope, Send
+from ..types import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from asgi_requests.requests import Request

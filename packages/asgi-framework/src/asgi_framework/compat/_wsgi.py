@@ -8,7 +8,7 @@ from typing import Any
 
 import asgi_middleware.wsgi
 
-from .._types import Receive, Scope, Send
+from ..types import Receive, Scope, Send
 
 
 class WSGIResponder:

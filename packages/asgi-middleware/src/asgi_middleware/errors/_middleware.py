@@ -7,7 +7,7 @@ from typing import Any
 from .._answers import SCOPE_KEY, ExceptionHandler, Handshake, Started, entered_in_place, respond, watch_handshake
 from .._marked import mark
 from .._replies import reply_text
-from .._types import ASGIApp, Receive, Scope, Send
+from ..types import ASGIApp, Receive, Scope, Send
 from ._accept import prefers_html
 
 _PRIVATE = [

@@ -11,7 +11,7 @@ from itertools import groupby
 from traceback import format_exception
 from typing import Any
 
-from .._types import Scope
+from ..types import Scope
 from ._failures import Failure, Frame, describe
 from ._redaction import MASK, is_secret, masked
 from ._style import STYLE

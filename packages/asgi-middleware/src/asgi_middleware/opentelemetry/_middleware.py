@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
-from .._types import ASGIApp, Receive, Scope, Send
+from ..types import ASGIApp, Receive, Scope, Send
 from ._attributes import url_of
 from ._telemetry import Telemetry
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._headers import RawHeaders, all_values
 from .._marked import mark, marked_async
-from .._types import ASGIApp, Message, Receive, Scope, Send
+from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._attributes import error_type, method_of, request_attributes, route_of
 
 if TYPE_CHECKING:

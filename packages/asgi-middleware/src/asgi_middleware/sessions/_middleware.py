@@ -9,7 +9,7 @@ from .._answers import Started
 from .._headers import merge_vary
 from .._marked import mark, marked_async
 from .._scope import call_with_lasting_headers, copy_back, has_lasting_headers
-from .._types import ASGIApp, Message, Receive, Scope, Send
+from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._cookie import Cookie, SameSite
 from ._json import encode
 from ._keeper import Keeper

@@ -13,8 +13,8 @@ from .._disconnect import run_until_disconnect
 from .._fields import encode_value
 from .._response import RawHeaders, Response, denial_send
 from .._threads import run_in_thread
-from .._types import Receive, Scope, Send
 from ..background import BackgroundTask
+from ..types import Receive, Scope, Send
 from ._reader import FileReader, Segments, cut, stat_file
 from .conditional import http_date, precondition, range_applies, request_conditions
 from .ranges import MalformedRangeHeader, RangeNotSatisfiable, parse_range_header, part_header

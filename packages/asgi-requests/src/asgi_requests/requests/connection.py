@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from .._fields import find_all, scope_headers
-from .._types import Receive, Scope
 from ..cookies import cookie_parser
 from ..headers import Headers
 from ..multidict import QueryParams
 from ..state import State
+from ..types import Receive, Scope
 from ..urls import URL, Address
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from .._awaitable import AwaitableOrContextManager
 from .._body import BODY_KEY, MISSING, Replay, SharedBody, shared_body
 from .._fields import encode_value, refuse_line_breaks
 from .._jsonbody import decode_json
-from .._types import Message, Receive, Scope, Send
 from .._urlencoded import FormParser
 from ..exceptions import ClientDisconnect
 from ..multidict import FormData
+from ..types import Message, Receive, Scope, Send
 from .connection import HTTPConnection, StateT
 
 SERVER_PUSH_HEADERS_TO_COPY = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}

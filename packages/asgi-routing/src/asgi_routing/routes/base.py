@@ -7,10 +7,10 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from .._replies import reply_not_found
-from .._types import ASGIApp, Receive, Scope, Send
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
 from ..paths import URLPath, build_pattern, missing_params, replace_params
+from ..types import ASGIApp, Receive, Scope, Send
 
 PREFIX = "asgi_routing.prefix"
 

@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from .._scope import host_name
-from .._types import ASGIApp, Receive, Scope, Send
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
 from ..paths import URLPath, build_pattern, parse_path, read_params
+from ..types import ASGIApp, Receive, Scope, Send
 from .base import BaseRoute, Match, url_of, whole_url_of
 from .below import url_below
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .._types import ASGIApp, Receive, Scope, Send
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
 from ..paths import URLPath, get_route_path, parse_path, read_params, without_authority
+from ..types import ASGIApp, Receive, Scope, Send
 from .base import PREFIX, BaseRoute, Match, MiddlewareRecords, PathPattern, url_of, whole_url_of, wrap
 from .below import url_below
 

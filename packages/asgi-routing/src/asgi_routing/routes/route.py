@@ -8,10 +8,10 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from .._replies import reply
-from .._types import ASGIApp, Receive, Scope, Send
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
 from ..paths import URLPath, get_route_path, parse_path, read_params
+from ..types import ASGIApp, Receive, Scope, Send
 from .base import BaseRoute, Match, MiddlewareRecords, PathPattern, get_name, whole_url_of, wrap
 
 ALLOWED_METHODS = "asgi_routing.allowed_methods"

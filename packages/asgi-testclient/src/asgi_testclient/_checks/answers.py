@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._types import Message
+from ..types import Message
 from .base import Checks
 from .headers import check_headers
 from .violations import short

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Literal
 
-from .._types import ASGIApp, Message, Receive, Scope, Send
+from ..types import ASGIApp, Message, Receive, Scope, Send
 from .rules import RULES, WARNINGS
 from .snapshots import Snapshots
 from .violations import Place, ProtocolViolation, ProtocolWarning, Violation, caller, definition, short, violated

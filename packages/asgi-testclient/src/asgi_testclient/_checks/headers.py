@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .._types import Message
+from ..types import Message
 from .base import Checks
 from .violations import short
 

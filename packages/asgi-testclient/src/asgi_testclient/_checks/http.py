@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from .._types import Message, Scope
+from ..types import Message, Scope
 from .answers import BODILESS, AnswerChecks
 from .base import Strict
 from .headers import check_headers, has_header

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from .._types import Message, Scope
+from ..types import Message, Scope
 from .base import Checks, Strict
 from .violations import short
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from .._types import Message, Scope
+from ..types import Message, Scope
 from .base import Findings, Strict
 from .headers import FORBIDDEN, TOKEN
 from .violations import short

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from .._types import Message, Scope
+from ..types import Message, Scope
 from .answers import AnswerChecks
 from .base import Strict
 from .headers import check_headers, has_header

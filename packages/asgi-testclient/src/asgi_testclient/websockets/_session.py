@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from .._types import Message, Scope
 from .._websocket import CHANNEL, WebSocketExchange
+from ..types import Message, Scope
 from ._disconnects import WebSocketDenied, disconnect_types, joined
 
 GONE = "the application returned without websocket.close"

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .._runs import ThreadRun, settle
-from .._types import Message
+from ..types import Message
 from ._session import Limit, Mode, Session, bytes_of, framed, json_of, text_of
 
 

@@ -1,4 +1,4 @@
-"""The ASGI interface as types: what a server hands over, and what it calls."""
+"""The ASGI interface as types: the connection scope, the two callables of a server, and an application."""
 
 from __future__ import annotations
 
@@ -9,4 +9,5 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+# As wide as the specification: frameworks spell scope, receive and send in types of their own.
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
