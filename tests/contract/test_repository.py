@@ -8,7 +8,8 @@ import subprocess
 
 TOP = {
     "README.md", "LICENSE", "hatch.toml", "pytest.ini", "ruff.toml", "mypy.ini", ".coveragerc", ".gitignore",
-    ".ci", "packages", "tests",
+    ".ci", ".editorconfig", ".github", ".pre-commit-config.yaml", "packages", "tests", "docs", "mkdocs.yml",
+    "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md",
 }  # fmt: skip
 
 
