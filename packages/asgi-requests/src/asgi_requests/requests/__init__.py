@@ -13,7 +13,7 @@ What was read of a body once is there for every Request over the same scope.
 
 from __future__ import annotations
 
-from .._jsonbody import InvalidJSON
+from .._json import InvalidJSON
 from ..cookies import cookie_parser
 from ..exceptions import ClientDisconnect
 from .connection import HTTPConnection, StateT

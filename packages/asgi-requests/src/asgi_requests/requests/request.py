@@ -8,7 +8,7 @@ from typing import Any, NoReturn, cast
 from .._awaitable import AwaitableOrContextManager
 from .._body import BODY_KEY, MISSING, Replay, SharedBody, shared_body
 from .._fields import encode_value, refuse_line_breaks
-from .._jsonbody import decode_json
+from .._json import load_json
 from .._urlencoded import FormParser
 from ..exceptions import ClientDisconnect
 from ..multidict import FormData
@@ -103,9 +103,9 @@ class Request(HTTPConnection[StateT]):
             body = await self.body()
             shared: SharedBody | None = self.scope.get(BODY_KEY)
             if shared is None or shared.body is not body:
-                self._json = decode_json(body)
+                self._json = load_json(body)
             elif shared.json is MISSING:
-                self._json = shared.json = decode_json(body)
+                self._json = shared.json = load_json(body)
             else:
                 self._json = shared.json
         return self._json
