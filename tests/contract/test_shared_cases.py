@@ -37,8 +37,8 @@ COPIES = {
     ],
     "Vary": [asgi_middleware._headers.merge_vary, asgi_requests._fields.merge_vary],
     "plain answers": [
-        asgi_middleware._replies.reply_text,
-        asgi_middleware._replies.refuse,
+        asgi_middleware._replies.send_text,
+        asgi_middleware._replies.reject,
         asgi_routing._replies.reply,
         asgi_routing._replies.reply_not_found,
     ],
@@ -212,7 +212,7 @@ async def _routing_refusal(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _middleware_refusal(scope: Any, receive: Any, send: Any) -> None:
-    await asgi_middleware._replies.refuse(scope, receive, send, 404, "Not Found")
+    await asgi_middleware._replies.reject(scope, receive, send, 404, "Not Found")
 
 
 REFUSALS = {"middleware": _middleware_refusal, "routing": _routing_refusal}

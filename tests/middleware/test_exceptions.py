@@ -187,7 +187,7 @@ async def test_neighbours_share_one_watcher_of_the_start():
         await ExceptionMiddleware(ExceptionMiddleware(app))(scope, receive, send)
 
     assert (await request(ServerErrorMiddleware(between))).body == b"x"
-    assert senders[0] is senders[1]
+    assert senders[0] == senders[1]
 
 
 async def test_no_cycle_is_left_by_a_request():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_middleware._headers import all_values, first_value, merge_vary, without
-from asgi_middleware._replies import refuse, reply_text
+from asgi_middleware._replies import reject, send_text
 from asgi_middleware._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
 from wire import http_scope, run, websocket_scope
 
@@ -41,7 +41,7 @@ def test_vary_is_merged_into_one_line_without_duplicates(lines, names, merged):
 
 async def test_a_reply_to_head_has_no_body_but_its_length():
     async def app(scope, receive, send):
-        await reply_text(scope, send, 400, "No", [(b"x", b"y")])
+        await send_text(scope, send, 400, "No", [(b"x", b"y")])
 
     get, head = await run(app, http_scope("GET")), await run(app, http_scope("HEAD"))
     assert (get.body, head.body) == (b"No", b"")
@@ -50,7 +50,7 @@ async def test_a_reply_to_head_has_no_body_but_its_length():
 
 
 async def refusing(scope, receive, send):
-    await refuse(scope, receive, send, 403, "No")
+    await reject(scope, receive, send, 403, "No")
 
 
 async def test_a_websocket_is_refused_with_an_answer_where_the_server_offers_it():

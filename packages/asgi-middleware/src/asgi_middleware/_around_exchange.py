@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from ._answers import Started
 from ._marked import marked_async
 from ._response_start import ResponseStart
+from ._watch import ResponseWatcher
 from .types import Message, Receive, Scope, Send
 
 _BODY_MESSAGES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
@@ -15,7 +15,7 @@ ENDED = object()
 """What a generator that has ended yields instead of another value."""
 
 
-class Exchange(Started):
+class Exchange(ResponseWatcher):
     """Watches one request for an async generator, which is None here once it waits for nothing more."""
 
     __slots__ = ("_has_trailers", "generator")

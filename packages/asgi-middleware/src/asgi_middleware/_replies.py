@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from .types import Receive, Scope, Send
 
 
-async def reply_text(
+async def send_text(
     scope: Scope, send: Send, status: int, text: str, headers: Iterable[Sequence[bytes]] = (), *, prefix: str = ""
 ) -> None:
     """Answer in plain text, UTF-8; HEAD gets the head alone. `prefix` is `websocket.` for a denial response."""
@@ -19,7 +19,7 @@ async def reply_text(
     await send({"type": f"{prefix}http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
 
 
-async def refuse(
+async def reject(
     scope: Scope,
     receive: Receive,
     send: Send,
@@ -34,9 +34,9 @@ async def refuse(
     Elsewhere a close with `close_code` does, which servers turn into 403. A client already gone hears nothing.
     """
     if scope["type"] == "http":
-        return await reply_text(scope, send, status, text, headers)
+        return await send_text(scope, send, status, text, headers)
     if (await receive())["type"] != "websocket.connect":
         return None
     if "websocket.http.response" in (scope.get("extensions") or ()):
-        return await reply_text(scope, send, status, text, headers, prefix="websocket.")
+        return await send_text(scope, send, status, text, headers, prefix="websocket.")
     return await send({"type": "websocket.close", "code": close_code, "reason": ""})

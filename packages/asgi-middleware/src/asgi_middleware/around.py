@@ -21,7 +21,6 @@ from types import GeneratorType
 from typing import Any, Concatenate, Generic, ParamSpec
 
 from ._around_exchange import ENDED, Exchange, PlainExchange
-from ._marked import mark
 from ._response_start import ResponseHeaders, ResponseStart
 from ._scope import call_with_lasting_headers, copy_back, has_lasting_headers
 from .types import ASGIApp, Receive, Scope, Send
@@ -81,7 +80,6 @@ class _AroundHTTP:
     __slots__ = ("app", "begin")
 
     def __init__(self, app: ASGIApp, begin: Callable[[Scope], Any]) -> None:
-        mark()
         self.app = app
         self.begin = begin
 

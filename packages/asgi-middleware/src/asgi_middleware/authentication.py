@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from ._answers import Handshake
-from ._replies import reply_text
+from ._replies import send_text
 from ._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
+from ._watch import watch_websocket
 from .types import ASGIApp, Receive, Scope, Send
 
 OnError = Callable[[Any, "AuthenticationError"], ASGIApp | Awaitable[ASGIApp]]
@@ -152,7 +152,7 @@ class AuthenticationMiddleware:
         if hasattr(answer, "__await__"):
             answer = await answer
         if scope["type"] == "websocket":
-            return await Handshake(receive, send).answer(answer, scope, close_code=1000)
+            return await watch_websocket(receive, send).answer(answer, scope, close_code=1000)
         await answer(scope, receive, send)
         return None
 
@@ -167,7 +167,7 @@ class AuthenticationMiddleware:
 
 def _plain(status: int, text: str, headers: list[tuple[bytes, bytes]]) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await reply_text(scope, send, status, text, headers)
+        await send_text(scope, send, status, text, headers)
 
     return answer
 

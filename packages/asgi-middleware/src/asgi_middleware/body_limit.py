@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ._headers import all_values
-from ._replies import refuse, reply_text
+from ._replies import reject, send_text
 from ._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,7 +28,7 @@ class RequestBodyTooLarge(Exception):
         self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await refuse(scope, receive, send, self.status_code, "Content Too Large", _closing(scope))
+        await reject(scope, receive, send, self.status_code, "Content Too Large", _closing(scope))
 
 
 class ResponseSent(Exception):
@@ -72,7 +72,7 @@ class RequestBodyLimitMiddleware:
             return await call_with_lasting_headers(self, scope, receive, send)
         lengths = all_values(scope.get("headers", ()), b"content-length")
         if lengths and (len(lengths) > 1 or not lengths[0].isdigit()):
-            return await reply_text(scope, send, 400, "Invalid Content-Length header", _closing(scope))
+            return await send_text(scope, send, 400, "Invalid Content-Length header", _closing(scope))
         length = int(lengths[0][:20]) if lengths else 0  # more digits than these are too many whatever they are
         outer: _LimitedBody | None = scope.get(LIMIT_SCOPE_KEY)
         if outer is not None:
@@ -82,7 +82,7 @@ class RequestBodyLimitMiddleware:
         if self.overridable and outer is not None:
             return await self.app(scope, receive, send)
         if not self.overridable and length > self.max_body_size:
-            return await reply_text(scope, send, 413, "Content Too Large", _closing(scope))
+            return await send_text(scope, send, 413, "Content Too Large", _closing(scope))
         return await self._limit(_LimitedBody(self, length, scope, receive, send))
 
     async def _limit(self, body: _LimitedBody) -> None:
@@ -172,7 +172,7 @@ class _LimitedBody:
         """Send the 413, once."""
         if not self.answered:
             self.answered = self.started = True
-            await reply_text(self.scope, self._send, 413, "Content Too Large", _closing(self.scope))
+            await send_text(self.scope, self._send, 413, "Content Too Large", _closing(self.scope))
 
 
 class _LimitedMessages:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
-from ._answers import Started
 from ._headers import all_values, first_value, merge_vary, without
-from ._marked import mark, marked_async
+from ._marked import marked_async
 from ._origins import ALL_METHODS, SAFELISTED_HEADERS, OriginPatterns, requested_headers, tokens
-from ._replies import refuse, reply_text
+from ._replies import reject, send_text
 from ._scope import call_with_lasting_headers, has_lasting_headers
+from ._watch import ResponseWatcher
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["ALL_METHODS", "SAFELISTED_HEADERS", "CORSMiddleware"]
@@ -81,7 +81,6 @@ class CORSMiddleware:
             raise ValueError(f"preflight_status is 200 or 204, not {preflight_status!r}")
         if max_age < 0:
             raise ValueError(f"max_age is a number of seconds from 0, not {max_age!r}")
-        mark()
         self._vary = (b"Origin", *(name.encode() for name in tokens("header", vary)))
         self._nothing: Grants = ((b"vary", b", ".join(self._vary)),)
         credentials = ((b"access-control-allow-credentials", b"true"),) if allow_credentials else ()
@@ -160,7 +159,7 @@ class CORSMiddleware:
             await self.app(scope, receive, granting.send)
         except Exception:
             if not granting.started:
-                await reply_text(scope, granting.send, 500, "Internal Server Error")
+                await send_text(scope, granting.send, 500, "Internal Server Error")
             raise
 
     async def _answer_preflight(self, method: bytes, grants: Grants | None, scope: Scope, send: Send) -> None:
@@ -179,7 +178,7 @@ class CORSMiddleware:
         ]
         head: list[tuple[bytes, bytes]] = [(b"vary", b", ".join((_PREFLIGHT_VARY, *self._vary[1:])))]
         if refused or grants is None:
-            return await reply_text(scope, send, 400, f"Disallowed CORS {', '.join(refused)}", head)
+            return await send_text(scope, send, 400, f"Disallowed CORS {', '.join(refused)}", head)
         head += self._preflight
         head.append(grants[0])
         if self.allow_all_headers and echoed:
@@ -189,7 +188,7 @@ class CORSMiddleware:
         if self.preflight_status == 204:
             await send({"type": "http.response.start", "status": 204, "headers": head})
             return await send({"type": "http.response.body", "body": b""})
-        return await reply_text(scope, send, 200, "OK", head)
+        return await send_text(scope, send, 200, "OK", head)
 
     async def _websocket(self, origin: bytes | None, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in those without an Origin, which are no browsers, the page's own origin, and the allowed ones."""
@@ -198,11 +197,11 @@ class CORSMiddleware:
             own = (first_value(scope.get("headers", ()), b"host") or b"").lower()
             same = authority == own or authority == own.removesuffix(b":80").removesuffix(b":443")
             if not (same and authority) and await self._decide(origin, scope) is None:
-                return await refuse(scope, receive, send, 403, "Disallowed WebSocket origin")
+                return await reject(scope, receive, send, 403, "Disallowed WebSocket origin")
         return await self.app(scope, receive, send)
 
 
-class _Granting(Started):
+class _Granting(ResponseWatcher):
     """Watches one exchange, and adds the grants and Vary to the head of its response."""
 
     __slots__ = ("_grants",)

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from types import MethodType
 from typing import Any
 
 from . import _answers
-from ._answers import Answering, ExceptionHandler, Handshake, Started, leave, respond, watch_handshake
-from ._marked import mark
+from ._answers import Answering, ExceptionHandler, leave, respond
+from ._watch import WebSocketWatcher, watch_response, watch_websocket
 from .types import ASGIApp, Receive, Scope, Send
 
 SCOPE_KEY = _answers.SCOPE_KEY
@@ -45,7 +44,6 @@ class ExceptionMiddleware(Answering):
         *,
         http_exception: type[Exception] | None = None,
     ) -> None:
-        mark()
         self.app = app
         self.debug = debug
         self.http_exception = http_exception
@@ -69,11 +67,8 @@ class ExceptionMiddleware(Answering):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            if type(send) is MethodType and isinstance(send.__self__, Started):
-                watcher = send.__self__  # a neighbour's
-            else:
-                watcher = Started(send)
-                send = watcher.send
+            watcher = watch_response(send)
+            send = watcher.send
             outer = scope.get(SCOPE_KEY)
             scope[SCOPE_KEY] = self
             try:
@@ -104,7 +99,7 @@ class ExceptionMiddleware(Answering):
         return True
 
     async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handshake = watch_handshake(receive, send)
+        handshake = watch_websocket(receive, send)
         outer = scope.get(SCOPE_KEY)
         scope[SCOPE_KEY] = self
         try:
@@ -120,7 +115,7 @@ class ExceptionMiddleware(Answering):
             leave(scope, outer)
 
     async def _answer_websocket(
-        self, handler: ExceptionHandler, exc: Exception, scope: Scope, handshake: Handshake
+        self, handler: ExceptionHandler, exc: Exception, scope: Scope, handshake: WebSocketWatcher
     ) -> None:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             await self.respond(handler, exc, scope, receive, send)

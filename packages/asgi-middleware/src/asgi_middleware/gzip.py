@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from ._accept_encoding import accepts_gzip
-from ._answers import Started
 from ._headers import all_values, merge_vary, without
-from ._marked import mark, marked_async
+from ._marked import marked_async
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from ._threads import in_thread
+from ._watch import ResponseWatcher
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 DEFAULT_EXCLUDED_CONTENT_TYPES = (
@@ -69,7 +69,6 @@ class GZipMiddleware:
         if min(minimum_size, thread_minimum_size, max_random_bytes) < 0:
             raise ValueError("minimum_size, thread_minimum_size and max_random_bytes are numbers of bytes from 0")
         types = [content_type.strip().lower().encode("latin-1") for content_type in exclude_content_types]
-        mark()
         self.app = app
         self.minimum_size = minimum_size
         self.compresslevel = compresslevel
@@ -114,7 +113,7 @@ class GZipMiddleware:
         return name == b"trailer" and b"digest" not in value
 
 
-class _Response(Started):
+class _Response(ResponseWatcher):
     """One response on its way: passed on, or its start held until the first piece of body tells how to encode it."""
 
     __slots__ = ("compressor", "config", "held", "padded", "passing", "scope")

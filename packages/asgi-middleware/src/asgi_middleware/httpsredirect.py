@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 
 from ._authority import Authority, absolute_url, is_address, parse_authority
 from ._headers import all_values, first_value
-from ._replies import refuse
+from ._replies import reject
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -61,10 +61,10 @@ class HTTPSRedirectMiddleware:
             return await call_with_lasting_headers(self, scope, receive, send)
         authority = self.authority(scope)
         if authority is None:
-            return await refuse(scope, receive, send, 400, "Invalid host header")
+            return await reject(scope, receive, send, 400, "Invalid host header")
         authority = Authority(authority.host, self.ports.get(authority.port, authority.port))
         url = absolute_url("wss" if kind == "websocket" else scheme, authority, scope)
-        return await refuse(scope, receive, send, self.status_code, "", [(b"location", url)])
+        return await reject(scope, receive, send, self.status_code, "", [(b"location", url)])
 
     async def _answer_securely(self, policy: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         if not has_lasting_headers(scope):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ._authority import Authority, absolute_url, parse_authority, requested_authority
-from ._replies import refuse
+from ._replies import reject
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from .types import ASGIApp, Receive, Scope, Send
 
@@ -53,14 +53,14 @@ class TrustedHostMiddleware:
             return await call_with_lasting_headers(self, scope, receive, send)
         authority = requested_authority(scope.get("headers", ()))
         if authority is None:
-            return await refuse(scope, receive, send, 400, "Invalid host header")
+            return await reject(scope, receive, send, 400, "Invalid host header")
         if self.allows(authority.host):
             return await self.app(scope, receive, send)
         if self.www_redirect and f"www.{authority.host}" in self._exact:
             www = Authority(f"www.{authority.host}", authority.port)
             url = absolute_url(scope.get("scheme") or "http", www, scope)
-            return await refuse(scope, receive, send, 307, "", [(b"location", url)])
-        return await refuse(scope, receive, send, 400, "Invalid host header")
+            return await reject(scope, receive, send, 307, "", [(b"location", url)])
+        return await reject(scope, receive, send, 400, "Invalid host header")
 
     def allows(self, host: str) -> bool:
         """Whether a host, in lower case and without its port, is one of ours."""

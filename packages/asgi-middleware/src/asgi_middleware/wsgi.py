@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._environ import build_environ
-from ._replies import refuse
+from ._replies import reject
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from ._wsgi_exchange import ClientGone, Exchange, FileWrapper, WSGIApp
 from .types import Receive, Scope, Send
@@ -45,7 +45,7 @@ class WSGIMiddleware:
         if scope["type"] == "lifespan":
             return await _live(receive, send)
         if scope["type"] == "websocket":
-            return await refuse(scope, receive, send, 404, "Not Found")
+            return await reject(scope, receive, send, 404, "Not Found")
         if scope["type"] != "http":
             raise ValueError(f"a WSGI application answers HTTP requests, not {scope['type']!r}")
         if not has_lasting_headers(scope):

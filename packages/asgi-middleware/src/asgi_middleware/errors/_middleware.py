@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._answers import SCOPE_KEY, ExceptionHandler, Handshake, Started, entered_in_place, respond, watch_handshake
-from .._marked import mark
-from .._replies import reply_text
+from .._answers import SCOPE_KEY, ExceptionHandler, entered_in_place, respond
+from .._replies import send_text
+from .._watch import ResponseWatcher, WebSocketWatcher, watch_websocket
 from ..types import ASGIApp, Receive, Scope, Send
 from ._accept import prefers_html
 
@@ -28,7 +28,6 @@ class ServerErrorMiddleware:
     def __init__(
         self, app: ASGIApp, handler: ExceptionHandler | None = None, debug: bool = False, *, show_locals: bool = False
     ) -> None:
-        mark()
         self._app = app
         self._inner = entered_in_place(app)
         self.handler = handler
@@ -48,7 +47,7 @@ class ServerErrorMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            watcher = Started(send)
+            watcher = ResponseWatcher(send)
             inner = self._inner
             try:
                 if inner is None:
@@ -75,7 +74,7 @@ class ServerErrorMiddleware:
         else:
             await self.app(scope, receive, send)
 
-    async def _answer(self, exc: Exception, scope: Scope, receive: Receive, watcher: Started) -> None:
+    async def _answer(self, exc: Exception, scope: Scope, receive: Receive, watcher: ResponseWatcher) -> None:
         """Send the one answer. What fails in a handler is raised in place of `exc`, which is then its context."""
         try:
             if self.debug:
@@ -100,7 +99,7 @@ class ServerErrorMiddleware:
             import traceback
 
             text = "".join(traceback.format_exception(exc)).encode(errors="replace").decode()
-            return await reply_text(scope, send, 500, text, _PRIVATE)
+            return await send_text(scope, send, 500, text, _PRIVATE)
         from ._page import CONTENT_SECURITY_POLICY, render_page
 
         body = render_page(exc, scope, show_locals=self.show_locals).encode(errors="replace")
@@ -116,7 +115,7 @@ class ServerErrorMiddleware:
         return None
 
     async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handshake = watch_handshake(receive, send)
+        handshake = watch_websocket(receive, send)
         try:
             await self.app(scope, handshake.receive, handshake.send)
         except Exception:
@@ -127,12 +126,12 @@ class ServerErrorMiddleware:
 
 async def _reply_plainly(scope: Scope, send: Send) -> None:
     try:
-        await reply_text(scope, send, 500, "Internal Server Error")
+        await send_text(scope, send, 500, "Internal Server Error")
     except OSError:  # the client has left
         return
 
 
-async def _refuse_websocket(scope: Scope, handshake: Handshake) -> None:
+async def _refuse_websocket(scope: Scope, handshake: WebSocketWatcher) -> None:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await _reply_plainly(scope, send)
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from .._headers import RawHeaders, all_values
-from .._marked import mark, marked_async
+from .._marked import marked_async
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._attributes import error_type, method_of, request_attributes, route_of
 
@@ -41,7 +41,6 @@ class Telemetry:
     """A tracer and two instruments, made once. Raises ImportError without opentelemetry-api."""
 
     def __init__(self, tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None) -> None:
-        mark()
         try:
             from opentelemetry import context, metrics, propagate, trace
         except ImportError as exc:

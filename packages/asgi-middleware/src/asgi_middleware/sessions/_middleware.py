@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Literal
 
-from .._answers import Started
 from .._headers import merge_vary
-from .._marked import mark, marked_async
+from .._marked import marked_async
 from .._scope import call_with_lasting_headers, copy_back, has_lasting_headers
+from .._watch import ResponseWatcher
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._cookie import Cookie, SameSite
 from ._json import encode
@@ -59,7 +59,6 @@ class SessionMiddleware:
             partitioned=partitioned,
         )
         keys = _keys(secret_key)
-        mark()
         self.app = app
         self._keeper = Keeper(
             PreparedSigner(keys, salt.encode() if isinstance(salt, str) else salt, digest),
@@ -96,7 +95,7 @@ class SessionMiddleware:
         )
 
 
-class _Exchange(Started):
+class _Exchange(ResponseWatcher):
     """Watches one request or WebSocket, and writes the session into the head of the answer."""
 
     __slots__ = ("_keeper", "_scope", "_session", "_text", "_written")

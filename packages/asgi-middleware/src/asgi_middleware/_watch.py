@@ -1,0 +1,130 @@
+"""Watch what an application sends: whether its response has begun, and how far a WebSocket has come.
+
+Rule: only this file knows whether a response has begun. Neighbours share one watcher: the one that their `send` is
+bound to. A middleware that changes messages subclasses ResponseWatcher, so that it is found as well.
+
+Both `send` are plain functions that return the awaitable of the outer `send`: this saves a coroutine per message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from types import MethodType
+
+from ._marked import marked_async
+from .types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["ResponseWatcher", "WebSocketWatcher", "watch_response", "watch_websocket"]
+
+
+class ResponseWatcher:
+    """A wrapped `send` of one HTTP exchange; `started` is True once the response has begun."""
+
+    __slots__ = ("_send", "started")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    @marked_async
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message to the outer `send`."""
+        if message["type"] == "http.response.start":
+            self.started = True
+        return self._send(message)
+
+
+def watch_response(send: Send) -> ResponseWatcher:
+    """Return the watcher that `send` is bound to, or a new one around it."""
+    if type(send) is MethodType and isinstance(send.__self__, ResponseWatcher):
+        return send.__self__
+    return ResponseWatcher(send)
+
+
+class WebSocketWatcher:
+    """A wrapped `receive` and `send` of one WebSocket.
+
+    `connected`: its connect has been received. `accepted`, `started`: it has been accepted, or a denial response has
+    begun. `ended`: the client has left, or a close has been sent.
+    """
+
+    __slots__ = ("_receive", "_send", "accepted", "connected", "ended", "started")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.connected = self.accepted = self.started = self.ended = False
+
+    async def receive(self) -> Message:
+        """Return the next message of the outer `receive`."""
+        message = await self._receive()
+        kind = message["type"]
+        if kind == "websocket.disconnect":
+            self.ended = True
+        elif kind == "websocket.connect":
+            self.connected = True
+        return message
+
+    @marked_async
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message to the outer `send`."""
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self.accepted = True
+        elif kind == "websocket.close":
+            self.ended = True
+        elif kind == "websocket.http.response.start":
+            self.started = True
+        return self._send(message)
+
+    async def answer(self, app: ASGIApp, scope: Scope, close_code: int) -> None:
+        """Let `app` end the WebSocket: by a denial response before the accept where the server offers it, or a close.
+
+        The connect is awaited first, and `app` still receives it. `close_code` closes where an HTTP answer cannot
+        be given; nothing is sent to a client that has left.
+        """
+        if not self.connected and not self.ended:
+            await self.receive()
+        if not self.ended:
+            ending = _Ending(self, "websocket.http.response" in (scope.get("extensions") or ()), close_code)
+            await app(scope, ending.receive, ending.send)
+
+
+def watch_websocket(receive: Receive, send: Send) -> WebSocketWatcher:
+    """Return the watcher that `receive` and `send` are bound to, or a new one around them."""
+    if type(receive) is MethodType and type(send) is MethodType:
+        watcher = receive.__self__
+        if type(watcher) is WebSocketWatcher and send.__self__ is watcher:
+            return watcher
+    return WebSocketWatcher(receive, send)
+
+
+class _Ending:
+    """The receive and send of an answer: the connect once more, and HTTP messages turned into what can be sent."""
+
+    __slots__ = ("close_code", "may_deny", "replay", "watcher")
+
+    def __init__(self, watcher: WebSocketWatcher, offered: bool, close_code: int) -> None:
+        self.watcher = watcher
+        self.may_deny = offered and not watcher.accepted
+        self.close_code = close_code
+        self.replay = True
+
+    async def receive(self) -> Message:
+        if self.replay:
+            self.replay = False
+            return {"type": "websocket.connect"}
+        return await self.watcher.receive()
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if self.watcher.ended:
+            return
+        if "http.response." not in kind:
+            await self.watcher.send(message)
+        elif self.may_deny:
+            await self.watcher.send(
+                message if kind.startswith("websocket.") else {**message, "type": f"websocket.{kind}"}
+            )
+        elif kind.endswith(".start"):
+            await self.watcher.send({"type": "websocket.close", "code": self.close_code, "reason": ""})
