@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from asgi_middleware._accept import prefers_html
 from asgi_middleware.errors import ServerErrorMiddleware
-from asgi_middleware.errors._accept import prefers_html
 from wire import Reply, http_scope, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}

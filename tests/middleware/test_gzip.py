@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from asgi_middleware._accept_encoding import accepts_gzip
+from asgi_middleware._accept import accepts_gzip
 from asgi_middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from wire import Reply, http_scope, request, run
 

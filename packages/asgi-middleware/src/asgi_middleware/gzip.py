@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from ._accept_encoding import accepts_gzip
+from ._accept import accepts_gzip
 from ._headers import all_values, merge_vary, without
 from ._marked import marked_async
 from ._scope import call_with_lasting_headers, has_lasting_headers

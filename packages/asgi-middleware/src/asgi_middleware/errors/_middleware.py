@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._accept import prefers_html
 from .._answers import SCOPE_KEY, ExceptionHandler, entered_in_place, respond
 from .._replies import send_text
 from .._watch import ResponseWatcher, WebSocketWatcher, watch_websocket
 from ..types import ASGIApp, Receive, Scope, Send
-from ._accept import prefers_html
 
 _PRIVATE = [
     (b"cache-control", b"no-store"),
