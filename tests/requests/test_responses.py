@@ -60,6 +60,22 @@ async def test_no_content_length_where_there_can_be_no_body(status):
     assert (await request(Response(status_code=status))).headers == []
 
 
+@pytest.mark.parametrize("status", [101, 204, 205, 304])
+@pytest.mark.parametrize("response_class", [PlainTextResponse, JSONResponse, HTMLResponse])
+async def test_no_body_is_sent_with_a_status_that_allows_none(status, response_class):
+    reply = await request(response_class("content", status))
+    assert reply.body == b""
+    assert reply.header("content-length") == ("0" if status == 205 else None)
+
+
+@pytest.mark.parametrize(("status", "length"), [(204, None), (205, "0"), (304, "7")])
+async def test_a_status_set_later_decides_about_the_body_too(status, length):
+    response = PlainTextResponse("content")
+    response.status_code = status
+    reply = await request(response)
+    assert (reply.status, reply.header("content-length"), reply.body) == (status, length, b"")
+
+
 async def test_a_head_request_gets_the_headers_and_no_body():
     reply = await request(HTMLResponse("<p>"), "HEAD")
     assert (reply.header("content-length"), reply.body) == ("3", b"")
@@ -111,10 +127,87 @@ def test_content_types_are_remembered_within_bounds():
 
     for number in range(2 * _response._MAX_TYPES):
         assert Response(media_type=f"x/{number}").headers["content-type"] == f"x/{number}"
-    assert len(_response._TYPES["utf-8"]) <= _response._MAX_TYPES
+    assert len(_response._TYPES) <= _response._MAX_TYPES
 
 
-@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: a=b", "a\nb", "a\0b", "\r"])
+def test_a_body_of_none_leaves_the_length_out():
+    class Live(Response):
+        def __init__(self):
+            self.status_code = 200
+            self.body = None
+            self.init_headers({"x-a": "1"})
+
+    assert Live().raw_headers == [(b"x-a", b"1")]
+
+
+@pytest.mark.parametrize("rendered", [7, "text", [65, 66], None])
+def test_a_body_that_is_not_bytes_is_refused_by_its_type(rendered):
+    class Numbers(Response):
+        render = staticmethod(lambda content: rendered)
+
+    with pytest.raises(TypeError, match=f"Numbers.render must return bytes, not {type(rendered).__name__}"):
+        Numbers()
+
+
+def test_headers_and_status_of_another_type_are_refused_by_name():
+    with pytest.raises(TypeError, match="header is a str, not int: x-size: 1"):
+        Response(headers={"x-size": 1})
+    with pytest.raises(TypeError, match="header name is a str, not bytes: b'x-a'"):
+        Response(headers={b"x-a": "1"})
+    with pytest.raises(TypeError, match="status_code is an int, not str: '200'"):
+        Response(status_code="200")
+
+
+async def test_a_message_is_made_anew_for_whoever_sends_it():
+    response = PlainTextResponse("hello")
+    start, again = response.start_message(), response.start_message()
+    start["headers"].append((b"x-a", b"1"))
+    assert again["headers"] == response.raw_headers
+    assert response.body_message(http_scope()) == {"type": "http.response.body", "body": b"hello"}
+    assert response.body_message(http_scope("HEAD")) == {"type": "http.response.body", "body": b""}
+
+
+@pytest.mark.parametrize("before_the_first_response", [True, False])
+def test_a_patched_init_headers_is_called(monkeypatch, before_the_first_response):
+    if not before_the_first_response:
+        PlainTextResponse("x")
+    seen = []
+    original = Response.init_headers
+
+    def patched(self, headers=None):
+        seen.append(headers)
+        original(self, headers)
+
+    monkeypatch.setattr(Response, "init_headers", patched)
+    PlainTextResponse("x")
+    assert seen == [None]
+
+
+def test_a_media_type_set_on_the_class_later_counts_for_every_status(monkeypatch):
+    class Problem(JSONResponse):
+        pass
+
+    Problem({})
+    monkeypatch.setattr(JSONResponse, "media_type", "application/problem+json")
+    for status in (200, 400):
+        assert Problem({}, status).headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("response_class", [PlainTextResponse, HTMLResponse])
+def test_lone_surrogates_become_replacement_characters(response_class):
+    assert response_class("no \ud800 here").body == "no \ufffd here".encode()
+    assert response_class("no \ud800 here").headers["content-length"] == "11"
+
+
+def test_what_a_charset_lacks_is_an_error():
+    class Latin(PlainTextResponse):
+        charset = "latin-1"
+
+    with pytest.raises(UnicodeEncodeError):
+        Latin("€")
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: a=b", "a\nb", "a\0b", "\r", "\x01", "\x0b", "\x1f", "\x7f"])
 def test_a_value_cannot_end_its_header(value):
     with pytest.raises(ValueError, match="nvalid header"):
         Response(headers={"x-a": value})
@@ -261,6 +354,10 @@ def test_another_encoder_is_a_two_line_subclass():
 def test_a_redirect_goes_where_it_is_told_percent_encoded(url, location):
     response = RedirectResponse(url)
     assert (response.status_code, response.headers["location"], response.body) == (307, location, b"")
+
+
+def test_a_redirect_replaces_lone_surrogates_as_browsers_do():
+    assert RedirectResponse("/a\ud800").headers["location"] == "/a%EF%BF%BD"
 
 
 def test_a_redirect_keeps_other_headers_but_not_another_location():

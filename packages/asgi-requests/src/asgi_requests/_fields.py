@@ -1,4 +1,4 @@
-"""Header fields as pairs of bytes: found in a list, and checked where they are set (RFC 9110 §5)."""
+"""Header fields as pairs of bytes: look them up in a list, check them where they are set (RFC 9110 §5)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from .types import Scope
 
 RawHeaders = list[tuple[bytes, bytes]]
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-_ENDS_A_FIELD = re.compile(r"[\r\n\0]").search
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+"""Match a token: the grammar of header names, methods and cookie names (RFC 9110 §5.6.2)."""
 
+_INVALID_IN_VALUES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+
+WITHOUT_BODY = frozenset({*range(100, 200), 204, 205, 304})
+"""The statuses whose responses never have a body (RFC 9110 §6.4.1, §15.3.6)."""
 
 LENGTHS = [(b"content-length", b"%d" % size) for size in range(1024)]
-"""The Content-Length fields of what is small."""
+"""The Content-Length fields of small bodies."""
 
 
 class _Names(dict[str, bytes]):
-    """Names as a scope spells them, remembered: a program asks for few, and for those again and again."""
+    """A bounded cache of header names in the spelling of a scope."""
 
     def __missing__(self, key: str) -> bytes:
         name = key.lower().encode("latin-1", "replace")
@@ -31,31 +35,35 @@ NAMES = _Names()
 
 
 def encode_name(name: str) -> bytes:
-    """The lower-case bytes of a header name; raises ValueError where it is no token (RFC 9110 §5.1)."""
-    if _TOKEN(name) is None:
+    """Return the lower-case bytes of a header name; raises ValueError unless it is a token (RFC 9110 §5.1)."""
+    if not isinstance(name, str):
+        raise TypeError(f"A header name is a str, not {type(name).__name__}: {name!r}")
+    if TOKEN(name) is None:
         raise ValueError(f"Invalid header name: {name!r}")
     return name.lower().encode("latin-1")
 
 
-def encode_value(value: str) -> bytes:
-    """The latin-1 bytes of a header value; raises ValueError for CR, LF or NUL (RFC 9110 §5.5)."""
-    refuse_line_breaks(value)
+def encode_value(value: str, name: str = "") -> bytes:
+    """Return the latin-1 bytes of a header value; raises ValueError for control characters (RFC 9110 §5.5)."""
+    if not isinstance(value, str):
+        raise TypeError(f"The value of a header is a str, not {type(value).__name__}: {name}: {value!r}")
+    refuse_control_characters(value)
     return value.encode("latin-1")
 
 
 def encode_field(name: str, value: str) -> tuple[bytes, bytes]:
-    """A checked pair of bytes."""
-    return encode_name(name), encode_value(value)
+    """Return a name and a value as a checked pair of bytes."""
+    return encode_name(name), encode_value(value, name)
 
 
-def refuse_line_breaks(value: str) -> None:
-    """Raise ValueError for what would end a header field and begin another."""
-    if _ENDS_A_FIELD(value) is not None:
-        raise ValueError(f"Invalid header value, it contains CR, LF or NUL: {value!r}")
+def refuse_control_characters(value: str) -> None:
+    """Raise ValueError for CR, LF and NUL, which would let a value start another header, and for their kin."""
+    if _INVALID_IN_VALUES(value) is not None:
+        raise ValueError(f"Invalid header value, it contains a control character such as CR, LF or NUL: {value!r}")
 
 
 def scope_headers(scope: Scope) -> RawHeaders:
-    """The headers of a scope as a list; what can be iterated only once is put back as that list."""
+    """Return the headers of a scope as a list; an iterator is replaced by that list in the scope."""
     headers = scope.get("headers", ())
     if type(headers) is list:
         return headers
@@ -66,7 +74,7 @@ def scope_headers(scope: Scope) -> RawHeaders:
 
 
 def find_any_case(headers: RawHeaders, name: bytes) -> bytes | None:
-    """The first value of a lower-case name, however it is spelt: not every server sends what ASGI promises."""
+    """Return the first value of a lower-case name; its spelling may vary, as some servers do not lower-case names."""
     size = len(name)
     for field, value in headers:
         if len(field) == size and field.lower() == name:
@@ -75,13 +83,13 @@ def find_any_case(headers: RawHeaders, name: bytes) -> bytes | None:
 
 
 def find_all(headers: RawHeaders, name: bytes) -> list[bytes]:
-    """Every value of a lower-case name."""
+    """Return every value of a lower-case name."""
     size = len(name)
     return [value for field, value in headers if len(field) == size and field.lower() == name]
 
 
 def merge_vary(present: Iterable[str], added: str) -> str:
-    """One Vary value of all that is present and added, each name once, `*` alone if it is among them."""
+    """Return one Vary value of all names present and added, each once, or `*` alone if it is among them."""
     names: dict[str, str] = {}
     for value in (*present, added):
         for part in value.split(","):

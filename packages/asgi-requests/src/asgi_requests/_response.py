@@ -1,4 +1,4 @@
-"""The response all others are made from: a status, headers, a body in one piece."""
+"""The base class of responses: a status, headers and a body in one piece."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ._fields import LENGTHS, encode_name, encode_value
+from ._fields import LENGTHS, WITHOUT_BODY, encode_name, encode_value
 from ._setcookie import SameSite, format_cookie
+from ._text import encode_text
 from .background import BackgroundTask
 from .headers import MutableHeaders
 from .types import Message, Receive, Scope, Send
@@ -18,31 +19,22 @@ if TYPE_CHECKING:
 Field = tuple[bytes, bytes]
 RawHeaders = list[Field]
 
-_UNKNOWN: Field = (b"", b"")
-_WITHOUT_BODY = frozenset({204, 304})
 _encode_name = lru_cache(maxsize=512)(encode_name)
-# Content types come from the program, except where it takes them from a client: then the table must not grow.
+# Content types come from the program, but some programs take them from a client: the table must not grow forever.
 _MAX_TYPES = 256
-_TYPES: dict[str, dict[str, tuple[bytes, bytes]]] = {"utf-8": {}}
+_TYPES: dict[tuple[str | None, str], Field] = {}
 
 
 class Response:
-    """An HTTP answer, and the ASGI application that sends it.
+    """An HTTP response with its body in one piece, and the ASGI application that sends it.
 
-    A subclass overrides `media_type`, `charset`, `render` or `init_headers`; the first two are read once where the
-    others are ours. On a WebSocket that is not accepted it is a denial response where the server offers them,
-    otherwise a close. A HEAD request gets no body. Raises ValueError for a header that is none (RFC 9110 §5).
+    A subclass overrides `media_type`, `charset`, `render` or `init_headers`. On a WebSocket that is not accepted it is
+    a denial response where the server offers them, otherwise a close. A HEAD request gets no body, nor does any request
+    where the status allows none (1xx, 204, 205, 304). Raises ValueError for an invalid header (RFC 9110 §5).
     """
 
     media_type: str | None = None
     charset = "utf-8"
-
-    # The Content-Type of a class that lets nothing of its own decide about it; learned from its first response.
-    _field: Field | None = _UNKNOWN
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._field = _UNKNOWN
 
     status_code: int
     body: bytes
@@ -62,11 +54,10 @@ class Response:
         if media_type is not None:
             self.media_type = media_type
         body = self.render(content)
-        self.body = body if type(body) is bytes else bytes(body)
-        if headers is None and media_type is None and status_code == 200:  # in place what most are, for speed
-            field = self._field
-            if field is _UNKNOWN:
-                field = _learn_field(type(self))
+        self.body = body if type(body) is bytes else self._as_bytes(body)
+        if headers is None and status_code == 200 and self.__class__.init_headers is _INIT_HEADERS:
+            # The headers of most responses, without a call; a patched or overridden init_headers is still called.
+            field = _TYPES.get((self.media_type, self.charset))
             if field is not None:
                 size = len(self.body)
                 self.raw_headers = [LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size), field]
@@ -74,9 +65,12 @@ class Response:
         self.init_headers(headers)
 
     def render(self, content: Any) -> bytes | memoryview:
-        """The content as bytes: None is empty, text is encoded in `charset`."""
+        """Return the content as bytes: None is empty, text is encoded in `charset`."""
         if isinstance(content, str):
-            return content.encode(self.charset)
+            try:
+                return content.encode(self.charset)
+            except UnicodeEncodeError:
+                return encode_text(content, self.charset)
         if isinstance(content, bytes):
             return content
         if content is None:
@@ -87,38 +81,42 @@ class Response:
             f"{type(self).__name__} takes str or bytes, not {type(content).__name__}; JSONResponse takes other objects"
         )
 
-    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        """Fill `raw_headers`: what is given, then content-length and content-type unless given.
+    def _as_bytes(self, body: object) -> bytes:
+        # Never bytes() of anything: bytes(7) is seven NULs.
+        if isinstance(body, bytes | bytearray | memoryview):
+            return bytes(body)
+        raise TypeError(f"{type(self).__name__}.render must return bytes, not {type(body).__name__}: {body!r:.100}")
 
-        Answers without a body by definition (1xx, 204, 304) get no content-length (RFC 9110 §8.6).
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Fill `raw_headers` with the given headers, then content-length and content-type unless they are given.
+
+        Without a `body`, or with None there, it leaves content-length out, as it does for the statuses that forbid one
+        (1xx, 204, 304; RFC 9110 §8.6). Raises TypeError for a header or status of another type.
         """
-        status, media_type = self.status_code, self.media_type
         raw: RawHeaders = []
-        wants_length = status == 200 or (status > 200 and status not in _WITHOUT_BODY)
+        media_type = self.media_type
+        body = getattr(self, "body", None)
+        if self.status_code != 200 and not _takes_length(self.status_code):
+            body = None
         if headers is not None:
             for name, value in headers.items():
                 key = _encode_name(name)
-                raw.append((key, value.encode("latin-1") if value.isprintable() else encode_value(value)))
+                plain = type(value) is str and value.isprintable()
+                raw.append((key, value.encode("latin-1") if plain else encode_value(value, name)))
                 if key == b"content-length":
-                    wants_length = False
+                    body = None
                 elif key == b"content-type":
                     media_type = None
-        if wants_length:
-            try:
-                size = len(self.body)
-                raw.append(LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size))
-            except AttributeError:  # a stream has none
-                pass
+        if body is not None:
+            size = len(body)
+            raw.append(LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size))
         if media_type is not None:
-            try:
-                raw.append(_TYPES[self.charset][media_type])
-            except KeyError:
-                raw.append(_content_type(media_type, self.charset))
+            raw.append(_TYPES.get((media_type, self.charset)) or _content_type(media_type, self.charset))
         self.raw_headers = raw
 
     @property
     def headers(self) -> MutableHeaders:
-        """The headers to read and change; changes are made to `raw_headers`."""
+        """The headers, to read and to change: changes are made to `raw_headers`."""
         return MutableHeaders(raw=self.raw_headers)
 
     def set_cookie(
@@ -136,7 +134,7 @@ class Response:
     ) -> None:
         """Add a Set-Cookie header (RFC 6265 §4.1); `max_age` and a number in `expires` are seconds from now.
 
-        A value outside latin-1 is sent as the octets of its UTF-8. Raises ValueError for a name that is no token,
+        A value outside latin-1 is sent as the octets of its UTF-8. Raises ValueError for an invalid name,
         an attribute with a control character or `;`, and a `__Host-` or `__Secure-` name whose promise is not kept.
         """
         cookie = format_cookie(key, value, max_age, expires, path, domain, secure, httponly, samesite, partitioned)
@@ -165,42 +163,60 @@ class Response:
             partitioned=partitioned,
         )
 
+    def start_message(self) -> Message:
+        """Return the message that starts the response, with a list of headers of its own."""
+        status = self.status_code
+        headers = [*self.raw_headers] if status not in WITHOUT_BODY else framed_without_body(status, self.raw_headers)
+        return {"type": "http.response.start", "status": status, "headers": headers}
+
+    def body_message(self, scope: Scope) -> Message:
+        """Return the message with the whole body; it is empty for HEAD and for a status that allows no body."""
+        body = b"" if self.status_code in WITHOUT_BODY or scope.get("method") == "HEAD" else self.body
+        return {"type": "http.response.body", "body": body}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer, then run the background task."""
+        """Send the response, then run the background task."""
         if scope["type"] != "http":
             send = denial_send(scope, send)
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers.copy()})
-        body = b"" if "method" in scope and scope["method"] == "HEAD" else self.body
-        await send({"type": "http.response.body", "body": body})
+        await send(self.start_message())
+        await send(self.body_message(scope))
         if self.background is not None:
             await self.background()
 
 
-PLAIN: set[Any] = {Response.__init__, Response.render, Response.init_headers}
-"""Methods that use the class's `media_type` and `charset` as they are."""
+_INIT_HEADERS = Response.init_headers
 
 
-def _learn_field(cls: type[Response]) -> Field | None:
-    own = {cls.__init__, cls.render, cls.init_headers} - PLAIN
-    if isinstance(vars(cls).get("render"), staticmethod):
-        own.discard(cls.render)
-    plain = not own and isinstance(cls.media_type, str) and isinstance(cls.charset, str)
-    cls._field = _content_type(cls.media_type or "", cls.charset) if plain else None
-    return cls._field
+def framed_without_body(status: int, headers: RawHeaders) -> RawHeaders:
+    """Return the headers of a response that has no body: its status may have been set after the headers were.
+
+    A 304 may carry the length that the 200 would have; 1xx and 204 carry none, and a 205 is empty (RFC 9110 §8.6,
+    §15.3.6).
+    """
+    if status == 304:
+        return [*headers]
+    kept = [field for field in headers if field[0] != b"content-length"]
+    return [*kept, LENGTHS[0]] if status == 205 else kept
 
 
-def _content_type(media_type: str, charset: str) -> tuple[bytes, bytes]:
+def _takes_length(status: int) -> bool:
+    if not isinstance(status, int):
+        raise TypeError(f"status_code is an int, not {type(status).__name__}: {status!r}")
+    return status not in WITHOUT_BODY
+
+
+def _content_type(media_type: str, charset: str) -> Field:
     value = media_type
     if value.startswith("text/") and "charset=" not in value.lower():
         value = f"{value}; charset={charset}"
     field = b"content-type", encode_value(value)
-    if len(types := _TYPES.get(charset, {})) < _MAX_TYPES:
-        types[media_type] = field
+    if len(_TYPES) < _MAX_TYPES:
+        _TYPES[media_type, charset] = field
     return field
 
 
 def denial_send(scope: Scope, send: Send) -> Send:
-    """A `send` that turns the messages of a response into a denial, or into a close where that is all there is."""
+    """Return a `send` that turns a response into a denial of the WebSocket, or into a close without that extension."""
     if scope["type"] != "websocket":
         raise RuntimeError(f"A response answers http and websocket scopes, not {scope['type']!r}")
     offered = "websocket.http.response" in (scope.get("extensions") or ())

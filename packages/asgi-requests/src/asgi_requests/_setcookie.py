@@ -6,12 +6,13 @@ import re
 from time import time
 from typing import TYPE_CHECKING, Literal
 
+from ._fields import TOKEN
+
 if TYPE_CHECKING:
     from datetime import datetime
 
 SameSite = Literal["lax", "strict", "none"]
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _PLAIN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z:]+").fullmatch
 _UNSAFE_ATTRIBUTE = re.compile(r"[^\x20-\x3a\x3c-\x7e]").search
 _SAFE_IN_QUOTES = frozenset(
@@ -40,7 +41,7 @@ def format_cookie(
     Raises ValueError for a name that is no token, an attribute that would end itself or start another
     (control characters, `;`, anything outside ASCII), and a name whose prefix promises what the attributes do not keep.
     """
-    if _TOKEN(key) is None:
+    if TOKEN(key) is None:
         raise ValueError(f"Illegal key {key!r}")
     if key[:2] == "__":
         _check_prefix(key, path, domain, secure, httponly)

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ._fields import LENGTHS, RawHeaders, encode_field
+from ._fields import LENGTHS, WITHOUT_BODY, RawHeaders, encode_field
 from .types import Receive, Scope, Send
 
-_WITHOUT_BODY = frozenset({204, 304})
 _PHRASES: dict[int, str] = {}
 _PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
@@ -51,7 +50,7 @@ class HTTPException(Exception):
             await self._deny(scope, receive, send)
             return
         status, given = self.status_code, self.headers
-        if given or status in _WITHOUT_BODY:
+        if given or status in WITHOUT_BODY:
             headers, body = _parts(status, self.detail, given)
         else:  # in place, for speed
             body = f"{self.detail}".encode()
@@ -121,7 +120,7 @@ class WebSocketDisconnected(RuntimeError):
 def _parts(status: int, detail: object, given: Mapping[str, str] | None) -> tuple[RawHeaders, bytes]:
     """The headers and the body of an answer: what was given, and what the body needs where that is not among them."""
     headers = [encode_field(name, value) for name, value in given.items()] if given else []
-    if status in _WITHOUT_BODY:
+    if status in WITHOUT_BODY:
         return headers, b""
     body = f"{detail}".encode()
     names = {name for name, _ in headers}

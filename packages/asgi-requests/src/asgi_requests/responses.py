@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ._json import encode_with_care, json_chunks
-from ._response import PLAIN, Response
+from ._response import Response
 from ._streaming import Content, ContentStream, StreamingResponse
+from ._text import without_surrogates
 from .background import BackgroundTask
 from .urls import URL
 
@@ -82,9 +83,6 @@ class JSONResponse(Response):
             return encode_with_care(content)
 
 
-PLAIN.update((JSONResponse.__init__, JSONResponse.render))
-
-
 class RedirectResponse(Response):
     """A redirect; 307 keeps method and body, 303 asks for a GET.
 
@@ -101,11 +99,12 @@ class RedirectResponse(Response):
     ) -> None:
         super().__init__(None, status_code, headers, None, background)
         target = url if isinstance(url, str) else str(url)
-        location = target if _NEEDS_NO_QUOTING(target) else quote(target, safe=":/%#?=@[]!$&'()*+,;")
+        if _NEEDS_NO_QUOTING(target) is None:
+            target = quote(without_surrogates(target), safe=":/%#?=@[]!$&'()*+,;")
         if headers is None:
-            self.raw_headers.append((b"location", location.encode("ascii")))
+            self.raw_headers.append((b"location", target.encode("ascii")))
         else:
-            self.headers["location"] = location
+            self.headers["location"] = target
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, cast
 
 from .._awaitable import AwaitableOrContextManager
 from .._body import BODY_KEY, MISSING, Replay, SharedBody, shared_body
-from .._fields import encode_value, refuse_line_breaks
+from .._fields import encode_value, refuse_control_characters
 from .._json import load_json
 from .._urlencoded import FormParser
 from ..exceptions import ClientDisconnect
@@ -193,7 +193,7 @@ class Request(HTTPConnection[StateT]):
     async def send_push_promise(self, path: str) -> None:
         """Have the server push a path (RFC 9113 §8.4), where it offers to; raises ValueError for CR, LF or NUL."""
         if "http.response.push" in (self.scope.get("extensions") or ()):
-            refuse_line_breaks(path)
+            refuse_control_characters(path)
             headers = [
                 (name.encode("latin-1"), value.encode("latin-1"))
                 for name in sorted(SERVER_PUSH_HEADERS_TO_COPY)

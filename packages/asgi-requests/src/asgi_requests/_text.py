@@ -1,0 +1,24 @@
+r"""Encode text that may hold lone surrogates, as JSON from a client can (`"\ud800"`)."""
+
+from __future__ import annotations
+
+import re
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def encode_text(text: str, charset: str = "utf-8") -> bytes:
+    """Return the text in a charset, lone surrogates as U+FFFD, as browsers do (WebIDL, USVString).
+
+    An error page that quotes a client must not fail where the quotation cannot be encoded. Raises UnicodeEncodeError
+    for other characters that the charset lacks.
+    """
+    try:
+        return text.encode(charset)
+    except UnicodeEncodeError:
+        return without_surrogates(text).encode(charset)
+
+
+def without_surrogates(text: str) -> str:
+    """Return the text with U+FFFD in place of each lone surrogate."""
+    return _SURROGATES.sub("\ufffd", text)
