@@ -200,24 +200,6 @@ def test_a_large_upload_comes_in_blocks_as_from_a_server() -> None:
     assert len(sizes) == 5
 
 
-def test_a_coroutine_function_a_class_and_a_partial_of_asgi_2_are_accepted() -> None:
-    from functools import partial
-
-    class Instance:
-        def __init__(self, scope: Any) -> None:
-            self.scope = scope
-
-        async def __call__(self, receive: Any, send: Any) -> None:
-            await reply(send, self.scope["path"].encode())
-
-    def double(scope: Any) -> Any:
-        return Instance(scope)
-
-    assert TestClient(Instance).get("/class").text == "/class"
-    assert TestClient(double).get("/function").text == "/function"
-    assert TestClient(partial(double)).get("/partial").text == "/partial"
-
-
 def test_a_plain_callable_that_gives_an_awaitable_is_asgi_3() -> None:
     class App:
         def __call__(self, scope: Any, receive: Any, send: Any) -> Any:

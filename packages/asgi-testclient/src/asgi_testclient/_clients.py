@@ -14,28 +14,31 @@ from ._transports import STREAM, WEBSOCKET, TaskTransport, ThreadTransport
 from .websockets import AsyncWebSocketTestSession, WebSocketDisconnect, WebSocketTestSession
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from anyio.from_thread import BlockingPortal
 
     Cooperative: Any
 else:
     Cooperative = object
 
-HANDSHAKE = {
-    "connection": "upgrade",
-    "upgrade": "websocket",
-    "sec-websocket-key": "dGhlIHRlc3QgY2xpZW50IQ==",
-    "sec-websocket-version": "13",
-}
-
 
 class Client(Cooperative):  # type: ignore[misc]
-    """What both clients are told; `app_state` is the lifespan's state, `websocket_disconnect` what a close raises."""
+    """The behaviour that both clients share; `app_state` is the state of the lifespan.
+
+    Subclasses may set `websocket_disconnect`, the exception of a close, and `handshake_headers`, those that a WebSocket
+    handshake has unless the caller gives others.
+    """
 
     __test__ = False
     httpx: ClassVar[ModuleType]
     transport_type: ClassVar[type[Any]]
     denial_response: ClassVar[type[Any]]
     websocket_disconnect: ClassVar[type[Exception]] = WebSocketDisconnect
+    handshake_headers: ClassVar[Mapping[str, str]] = {
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-key": "dGhlIHRlc3QgY2xpZW50IQ==",
+        "sec-websocket-version": "13",
+    }
 
     def __init__(
         self,
@@ -125,7 +128,7 @@ class Client(Cooperative):  # type: ignore[misc]
         if "auth" in options:
             sending["auth"] = options.pop("auth")
         headers = self.httpx.Headers(options.pop("headers", None))
-        for name, value in HANDSHAKE.items():
+        for name, value in self.handshake_headers.items():
             headers.setdefault(name, value)
         if subprotocols is not None:
             headers.setdefault("sec-websocket-protocol", ", ".join(subprotocols))
@@ -155,21 +158,6 @@ def _copied(cookies: Any) -> Any:
     for cookie in cookies:
         jar.set_cookie(cookie)
     return jar
-
-
-class Portal:
-    """A way into the application's loop from a synchronous test, by the names of anyio's portal."""
-
-    def __init__(self, transport: ThreadTransport) -> None:
-        self._transport = transport
-
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call or await a function on the loop, and give its result."""
-        return self._transport.portal_call(function, *args)
-
-    def start_task_soon(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Begin it, and give the future of its result."""
-        return self._transport.portal_start(function, *args)
 
 
 class ThreadClient(Client):
@@ -204,9 +192,9 @@ class ThreadClient(Client):
         return self.session_type(self, *self._handshake(url, subprotocols, options))
 
     @property
-    def portal(self) -> Portal | None:
-        """A way into the application's loop, inside the client's block; None outside."""
-        return Portal(self._asgi) if self._asgi.entered else None
+    def portal(self) -> BlockingPortal | None:
+        """Anyio's portal to the application's event loop inside the client's block; None outside."""
+        return self._asgi.portal() if self._asgi.entered else None
 
     def portal_call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function, or await a coroutine function, on the application's loop, and give its result."""

@@ -22,10 +22,13 @@ from .exceptions import AppCancelled, ClientDisconnected
 from .types import ASGIApp, Message, Scope
 
 if TYPE_CHECKING:
+    from anyio import CancelScope
+
     from ._logged import Sighting
 
 PACKAGE = __name__.partition(".")[0]
 REMEMBERED = 1000  # messages; an endless stream has more than a test looks at
+STEPS = 30  # passes of the loop for an application that is about to end
 NURSERIES = ("unhandled errors in a TaskGroup", "Exceptions from Trio nursery")
 
 
@@ -33,6 +36,7 @@ class Exchange(ABC):
     """An application at work on one scope. `done` once it has returned or raised."""
 
     checks_type: ClassVar[type[Checks]] = Checks
+    order_checks_type: ClassVar[type[Checks]] = Checks
 
     def __init__(
         self,
@@ -48,18 +52,23 @@ class Exchange(ABC):
         self.settings = settings
         self.loop = loop
         self.caller = caller
-        self.checks = self.checks_type(scope, offered=offered, strict=settings.strict, ignore=settings.ignore)
+        if settings.strict == "order":
+            self.checks = self.order_checks_type(scope, offered=offered, strict="off")
+        else:
+            self.checks = self.checks_type(scope, offered=offered, strict=settings.strict, ignore=settings.ignore)
         self.messages: deque[tuple[str, Message]] = deque(maxlen=REMEMBERED)
         self.context: Context = copy_context()
         self.task: Task | None = None
         self.done = False
         self.disconnected = False
         self.cancelled = False
+        self.rested = False
         self.exception: BaseException | None = None
         self.sighting: Sighting | None = None
         self.receiving = 0
         self.sending = 0
         self._calls = Calls()
+        self._scope: CancelScope | None = None
         self._signal: Signal | None = None
         self._sent = 0
 
@@ -75,8 +84,21 @@ class Exchange(ABC):
     def cancel(self) -> None:
         """End the application by force; on the loop."""
         self.cancelled = True
-        if self.task is not None and not self.done:
-            self.task.cancel()
+        if not self.done and (running := self._scope or self.task) is not None:
+            running.cancel()
+
+    def rest(self) -> None:
+        """Give the application some passes of the loop, then set `rested`; on the loop."""
+        self.rested = False
+        self.loop.spawn(self._rest, Context())
+
+    async def _rest(self) -> None:
+        for _ in range(STEPS):
+            if self.done:
+                break
+            await self.loop.pause()
+        self.rested = True
+        self.caller.wake()
 
     def stir(self) -> None:
         """Wake whatever waits in `receive` or `send`; on the loop."""
@@ -142,6 +164,15 @@ class Exchange(ABC):
         await self._signal.wait()
 
     async def _run(self) -> None:
+        if self.settings.disconnect_grace or self.scope["type"] == "lifespan":
+            return await self._run_watched()
+        # Where leaving is a cancellation, it is one of anyio's, which spares what the application shields.
+        from anyio import CancelScope
+
+        with CancelScope() as self._scope:
+            return await self._run_watched()
+
+    async def _run_watched(self) -> None:
         if self.settings.raise_server_exceptions != "logged":
             return await self._run_to_the_end()
         from ._logged import watching

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from ._backends import Loop
 from ._callers import Caller, ThreadCaller
-from ._checks import HTTPChecks
+from ._checks import HTTPChecks, OrderChecks
 from ._exchange import Exchange
 from ._settings import Settings
 from .types import ASGIApp, Message, Scope
@@ -28,6 +28,7 @@ class HTTPExchange(Exchange):
     """
 
     checks_type = HTTPChecks
+    order_checks_type = OrderChecks
 
     def __init__(
         self,
@@ -58,7 +59,9 @@ class HTTPExchange(Exchange):
         self.path: str | None = None
         self._buffered = buffered
         self._head = scope["method"] == "HEAD"
-        self._awaits_trailers = False
+        # Without a buffer `send` waits until its message has been read, even one that brings no bytes.
+        self._in_step = not buffered and settings.stream_buffer == 0
+        self.awaits_trailers = False
         self._pieces: deque[tuple[bytes, bool]] = deque()
         self._source: Iterator[bytes] | AsyncIterator[bytes] | None = None
         if isinstance(body, bytes):
@@ -115,7 +118,7 @@ class HTTPExchange(Exchange):
     def _start(self, message: Message) -> None:
         self.status = message["status"]
         self.headers = _pairs(message)
-        self._awaits_trailers = bool(message.get("trailers", False))
+        self.awaits_trailers = bool(message.get("trailers", False))
         self.started = True
 
     def _body(self, message: Message) -> None:
@@ -124,13 +127,13 @@ class HTTPExchange(Exchange):
             self._body_ends()
 
     def _write(self, body: Any) -> None:
-        if body and not self._head:
-            chunk = bytes(body)
+        chunk = b"" if self._head else bytes(body)
+        if chunk or self._in_step:
             self.chunks.append(chunk)
-            self.written += len(chunk)
+            self.written += len(chunk) or self._in_step
 
     def _body_ends(self) -> None:
-        if not self._awaits_trailers:
+        if not self.awaits_trailers:
             self._complete()
 
     def _complete(self) -> None:
@@ -180,7 +183,7 @@ class HTTPExchange(Exchange):
 
     def took(self, size: int) -> None:
         """The reader has taken so many bytes; from its thread."""
-        self.taken += size
+        self.taken += size or self._in_step
         if self.draining and self.written - self.taken <= self.settings.stream_buffer:
             self.draining = False
             self.loop.post(self.stir)

@@ -33,7 +33,8 @@ class Departure:
 
     def raised(self) -> BaseException | None:
         current = sys.exc_info()[1]
-        return None if current is self._ambient else current
+        # A generator that is closed early has not failed.
+        return None if current is self._ambient or isinstance(current, GeneratorExit) else current
 
 
 def settle(problem: BaseException | None, test: BaseException | None) -> None:
@@ -65,6 +66,11 @@ def _warn_ignored(title: str, grace: float, where: str) -> None:
         AppIgnoredDisconnect,
         stacklevel=4,
     )
+
+
+def _last_chance(exchange: Exchange) -> float | None:
+    """Seconds for an application to end after it was cancelled; a client without limits waits for it."""
+    return LAST_CHANCE if exchange.settings.disconnect_grace or exchange.settings.timeout is not None else None
 
 
 def _shield() -> AbstractContextManager[object]:
@@ -111,10 +117,18 @@ class ThreadRun:
             return
         grace = self.exchange.settings.disconnect_grace
         self.tell(self.exchange.disconnect)
-        if not self.caller.until(self.done, grace):
+        if not grace:
+            self.rest()
+            self.force()
+        elif not self.caller.until(self.done, grace):
             where = self._where()
             self.force()
             _warn_ignored(self.title, grace, where)
+
+    def rest(self) -> None:
+        """Let an application that is about to end do so, without waiting for what it waits for."""
+        self.tell(self.exchange.rest)
+        self.caller.until(lambda: self.exchange.rested or self.exchange.done, LAST_CHANCE)
 
     def abort(self, exc: BaseException) -> None:
         """Disconnect, and cancel: at once where the test has given up, after the grace where its request is broken."""
@@ -123,8 +137,9 @@ class ThreadRun:
             self.force()
 
     def force(self) -> None:
-        self.tell(self.exchange.cancel)
-        self.caller.until(self.done, LAST_CHANCE)
+        if not self.exchange.done:
+            self.tell(self.exchange.cancel)
+            self.caller.until(self.done, _last_chance(self.exchange))
 
     def tell(self, function: Callable[[], object]) -> None:
         """Have the loop do something, if it still runs."""
@@ -166,15 +181,24 @@ class TaskRun:
     async def leave(self) -> None:
         """Disconnect; give the application its grace, then cancel it and warn."""
         if self.exchange.done:
-            return
+            return None
         grace = self.exchange.settings.disconnect_grace
         self.exchange.disconnect()
         with _shield():
+            if not grace:
+                await self.rest()
+                return await self.force()
             if await self.caller.until(self.done, grace):
-                return
+                return None
             where = self._where()
             await self.force()
         _warn_ignored(self.title, grace, where)
+        return None
+
+    async def rest(self) -> None:
+        """Let an application that is about to end do so, without waiting for what it waits for."""
+        self.exchange.rest()
+        await self.caller.until(lambda: self.exchange.rested or self.exchange.done, LAST_CHANCE)
 
     async def abort(self) -> None:
         """Disconnect and cancel at once: the test has given up, or was itself cancelled."""
@@ -183,8 +207,9 @@ class TaskRun:
             await self.force()
 
     async def force(self) -> None:
-        self.exchange.cancel()
-        await self.caller.until(self.done, LAST_CHANCE)
+        if not self.exchange.done:
+            self.exchange.cancel()
+            await self.caller.until(self.done, _last_chance(self.exchange))
 
     def _where(self) -> str:
         from ._waiting import suspended

@@ -74,7 +74,7 @@ def _connection(request: Request, settings: Settings, state: Mapping[str, Any], 
         "root_path": settings.root_path,
         "headers": [],
         "client": settings.client,
-        "server": settings.server or (url.host, url.port or PORTS.get(scheme)),
+        "server": settings.server or (url.host, PORTS.get(scheme) if url.port is None else url.port),
         "state": dict(state),
         "extensions": {},
     }

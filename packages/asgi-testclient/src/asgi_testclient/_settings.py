@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ._checks import Strict
 
 RaiseServerExceptions = bool | Literal["logged"]
-LifespanMode = Literal["auto", "on", "off"]
+LifespanMode = Literal["auto", "on", "off", "raise"]
 Extensions = Mapping[str, Mapping[str, Any] | None]
 
 HTTP_EXTENSIONS = ("debug", "trailers", "early_hint", "pathsend", "zerocopysend")

@@ -36,7 +36,8 @@ class ThreadStream:
             while chunks:
                 chunk = chunks.popleft()
                 exchange.took(len(chunk))
-                yield chunk
+                if chunk:
+                    yield chunk
             if ended:
                 return self.close()
             self._wait_for_more()
@@ -98,13 +99,15 @@ class TaskStream:
 
     async def __anext__(self) -> bytes:
         exchange = self.exchange
-        while not exchange.chunks:
-            if exchange.complete or exchange.done or exchange.client_error:
-                await self.aclose()
-                raise StopAsyncIteration
-            await self._wait_for_more()
-        chunk = exchange.chunks.popleft()
-        exchange.took(len(chunk))
+        chunk = b""
+        while not chunk:
+            while not exchange.chunks:
+                if exchange.complete or exchange.done or exchange.client_error:
+                    await self.aclose()
+                    raise StopAsyncIteration
+                await self._wait_for_more()
+            chunk = exchange.chunks.popleft()
+            exchange.took(len(chunk))
         return chunk
 
     async def _wait_for_more(self) -> None:

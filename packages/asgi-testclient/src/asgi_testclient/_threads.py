@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from .exceptions import UnfinishedTasks
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
+
+    from anyio.from_thread import BlockingPortal
 
 UVLOOP = "uvloop"  # by its name: whoever asks for it has installed it
 
@@ -33,6 +37,7 @@ class LoopThread:
         self._worker: Worker
         self._ended: threading.Event
         self._stop: Callable[[], object]
+        self._portal: BlockingPortal | None = None
 
     def start(self) -> LoopThread:
         if self.backend == "trio":
@@ -46,6 +51,23 @@ class LoopThread:
         """The identity of the thread, as `sys._current_frames` knows it."""
         return self._worker.ident
 
+    def portal(self) -> BlockingPortal:
+        """Return anyio's portal to the loop; it is opened when it is first asked for, and closed with the loop."""
+        if self._portal is None:
+            from concurrent.futures import Future
+
+            opened: Future[BlockingPortal] = Future()
+            self.loop.post(self.loop.spawn, partial(self._serve_portal, opened), Context())
+            self._portal = opened.result()
+        return self._portal
+
+    async def _serve_portal(self, opened: Future[BlockingPortal]) -> None:
+        from anyio.from_thread import BlockingPortal
+
+        async with BlockingPortal() as portal:
+            opened.set_result(portal)
+            await portal.sleep_until_stopped()
+
     def stop(self, seconds: float = 1.0) -> None:
         """End the loop and wait for that at most the given seconds."""
         if not self.alive:
@@ -54,6 +76,12 @@ class LoopThread:
             self._stop()
         if threading.get_ident() != self.ident:
             self._ended.wait(seconds)
+
+    @classmethod
+    def is_own(cls, task: asyncio.Task[Any]) -> bool:
+        """Return whether a task on the loop was started by this class and not by the application."""
+        code = getattr(task.get_coro(), "cr_code", None)
+        return code in (cls._until_stopped.__code__, cls._serve_portal.__code__)
 
     def report_unfinished(self) -> None:
         """Warn of the tasks that had to be cancelled when the loop ended."""
@@ -109,7 +137,7 @@ class LoopThread:
 
         current = asyncio.current_task()
         unfinished = [task for task in asyncio.all_tasks() if task is not current]
-        self.unfinished = [repr(task.get_name()) for task in unfinished]
+        self.unfinished = [repr(task.get_name()) for task in unfinished if not self.is_own(task)]
         for task in unfinished:
             task.cancel()
         if unfinished:

@@ -12,7 +12,7 @@
         assert exc.message == "no database"
 
 A client runs it in its `with` block: `lifespan="auto"` goes on where the application knows no lifespan, `"on"` insists,
-`"off"` leaves it out.
+`"raise"` raises whatever the application raises, `"off"` leaves it out.
 """
 
 from __future__ import annotations
@@ -130,6 +130,8 @@ class LifespanExchange(Exchange):
 
     def _without(self) -> BaseException | None:
         self.reported = True
+        if self._mode == "raise":
+            return unwrapped(self.exception)
         if self._mode != "on":
             return None
         reason = "returned without a word" if self.exception is None else f"raised {self.exception!r}"

@@ -7,6 +7,7 @@ from .base import Checks, Strict
 from .calls import Calls
 from .http import HTTPChecks
 from .lifespan import LifespanChecks
+from .order import OrderChecks
 from .rules import RULES
 from .violations import ProtocolViolation, ProtocolWarning, Violation
 from .websocket import WebSocketChecks
@@ -17,6 +18,7 @@ __all__ = [
     "Checks",
     "HTTPChecks",
     "LifespanChecks",
+    "OrderChecks",
     "ProtocolViolation",
     "ProtocolWarning",
     "Strict",

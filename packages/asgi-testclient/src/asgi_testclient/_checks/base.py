@@ -12,7 +12,7 @@ from .rules import RULES, WARNINGS
 from .snapshots import Snapshots
 from .violations import Place, ProtocolViolation, ProtocolWarning, Violation, caller, definition, short, violated
 
-Strict = Literal["errors", "all", "off"]
+Strict = Literal["errors", "all", "order", "off"]
 LEVELS = frozenset({"errors", "all", "off"})
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, ClassVar, Literal
 
-from .._apps import as_asgi3
 from .._backends import Loop
 from .._checks import ProtocolViolation, Strict
 from .._checks.base import known_codes
@@ -21,6 +20,7 @@ from .._streams import advised
 from .._websocket import WebSocketExchange
 from ..exceptions import UnfinishedTasks
 from ..lifespan import LifespanExchange
+from ..types import Scope
 
 STREAM = "asgi_testclient.stream"
 WEBSOCKET = "asgi_testclient.websocket"
@@ -76,7 +76,7 @@ class Transport:
             wait_for_app=wait_for_app,
             spec_version=spec_version,
             http_version=http_version,
-            strict=checked(strict, "strict", ("errors", "all", "off")),
+            strict=checked(strict, "strict", ("errors", "all", "order", "off")),
             ignore=known_codes(frozenset(ignore)),
             sync_on_caller=checked(sync_on_caller, "sync_on_caller", (True, False, "auto")),
             record=record,
@@ -87,10 +87,9 @@ class Transport:
             offered_websocket=frozenset(websocket),
         )
         self.last: Record[Any] | None = None
-        self._asgi3 = as_asgi3(app)
         self._backend = checked(backend, "backend", self.backends)
         self._backend_options = dict(backend_options or {})
-        self._lifespan_mode: LifespanMode = checked(lifespan, "lifespan", ("auto", "on", "off"))
+        self._lifespan_mode: LifespanMode = checked(lifespan, "lifespan", ("auto", "on", "off", "raise"))
         self._per_request = checked(loop, "loop", ("persistent", "per-request")) == "per-request"
         self._lifespan: LifespanExchange | None = None
         self._entered = False
@@ -117,13 +116,17 @@ class Transport:
         if exc is None:
             return
         told = client_error is not None or isinstance(exc, ProtocolViolation)
-        if not told and not self._entered and self._lifespan_mode != "off":
+        if not told and not self._entered and self._lifespan_mode in ("auto", "on"):
             advised(exc, HINT)
         exchange.exception = None  # the exception's frames know the exchange; the exchange need not know it
         try:
             raise exc
         finally:
             exc = client_error = None
+
+    def prepare_scope(self, scope: Scope) -> Scope:
+        """Return the scope to call the application with, for each request and WebSocket; for subclasses."""
+        return scope
 
     def seconds_of(self, request: Request) -> float | None:
         limits = request.extensions.get("timeout")
@@ -135,8 +138,8 @@ class Transport:
     def _http_exchange(self, request: Request, body: Body, loop: Loop, caller: Any) -> HTTPExchange:
         self._raise_lifespan_fault()
         return HTTPExchange(
-            self._asgi3,
-            http_scope(request, self.settings, self.app_state),
+            self.app,
+            self.prepare_scope(http_scope(request, self.settings, self.app_state)),
             body,
             self.settings,
             loop,
@@ -147,12 +150,12 @@ class Transport:
     def _websocket_exchange(self, request: Request, loop: Loop, caller: Any) -> WebSocketExchange:
         self._raise_lifespan_fault()
         subprotocols: list[str] = request.extensions[WEBSOCKET]
-        scope = websocket_scope(request, self.settings, self.app_state, subprotocols)
-        return WebSocketExchange(self._asgi3, scope, self.settings, loop, caller, self.settings.offered_websocket)
+        scope = self.prepare_scope(websocket_scope(request, self.settings, self.app_state, subprotocols))
+        return WebSocketExchange(self.app, scope, self.settings, loop, caller, self.settings.offered_websocket)
 
     def _lifespan_exchange(self, loop: Loop, caller: Any) -> LifespanExchange:
         mode = self._lifespan_mode
-        return LifespanExchange(self._asgi3, self.app_state, self.settings, loop, caller, mode)
+        return LifespanExchange(self.app, self.app_state, self.settings, loop, caller, mode)
 
     def _raise_lifespan_fault(self) -> None:
         """What ended the lifespan before its shutdown; told of once."""
@@ -168,7 +171,7 @@ class Transport:
         }
         if exchange.debug is not None:
             extensions["http.response.debug"] = exchange.debug
-        if exchange.trailers:
+        if exchange.awaits_trailers or exchange.trailers:
             extensions["http.response.trailers"] = exchange.trailers
         status = exchange.status if exchange.started else 500
         response = self.httpx.Response(status, headers=exchange.headers, stream=stream, extensions=extensions)
@@ -189,7 +192,9 @@ class Transport:
 
     def _unanswered(self, exchange: HTTPExchange) -> None:
         """Fail where the application has returned without a response, and no check has said so."""
-        if not exchange.started and exchange.exception is None:
+        if not exchange.started and exchange.exception is None and self.settings.raise_server_exceptions is not False:
+            if self.settings.strict == "order":
+                raise AssertionError("TestClient did not receive any response.")
             raise AssertionError("the application returned without a response: it never sent http.response.start")
 
 

@@ -27,6 +27,8 @@ from .base import STREAM, WEBSOCKET, Transport, collect, warn_unfinished
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from anyio.from_thread import BlockingPortal
+
 
 class ThreadTransport(Transport):
     """Drives an application on an event loop in a thread of its own, for httpx's synchronous client.
@@ -117,6 +119,10 @@ class ThreadTransport(Transport):
 
         loop.post(lambda: loop.spawn(steps, context))
         return future
+
+    def portal(self) -> BlockingPortal:
+        """Return anyio's portal to the application's event loop."""
+        return self._thread().portal()
 
     def wait_idle(self, seconds: float | None) -> bool:
         """Wait until no task of the application runs but the lifespan's own; False when the time is over first."""
@@ -302,19 +308,13 @@ async def idle(loop: Loop, resting: frozenset[Any], seconds: float | None) -> bo
     me = asyncio.current_task()
     end = None if seconds is None else loop.native.time() + seconds
     while stray := [
-        task for task in asyncio.all_tasks() if task is not me and not is_own(task) and task not in resting
+        task for task in asyncio.all_tasks() if task is not me and not LoopThread.is_own(task) and task not in resting
     ]:
         left = None if end is None else end - loop.native.time()
         if left is not None and left <= 0:
             return False
         await asyncio.wait(stray, timeout=left)
     return True
-
-
-def is_own(task: Any) -> bool:
-    """Whether a task is the loop thread's own, which ends with the thread."""
-    code = getattr(task.get_coro(), "cr_code", None)
-    return code is LoopThread._until_stopped.__code__
 
 
 def _name(function: Callable[..., Any]) -> str:

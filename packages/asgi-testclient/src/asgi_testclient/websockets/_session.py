@@ -131,6 +131,11 @@ class Session:
         code, reason = exchange.end or (1006, GONE)
         raise self._disconnected(code, reason)
 
+    def _raise_failure(self) -> None:
+        """Raise what the application raised after its close: the close was then only what the framework made of it."""
+        if self._exchange.done:
+            self._owner.raise_failure(self._exchange)
+
     def _data(self, message: Message) -> Message:
         """The message, if it is one of data; its disconnect otherwise."""
         if message["type"] == "websocket.close":

@@ -75,7 +75,11 @@ class AsyncWebSocketTestSession(Session):
     async def receive(self, timeout: Limit = "client") -> Message:
         """The next raw message: websocket.send, or websocket.close once."""
         await self._run.wait(self._exchange.readable, self._seconds(timeout), self._expectation, self._exchange.advice)
-        return self._taken()
+        message = self._taken()
+        if message["type"] == "websocket.close":
+            await self._run.rest()
+            self._raise_failure()
+        return message
 
     async def receive_text(self, timeout: Limit = "client") -> str:
         """The next message, which is text. Raises WebSocketDisconnect where the application has closed."""

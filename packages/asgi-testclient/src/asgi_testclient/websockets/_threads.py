@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .._runs import ThreadRun, settle
 from ..types import Message
 from ._session import Limit, Mode, Session, bytes_of, framed, json_of, text_of
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
 
 
 class WebSocketTestSession(Session):
@@ -42,6 +45,11 @@ class WebSocketTestSession(Session):
         finally:
             problem = None
 
+    @property
+    def portal(self) -> BlockingPortal:
+        """Anyio's portal to the event loop that the application runs on."""
+        return self._run.thread.portal()
+
     def _finish(self) -> None:
         try:
             self._run.leave()
@@ -71,7 +79,11 @@ class WebSocketTestSession(Session):
     def receive(self, timeout: Limit = "client") -> Message:
         """The next raw message: websocket.send, or websocket.close once."""
         self._run.wait(self._exchange.readable, self._seconds(timeout), self._expectation, self._exchange.advice)
-        return self._taken()
+        message = self._taken()
+        if message["type"] == "websocket.close":
+            self._run.rest()
+            self._raise_failure()
+        return message
 
     def receive_text(self, timeout: Limit = "client") -> str:
         """The next message, which is text. Raises WebSocketDisconnect where the application has closed."""
