@@ -83,7 +83,7 @@ def test_a_module_needs_nothing_and_brings_no_other_middleware(subject: Subject,
 
 def test_the_package_itself_imports_no_middleware(imported: dict) -> None:
     names = {name for name in imported["asgi_middleware"] if name.startswith("asgi_middleware.")}
-    assert names == {"asgi_middleware._record", "asgi_middleware.types"}
+    assert names == {"asgi_middleware._configuration", "asgi_middleware._record", "asgi_middleware.types"}
 
 
 TYPED = """

@@ -22,8 +22,7 @@ from wire import Reply, http_scope, run, websocket_scope
 # Where the copies of a helper stand, for the count of lines.
 COPIES = {
     "the host of a request": [
-        asgi_middleware._authority.parse_authority,
-        asgi_middleware._authority.requested_authority,
+        asgi_middleware._authority.requested_host,
         asgi_routing._scope.host_header,
         asgi_routing._scope.host_name,
         asgi_requests._authority.request_netloc,
@@ -118,8 +117,8 @@ HOSTS: list[tuple[str, str | None]] = [
 
 
 def _middleware_host(headers: Any) -> str | None:
-    found = asgi_middleware._authority.requested_authority(headers)
-    return None if found is None else found.host
+    found = asgi_middleware._authority.requested_host(headers)
+    return None if found is None else found.name
 
 
 def _routing_host(headers: Any) -> str | None:
@@ -146,7 +145,7 @@ def test_hosts_are_read_alike(read: Callable[[Any], str | None], host: str, name
 # is no address matches no pattern of a route.
 DIFFERENCES: list[tuple[str, str | None, str, str | None]] = [
     ("example.org:", "example.org", "requests", None),
-    ("example.org:65536", None, "routing", "example.org"),
+    ("example.org:65536", "example.org", "requests", None),
     ("[:::::]", None, "routing", "[:::::]"),
 ]
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from enum import Enum
+
 import pytest
 
+from asgi_middleware import ConfigurationWarning
 from asgi_middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddleware
 from wire import request, run, websocket_scope
 
@@ -78,11 +83,12 @@ async def test_a_preflight_may_be_answered_204():
         ("PUT", ["x-b"], "https://evil.example", "Disallowed CORS origin, method, headers"),
     ],
 )
-async def test_a_refused_preflight_says_why_and_grants_nothing(method, headers, site, text):
+async def test_a_refused_preflight_says_why_and_what_is_allowed(method, headers, site, text):
     cors = CORSMiddleware(app, [SITE], allow_headers=["x-a"], allow_credentials=True)
     reply = await request(cors, "OPTIONS", headers=preflight(method, headers, site))
     assert (reply.status, reply.text) == (400, text)
-    assert granted(reply) == set()
+    assert reply.header("access-control-allow-methods") == "GET"
+    assert reply.header("access-control-allow-origin") == (SITE if site == SITE else None)
     assert reply.header("vary") == PREFLIGHT_VARY
 
 
@@ -104,9 +110,15 @@ async def test_any_header_is_allowed_by_echoing_what_was_asked(lines, echo):
 async def test_what_would_split_a_response_is_not_echoed():
     cors = CORSMiddleware(app, ["*"], allow_headers=["*"], allow_credentials=True)
     reply = await request(cors, "OPTIONS", headers=preflight("GET", ["x\r\nset-cookie: a"]))
-    assert (reply.status, granted(reply)) == (400, set())
+    assert (reply.status, reply.header("access-control-allow-headers")) == (400, None)
     reply = await request(cors, headers=[(b"origin", b"https://a\r\nb")])
     assert granted(reply) == set()
+
+
+async def test_a_preflight_without_a_method_in_it_is_answered_too():
+    assert (
+        await request(CORSMiddleware(app, [SITE]), "OPTIONS", headers=preflight(""))
+    ).text == "Disallowed CORS method"
 
 
 async def test_the_private_network_is_allowed_only_on_request():
@@ -264,23 +276,40 @@ async def websocket_app(scope, receive, send):
 
 
 @pytest.mark.parametrize(
-    ("headers", "options", "accepted"),
+    ("headers", "host", "scheme", "accepted"),
     [
-        ([], {}, True),
-        (origin(), {}, True),
-        (origin("https://a.shop.example"), {}, True),
-        (origin("https://evil.example"), {}, False),
-        (origin("null"), {}, False),
-        (origin("https://us.example"), {"host": "US.example"}, True),
-        (origin("https://us.example"), {"host": "us.example:443"}, True),
-        (origin("https://us.example:8000"), {"host": "us.example"}, False),
-        (origin("https://"), {"host": ""}, False),
+        ([], None, "ws", True),
+        (origin(), None, "ws", True),
+        (origin("https://a.shop.example"), None, "wss", True),
+        (origin("https://evil.example"), None, "wss", False),
+        (origin("null"), "us.example", "ws", False),
+        (origin("https://us.example"), "US.example", "wss", True),
+        (origin("https://us.example"), "us.example:443", "wss", True),
+        (origin("https://us.example:443"), "us.example", "https", True),
+        (origin("https://us.example:8000"), "us.example:8000", "wss", True),
+        (origin("https://us.example:8000"), "us.example", "wss", False),
+        (origin("http://us.example"), "us.example", "ws", True),
+        (origin("http://us.example"), "us.example:80", "http", True),
+        (origin("http://us.example"), "us.example:443", "ws", False),
+        # A network attacker answers for http://us.example: its page must not use the cookies of https.
+        (origin("http://us.example"), "us.example", "wss", False),
+        (origin("http://us.example:443"), "us.example:443", "wss", False),
+        (origin("http://us.example"), "us.example", "https", False),
+        # The server knows nothing of the proxy that ended TLS: a browser opens no ws from an https page.
+        (origin("https://us.example"), "us.example", "ws", True),
+        (origin("https://us.example"), "us.example", "", True),
+        (origin("https://us.example"), "us.example", "unknown", True),
+        (origin("http://us.example"), "us.example", "unknown", False),
+        (origin("http://[::1]:8000"), "[0::1]:8000", "ws", True),
+        (origin("https://"), "", "wss", False),
+        (origin("us.example"), "us.example", "ws", False),
+        (origin("https://us.example"), None, "wss", False),
     ],
 )
-async def test_a_websocket_of_another_origin_is_refused_on_demand(headers, options, accepted):
+async def test_a_websocket_of_another_origin_is_rejected_on_demand(headers, host, scheme, accepted):
     cors = CORSMiddleware(websocket_app, [SITE, "https://*.shop.example"], check_websocket_origin=True)
-    scope = websocket_scope(headers=[*headers, *((name.encode(), value.encode()) for name, value in options.items())])
-    reply = await run(cors, scope, [{"type": "websocket.connect"}])
+    named = [] if host is None else [(b"host", host.encode())]
+    reply = await run(cors, websocket_scope(headers=[*headers, *named], scheme=scheme), [{"type": "websocket.connect"}])
     assert (reply.types == ["websocket.accept"]) is accepted
     if not accepted:
         assert (reply.status, reply.text) == (403, "Disallowed WebSocket origin")
@@ -307,27 +336,138 @@ async def test_request_headers_may_be_a_generator():
 
 
 @pytest.mark.parametrize(
+    ("entry", "origin_sent"),
+    [
+        ("https://shop.example/", SITE),
+        ("https://Shop.Example", SITE),
+        ("HTTPS://shop.example", SITE),
+        ("https://shop.example:443", SITE),
+        ("https://shop.example:0443/", SITE),
+        ("https://shop.example:", SITE),
+        ("http://shop.example:80/", "http://shop.example"),
+        (" https://shop.example ", SITE),
+        ("https://shop.example\n", SITE),
+        ("https://b\u00fccher.example", "https://xn--bcher-kva.example"),
+        ("https://B\u00dcCHER\u3002example:8000", "https://xn--bcher-kva.example:8000"),
+        ("https://stra\u00dfe.example", "https://xn--strae-oqa.example"),
+        ("http://[0:0::1]:8000", "http://[::1]:8000"),
+        ("https://*.Shop.example/", "https://a.shop.example"),
+        ("http://LOCALHOST:*", "http://localhost:3000"),
+        ("capacitor://localhost/", "capacitor://localhost"),
+        ("https://a.example, https://shop.example", SITE),
+        ("https://a.example,https://shop.example,", SITE),
+    ],
+)
+async def test_an_origin_that_means_one_is_read_as_it_with_a_warning(entry, origin_sent):
+    with pytest.warns(ConfigurationWarning, match=r"allow_origins: .* is read as .*: write ") as caught:
+        cors = CORSMiddleware(app, [entry])
+    assert repr(entry) in str(caught[0].message)
+    assert caught[0].filename == __file__
+    reply = await request(cors, headers=origin(origin_sent))
+    assert reply.header("access-control-allow-origin") == origin_sent
+
+
+@pytest.mark.parametrize(
+    ("entry", "advice"),
+    [
+        ("", "leave it out"),
+        (" , ", "leave it out"),
+        (None, "leave it out"),
+        ("shop.example", "write 'https://shop.example' or 'http://shop.example'"),
+        ("localhost:3000", "write 'https://localhost:3000' or 'http://localhost:3000'"),
+        ("https://shop.example/app", "write 'https://shop.example'"),
+        ("https://shop.example//", "write 'https://shop.example'"),
+        ("wss://shop.example", "write 'https://shop.example'"),
+        ("ws://shop.example:8000/socket", "write 'http://shop.example:8000'"),
+        ("https://user@shop.example", "scheme://host"),
+        ("https://h*.example", "scheme://host"),
+        ("https://*", "scheme://host"),
+        ("https://*.*.example", "scheme://host"),
+        ("https://shop.example:80:*", "scheme://host"),
+        ("http://shop.example:99999", "scheme://host"),
+        ("https://shop.example?x", "scheme://host"),
+        ("https://", "scheme://host"),
+        ("http", "write 'https://http'"),
+        ("https://a b.example", "scheme://host"),
+        ("http://[::g]", "scheme://host"),
+        ("no scheme://x", "scheme://host"),
+    ],
+)
+async def test_an_origin_that_no_browser_sends_is_ignored_with_a_warning(entry, advice):
+    with pytest.warns(ConfigurationWarning) as caught:
+        cors = CORSMiddleware(app, [SITE, entry])
+    assert f"allow_origins: {entry!r} is ignored: " in str(caught[-1].message)
+    assert advice in str(caught[-1].message)
+    assert (await request(cors, headers=origin())).header("access-control-allow-origin") == SITE
+    if entry:
+        assert granted(await request(cors, headers=origin(entry))) == set()
+
+
+async def test_origins_may_be_url_objects_or_strings_of_another_class():
+    class Url:
+        def __str__(self):
+            return "https://shop.example/"
+
+    class Site(str, Enum):
+        SHOP = "https://shop.example"
+
+    for origins in ([Url()], Url(), [Site.SHOP], Site.SHOP, iter([SITE])):
+        cors = CORSMiddleware(app, origins)
+        assert (await request(cors, headers=origin())).header("access-control-allow-origin") == SITE
+
+
+async def test_no_origins_at_all_warn_and_let_none_read():
+    with pytest.warns(ConfigurationWarning, match="allow_origins: None is ignored"):
+        cors = CORSMiddleware(app, None)
+    assert granted(await request(cors, headers=origin())) == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "header", "value"),
+    [
+        ({"allow_methods": ["get", "PUT"]}, "allow_methods: 'get' is read as 'GET'", "methods", "GET, PUT"),
+        ({"allow_methods": "GET, POST"}, "allow_methods: 'GET, POST' is read as", "methods", "GET, POST"),
+        ({"allow_methods": ["GET POST", "PUT"]}, "allow_methods: 'GET POST' is ignored", "methods", "PUT"),
+        ({"allow_headers": ["x-a,x-b"]}, "allow_headers: 'x-a,x-b' is read as", "headers", "x-a, x-b"),
+        ({"allow_headers": ["", "x-a"]}, "allow_headers: '' is ignored: leave it out", "headers", "x-a"),
+        ({"allow_headers": ["x a"]}, "allow_headers: 'x a' is ignored: a name has", "headers", "Content-Type"),
+        ({"max_age": -1}, "max_age: -1 is read as 0", "max-age", "0"),
+        ({"max_age": "10m"}, "max_age: '10m' is ignored: write a whole number of seconds", "max-age", None),
+        ({"max_age": timedelta(1)}, "max_age: .* is ignored: write a whole number", "max-age", None),
+    ],
+)
+async def test_an_entry_of_another_kind_is_corrected_or_ignored_with_a_warning(options, message, header, value):
+    with pytest.warns(ConfigurationWarning, match=re.escape(message).replace(r"\.\*", ".*")):
+        cors = CORSMiddleware(app, [SITE], **options)
+    reply = await request(cors, "OPTIONS", headers=preflight("PUT"))
+    sent = reply.header(f"access-control-{'allow-' if header != 'max-age' else ''}{header}")
+    assert sent == value if header != "headers" else value in sent
+
+
+@pytest.mark.parametrize(("max_age", "sent"), [(None, None), ("600", "600"), (60.0, "60"), (0, "0")])
+async def test_the_age_of_a_preflight_may_be_left_to_the_browser(max_age, sent):
+    reply = await request(CORSMiddleware(app, [SITE], max_age=max_age), "OPTIONS", headers=preflight())
+    assert reply.header("access-control-max-age") == sent
+
+
+async def test_a_method_that_browsers_leave_in_lower_case_is_another():
+    cors = CORSMiddleware(app, [SITE], ["patch"])
+    assert (await request(cors, "OPTIONS", headers=preflight("patch"))).status == 200
+    assert (await request(cors, "OPTIONS", headers=preflight("PATCH"))).status == 400
+
+
+@pytest.mark.parametrize(
     "options",
     [
-        {"allow_origins": ["https://shop.example/"]},
-        {"allow_origins": ["shop.example"]},
-        {"allow_origins": ["https://Shop.example"]},
-        {"allow_origins": ["https://shop.example:443"]},
-        {"allow_origins": ["http://shop.example:80"]},
-        {"allow_origins": ["http://shop.example:99999"]},
-        {"allow_origins": ["https://h*.example"]},
-        {"allow_origins": ["https://bücher.example"]},
-        {"allow_origins": [""]},
         {"allow_origin_regex": "("},
-        {"allow_methods": ["GET POST"]},
-        {"allow_headers": [""]},
-        {"expose_headers": ["a\r\nb"]},
-        {"max_age": -1},
+        {"allow_headers": ["a\r\nb"]},
+        {"expose_headers": ["a\r\nset-cookie: b"]},
+        {"vary": ["a\0b"]},
         {"preflight_status": 403},
         {"allow_origins": ["*"], "allow_credentials": True, "reflect_any_origin": False},
     ],
 )
-def test_a_configuration_that_could_not_work_is_refused(options):
+def test_a_configuration_that_is_unsafe_or_has_no_meaning_is_refused(options):
     with pytest.raises(ValueError, match="."):
         CORSMiddleware(app, **options)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
+from asgi_middleware import ConfigurationWarning
+from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware, _log_endless_redirect
 from wire import http_scope, request, run, websocket_scope
 
 
@@ -29,6 +30,11 @@ def host(value):
         ("[::1]:80", "https://[::1]/"),
         ("[::1]:8000", "https://[::1]:8000/"),
         ("my_service", "https://my_service/"),
+        ("e.org:", "https://e.org/"),
+        ("e.org:000080", "https://e.org/"),
+        ("e.org:008000", "https://e.org:8000/"),
+        ("[v1.Foo]:80", "https://[v1.foo]/"),
+        ("[0:0::1]", "https://[::1]/"),
         ("", "https://testserver/"),
     ],
 )
@@ -62,7 +68,7 @@ async def test_path_and_query_stay_byte_for_byte(path, raw_path, query, target):
 
 
 @pytest.mark.parametrize(
-    "headers", [host("bad/host"), host("a") + host("b"), host("a:99999"), host("[::g]"), host("[1::2::3]")]
+    "headers", [host("bad/host"), host("a") + host("b"), host("a:99999"), host("[:::]"), host("[1::2::3]"), host(".")]
 )
 async def test_without_a_valid_host_the_answer_is_400(headers):
     reply = await request(HTTPSRedirectMiddleware(app), headers=headers)
@@ -150,11 +156,32 @@ async def test_request_headers_may_be_a_generator():
     assert (await run(HTTPSRedirectMiddleware(app), scope)).header("location") == "https://e.org/"
 
 
+def test_an_exempt_path_that_no_request_has_is_ignored_with_a_warning():
+    with pytest.warns(ConfigurationWarning, match="exempt_paths: 'healthz' is ignored: write '/healthz'"):
+        redirect = HTTPSRedirectMiddleware(app, exempt_paths=["healthz", "/a/"])
+    assert (redirect.exempt_paths, redirect.exempt_below) == ({"/a/"}, ("/a/",))
+
+
+@pytest.mark.parametrize("header", [(b"x-forwarded-proto", b"HTTPS"), (b"Forwarded", b"for=1.2.3.4;Proto=https;by=x")])
+async def test_an_endless_redirect_behind_a_proxy_is_logged_once(caplog, header):
+    _log_endless_redirect.cache_clear()
+    redirect = HTTPSRedirectMiddleware(app)
+    for _ in range(3):
+        assert (await request(redirect, headers=[*host("e.org"), header])).status == 307
+    assert [record.name for record in caplog.records] == ["asgi_middleware.httpsredirect"]
+    assert "uvicorn --forwarded-allow-ips" in caplog.text
+
+
+async def test_an_honest_proxy_is_not_logged(caplog):
+    _log_endless_redirect.cache_clear()
+    await request(HTTPSRedirectMiddleware(app), headers=[*host("e.org"), (b"x-forwarded-proto", b"http")])
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"status_code": 200},
-        {"exempt_paths": ["healthz"]},
         {"hsts_max_age": -1},
         {"hsts_max_age": 300, "hsts_include_subdomains": True, "hsts_preload": True},
         {"hsts_max_age": 31536000, "hsts_preload": True},

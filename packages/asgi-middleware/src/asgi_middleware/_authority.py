@@ -1,64 +1,58 @@
-"""The Host of a request, read strictly (RFC 9110 §7.2, RFC 3986 §3.2.2), and absolute URLs built from it."""
+"""The host that a request was sent to, hosts of a configuration, and absolute URLs (RFC 9110 §7.2, RFC 3986 §3.2)."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from ._headers import RawHeaders, all_values
+from ._host import ParsedHost, parse_host
 from .types import Scope
 
-_HOST = re.compile(
-    r"(?P<name>(?=[^:]{1,254}(?::|$))[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*\.?"
-    r"|\[(?P<ipv6>[0-9a-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?",
-    re.IGNORECASE | re.ASCII,
-)
+_DOTS = re.compile("[.\u3002]")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xff]")
 
 
-class Authority(NamedTuple):
-    """A host in lower case, an IPv6 address shortened and in brackets, without a final dot; and its port, if named."""
-
-    host: str
-    port: int | None
-
-    def __str__(self) -> str:
-        return self.host if self.port is None else f"{self.host}:{self.port}"
+def requested_host(headers: RawHeaders) -> ParsedHost | None:
+    """Return the host of a request's one Host header; None if it is missing, repeated or malformed."""
+    values = all_values(headers, b"host")
+    return parse_host(values[0].decode("latin-1")) if len(values) == 1 else None
 
 
-def parse_authority(value: str) -> Authority | None:
-    """The authority that a Host header names, or None where it is malformed."""
-    found = _HOST.fullmatch(value)
-    if found is None or int(found["port"] or 0) > 65535:
-        return None
-    port = int(found["port"]) if found["port"] else None
-    if found["ipv6"] is None:
-        return Authority(found["name"].lower().removesuffix("."), port)
-    from ipaddress import IPv6Address  # costs milliseconds, and few hosts are IPv6 literals
+def configured_host(text: str) -> ParsedHost | None:
+    """Return a host as clients send it, or None where it is malformed.
 
-    try:
-        return Authority(f"[{IPv6Address(found['ipv6']).compressed}]", port)
-    except ValueError:
-        return None
+    An IPv6 address may stand without its brackets, and a name in any script is encoded (RFC 5891 §4.4).
+    """
+    if text.count(":") > 1 and text[:1] != "[":
+        return parse_host(f"[{text}]")
+    if not text.isascii():
+        name, colon, port = text.partition(":")
+        text = f"{_to_ascii(name)}{colon}{port}"
+    return parse_host(text)
+
+
+def _to_ascii(name: str) -> str:
+    """Return an internationalised name in ASCII, as browsers do.
+
+    The codec `idna` is of 2003: it makes `strasse` of `straße`, which is another domain today.
+    """
+    from unicodedata import normalize  # a megabyte that few configurations need
+
+    labels = _DOTS.split(normalize("NFKC", name.lower()))
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an IPv6 literal or an IPv4 address; a name ends in no number (URL Standard, host parsing)."""
+    """Return whether a host is an IP literal or an IPv4 address: no name ends in a number (URL Standard §3.5)."""
     return host[:1] == "[" or host.rpartition(".")[2].isdigit()
 
 
-def requested_authority(headers: RawHeaders) -> Authority | None:
-    """The authority a request names in its one Host header; None if it is missing, repeated or malformed."""
-    values = all_values(headers, b"host")
-    return parse_authority(values[0].decode("latin-1")) if len(values) == 1 else None
-
-
-def absolute_url(scheme: str, authority: Authority, scope: Scope) -> bytes:
-    """The URL of the request with another scheme or authority; path and query stay as they came, byte for byte."""
+def absolute_url(scheme: str, authority: str, scope: Scope) -> bytes:
+    """Return the URL of a request with another scheme or authority; path and query stay byte for byte."""
     path = scope["path"]
     raw = (scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
-    if unquote(raw) != path:  # a middleware further out has rewritten the path
+    if unquote(raw) != path:  # an outer middleware has rewritten the path
         raw = quote(path, safe="/!$&'()*+,;=:@~")
     if not raw.startswith("/"):
         raw = f"/{raw}"  # else `@evil.example` would become the authority

@@ -1,16 +1,22 @@
-"""Send requests that came over plain HTTP to the same URL over HTTPS (RFC 9110 §15.4).
+"""Redirect requests that came over plain HTTP to the same URL over HTTPS (RFC 9110 §15.4).
 
     app = HTTPSRedirectMiddleware(app, exempt_paths=["/healthz", "/.well-known/acme-challenge/"])
 
-Behind a proxy that ends TLS the server must be told the scheme (uvicorn: `--proxy-headers`), else it never ends.
+Behind a proxy that ends TLS the server must be told to trust the proxy's headers, or every request looks like plain
+HTTP and is redirected for ever: `uvicorn --forwarded-allow-ips`, `daphne --proxy-headers`, Hypercorn's
+`ProxyFixMiddleware` around the application.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
+from functools import cache
 
-from ._authority import Authority, absolute_url, is_address, parse_authority
-from ._headers import all_values, first_value
+from ._authority import absolute_url, is_address
+from ._configuration import paths
+from ._headers import RawHeaders, all_values, first_value
+from ._host import ParsedHost, parse_host
 from ._replies import reject
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -19,12 +25,12 @@ _SECURE = {"http": "https", "ws": "wss"}
 
 
 class HTTPSRedirectMiddleware:
-    """Redirects http to https and ws to wss, path and query byte for byte.
+    """Middleware that redirects http to https and ws to wss, path and query byte for byte.
 
     The ports 80 and 443 are dropped, others looked up in `port_map` or kept. `exempt_paths` are whole paths, or all
-    below where they end in a slash. Without a valid host, in Host or else from the server, the answer is 400.
-    `hsts_max_age` seconds tell browsers to come by https alone (RFC 6797), in answers over https to names, not to
-    addresses. Raises ValueError for a `status_code` that is no redirect, or a policy no browser preloads.
+    below where they end in a slash. A request without a valid host, in Host or else from the server, gets a 400.
+    `hsts_max_age` seconds tell browsers to use https alone (RFC 6797), in responses over https to names, not to
+    addresses. Raises ValueError for a `status_code` that does not redirect, or a policy that no browser preloads.
     """
 
     def __init__(
@@ -43,34 +49,38 @@ class HTTPSRedirectMiddleware:
         self.app = app
         self.status_code = status_code
         self.ports: dict[int | None, int | None] = {80: None, 443: None}
-        self.ports |= {port: secure for port, secure in (port_map or {}).items()}  # noqa: C416
-        self.exempt_paths = frozenset(exempt_paths)
-        self.exempt_below = tuple(path for path in exempt_paths if path.endswith("/"))
-        if not all(path.startswith("/") for path in exempt_paths):
-            raise ValueError("exempt_paths begin with a slash")
+        for port, secure_port in (port_map or {}).items():
+            self.ports[port] = secure_port
+        exempt = paths("exempt_paths", exempt_paths)
+        self.exempt_paths = frozenset(exempt)
+        self.exempt_below = tuple(path for path in exempt if path.endswith("/"))
         self._hsts = _policy(hsts_max_age, hsts_include_subdomains, hsts_preload)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         scheme = _SECURE.get(scope.get("scheme") or "http") if kind in ("http", "websocket") else None
         if self._hsts is not None and kind == "http" and scheme is None:
-            return await self._answer_securely(self._hsts, scope, receive, send)
+            return await self._call_with_policy(self._hsts, scope, receive, send)
         if scheme is None or scope["path"] in self.exempt_paths or scope["path"].startswith(self.exempt_below):
             return await self.app(scope, receive, send)
         if not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
-        authority = self.authority(scope)
-        if authority is None:
+        host = _requested_host(scope)
+        if host is None:
             return await reject(scope, receive, send, 400, "Invalid host header")
-        authority = Authority(authority.host, self.ports.get(authority.port, authority.port))
+        if _came_over_https(scope.get("headers", ())):
+            _log_endless_redirect()
+        port = self.ports.get(host.port_number, host.port_number)
+        authority = host.name if port is None else f"{host.name}:{port}"
         url = absolute_url("wss" if kind == "websocket" else scheme, authority, scope)
         return await reject(scope, receive, send, self.status_code, "", [(b"location", url)])
 
-    async def _answer_securely(self, policy: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _call_with_policy(self, policy: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the application and add the policy to its response, unless it has its own."""
         if not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
-        authority = self.authority(scope)
-        if authority is None or is_address(authority.host):
+        host = _requested_host(scope)
+        if host is None or is_address(host.name):  # RFC 6797 §8.3: browsers ignore it for an address
             return await self.app(scope, receive, send)
 
         async def send_with_policy(message: Message) -> None:
@@ -83,21 +93,44 @@ class HTTPSRedirectMiddleware:
 
         return await self.app(scope, receive, send_with_policy)
 
-    def authority(self, scope: Scope) -> Authority | None:
-        """Where the request was sent: its Host, or the server's own name where it has none or an empty one."""
-        values = all_values(scope.get("headers", ()), b"host")
-        if len(values) > 1:
-            return None
-        if values and values[0]:
-            return parse_authority(values[0].decode("latin-1"))
+
+def _requested_host(scope: Scope) -> ParsedHost | None:
+    """Return where a request was sent: its Host, or the server's own name where it has none or an empty one.
+
+    None for a repeated or malformed one: a request with such a Host gets a 400 (RFC 9112 §3.2).
+    """
+    values = all_values(scope.get("headers", ()), b"host")
+    if len(values) > 1:
+        return None
+    if values and values[0]:
+        host = parse_host(values[0].decode("latin-1"))
+    else:
         name, port = scope.get("server") or (None, None)
-        if not name or port is None:
+        if not name or port is None:  # a Unix socket has no port
             return None
-        return parse_authority(f"[{name}]:{port}" if ":" in name else f"{name}:{port}")
+        host = parse_host(f"[{name}]:{port}" if ":" in name else f"{name}:{port}")
+    return host if host is not None and host.has_valid_port else None
+
+
+def _came_over_https(headers: RawHeaders) -> bool:
+    """Return whether a proxy says that the client used https (X-Forwarded-Proto, or RFC 7239)."""
+    scheme = first_value(headers, b"x-forwarded-proto") or b""
+    forwarded = first_value(headers, b"forwarded") or b""
+    return scheme.lower().startswith(b"https") or b"proto=https" in forwarded.lower()
+
+
+@cache
+def _log_endless_redirect() -> None:
+    """Log, once in a process, that a proxy's word is not believed; anybody can send such a header."""
+    logging.getLogger(__name__).warning(
+        "A request came over https to a proxy and over http from there, and is redirected to https: this never ends. "
+        "Let the server trust the proxy's headers: uvicorn --forwarded-allow-ips, daphne --proxy-headers, "
+        "hypercorn.middleware.ProxyFixMiddleware."
+    )
 
 
 def _policy(max_age: int | None, include_subdomains: bool, preload: bool) -> bytes | None:
-    """The value of Strict-Transport-Security; None for none (RFC 6797 §6.1)."""
+    """Return the value of Strict-Transport-Security; None for none (RFC 6797 §6.1)."""
     if max_age is None:
         return None
     if max_age < 0:

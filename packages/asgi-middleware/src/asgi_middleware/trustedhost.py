@@ -1,30 +1,33 @@
-"""Answer only requests that name a host we serve.
+"""Reject requests for hosts that the application does not serve.
 
-app = TrustedHostMiddleware(app, allowed_hosts=["shop.example", "*.shop.example", "[::1]", "10.0.0.0/8"])
+    app = TrustedHostMiddleware(app, allowed_hosts=["shop.example", "*.shop.example", "[::1]", "10.0.0.0/8"])
+
+Whatever builds a URL from the Host header, a link in a mail for one, otherwise builds it from what a client made up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from ._authority import Authority, absolute_url, parse_authority, requested_authority
+from ._authority import absolute_url, configured_host, requested_host
+from ._configuration import entries, paths, warn_corrected, warn_ignored
 from ._replies import reject
 from ._scope import call_with_lasting_headers, has_lasting_headers
 from .types import ASGIApp, Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from ipaddress import IPv4Network, IPv6Network
-
 ENFORCE_DOMAIN_WILDCARD = "Domain wildcard patterns must be like '*.example.com'."
+
+_PARAMETER = "allowed_hosts"
 
 
 class TrustedHostMiddleware:
-    """Refuses requests whose Host header is missing, malformed, repeated or not allowed (RFC 9110 §7.2).
+    """Middleware that rejects requests whose Host is missing, malformed, repeated or not allowed (RFC 9110 §7.2).
 
     `allowed_hosts` are names, addresses, `*.example.com` for any name below, networks as `10.0.0.0/8`, or `*` for
-    all. With `www_redirect` a host that is allowed only with `www.` before it is sent there. `exempt_paths` answer
-    any host, for the probes of a load balancer. Raises ValueError for a pattern that could never match.
+    all; ports are not compared. With `www_redirect` a host that is allowed only with `www.` before it is sent there.
+    `exempt_paths` are served for any host, for the probes of a load balancer. An entry that could never match is
+    corrected or ignored with a ConfigurationWarning; a `*` elsewhere is a ValueError.
     """
 
     def __init__(
@@ -35,41 +38,42 @@ class TrustedHostMiddleware:
         *,
         exempt_paths: Collection[str] = (),
     ) -> None:
-        allowed_hosts = ["*"] if allowed_hosts is None else allowed_hosts
-        hosts = [allowed_hosts] if isinstance(allowed_hosts, str) else list(allowed_hosts)
+        hosts = list(entries(_PARAMETER, ["*"] if allowed_hosts is None else allowed_hosts))
         self.app = app
         self.allowed_hosts = hosts
         self.allow_any = "*" in hosts
         self.www_redirect = www_redirect
-        self.exempt_paths = frozenset(exempt_paths)
-        self._exact = frozenset(_host(host) for host in hosts if "*" not in host and "/" not in host)
-        self._below = tuple(_below(host) for host in hosts if "*" in host and host != "*")
-        self._networks = tuple(_network(host) for host in hosts if "/" in host and "*" not in host)
+        self.exempt_paths = frozenset(paths("exempt_paths", exempt_paths))
+        networks = [_network(host) for host in hosts if _is_network(host)]
+        names = [_name(host) for host in hosts if host != "*" and not _is_network(host)]
+        self._networks = tuple(network for network in networks if network is not None)
+        self._exact = frozenset(name for name in names if name is not None and name[0] != "*")
+        self._below = tuple(name[1:] for name in names if name is not None and name[0] == "*")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.allow_any or scope["type"] not in ("http", "websocket") or scope["path"] in self.exempt_paths:
             return await self.app(scope, receive, send)
         if not has_lasting_headers(scope):
             return await call_with_lasting_headers(self, scope, receive, send)
-        authority = requested_authority(scope.get("headers", ()))
-        if authority is None:
+        host = requested_host(scope.get("headers", ()))
+        if host is None:
             return await reject(scope, receive, send, 400, "Invalid host header")
-        if self.allows(authority.host):
+        if self.allows(host.name):
             return await self.app(scope, receive, send)
-        if self.www_redirect and f"www.{authority.host}" in self._exact:
-            www = Authority(f"www.{authority.host}", authority.port)
-            url = absolute_url(scope.get("scheme") or "http", www, scope)
+        if self.www_redirect and f"www.{host.name}" in self._exact:
+            authority = f"www.{host.name}:{host.port}" if host.port else f"www.{host.name}"
+            url = absolute_url(scope.get("scheme") or "http", authority, scope)
             return await reject(scope, receive, send, 307, "", [(b"location", url)])
         return await reject(scope, receive, send, 400, "Invalid host header")
 
     def allows(self, host: str) -> bool:
-        """Whether a host, in lower case and without its port, is one of ours."""
-        if host in self._exact or host.endswith(self._below):
+        """Return whether a host, in lower case and without its port, is allowed."""
+        if host in self._exact:
             return True
+        if host.endswith(self._below):
+            return host[0] != "." and ".." not in host  # an empty label is no name below
         if not self._networks:
             return False
-        from ipaddress import ip_address
-
         try:
             address = ip_address(host.strip("[]"))
         except ValueError:
@@ -77,25 +81,41 @@ class TrustedHostMiddleware:
         return any(address in network for network in self._networks)
 
 
-def _host(pattern: str) -> str:
-    """An exact pattern as hosts are compared; an IPv6 address may stand with or without its brackets."""
-    authority = parse_authority(f"[{pattern}]" if pattern.count(":") > 1 and pattern[:1] != "[" else pattern)
-    if authority is None or authority.port is not None:
-        raise ValueError(f"the allowed host {pattern!r} could never match: it is an ASCII name or address, no port")
-    return authority.host
-
-
-def _below(pattern: str) -> str:
-    """The ending of the names that `*.example.com` stands for; the grammar of a host leaves no label empty."""
-    if not pattern.startswith("*.") or "*" in pattern[1:]:
+def _name(entry: str) -> str | None:
+    """Return a name or address as hosts are compared, `*.` before it where it stood; None where none could match."""
+    _, scheme, rest = entry.rpartition("://")
+    text = rest.removesuffix("/") if scheme else entry
+    below = "*." if text.startswith("*.") else ""
+    host = configured_host(text.removeprefix("*."))
+    if "*" in text.removeprefix("*."):
         raise ValueError(ENFORCE_DOMAIN_WILDCARD)
-    return f".{_host(pattern[2:])}"
+    if host is None or host.text[0] == ".":
+        warn_ignored(_PARAMETER, entry, _advice(text))
+        return None
+    name = f"{below}{host.name}"
+    # Case, a last dot and missing brackets are ways to write the same host; a scheme or a port is a mistake.
+    if scheme or host.port or text[-1] == ":" or not entry.isascii():
+        warn_corrected(_PARAMETER, entry, name)
+    return name
 
 
-def _network(pattern: str) -> IPv4Network | IPv6Network:
-    from ipaddress import ip_network
+def _advice(text: str) -> str:
+    """Return what to write in place of an entry that is not a host."""
+    host = configured_host(text.lstrip(".").partition("/")[0])
+    if host is None or "*" in host.name:
+        return "write a name, an address or a network, without a port"
+    if text.startswith("."):
+        return f"write {host.name!r} for the host, {'*.' + host.name!r} for those below it, or both"
+    return f"write {host.name!r}"
 
+
+def _is_network(entry: str) -> bool:
+    return "/" in entry and "://" not in entry and "*" not in entry
+
+
+def _network(entry: str) -> IPv4Network | IPv6Network | None:
     try:
-        return ip_network(pattern)
+        return ip_network(entry)
     except ValueError as exc:
-        raise ValueError(f"the allowed host {pattern!r} is no network: {exc}") from exc
+        warn_ignored(_PARAMETER, entry, f"write a network as 10.0.0.0/8 ({exc})")
+        return None

@@ -1,0 +1,58 @@
+"""Read the lists of a configuration: an entry without effect is reported and never stops an application."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+
+
+class ConfigurationWarning(UserWarning):
+    """An entry of a middleware's configuration that has no effect as it is written, and what to write instead."""
+
+
+def warn_corrected(parameter: str, entry: object, meant: object) -> None:
+    """Warn of an entry whose meaning is plain, and which is read that way."""
+    _warn(f"{parameter}: {entry!r} is read as {meant!r}: write {meant!r}")
+
+
+def warn_ignored(parameter: str, entry: object, advice: str) -> None:
+    """Warn of an entry that is left out."""
+    _warn(f"{parameter}: {entry!r} is ignored: {advice}")
+
+
+def entries(parameter: str, values: object) -> Iterator[str]:
+    """Yield the strings of a list, without blanks around them; warn of empty ones.
+
+    A single string is a list of one. Several entries in one string, as environment variables have them, are split at
+    their commas. URLs and addresses of libraries count as what they are as strings.
+    """
+    for value in values if isinstance(values, Iterable) and not isinstance(values, str) else (values,):
+        # pydantic's URLs end in a slash whether it was written or not: not worth a warning.
+        text = value if isinstance(value, str) else str(value).removesuffix("/")
+        parts = [stripped for part in text.split(",") if (stripped := part.strip())]
+        if value is None or not parts:
+            warn_ignored(parameter, value, "leave it out")
+            continue
+        if parts != [text]:
+            warn_corrected(parameter, value, parts[0] if len(parts) == 1 else parts)
+        yield from parts
+
+
+def paths(parameter: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths of a list, with a warning for one that no request has; a single string is a list of one."""
+    kept = []
+    for path in (values,) if isinstance(values, str) else values:
+        if path.startswith("/"):
+            kept.append(path)
+        else:
+            warn_ignored(parameter, path, f"write {'/' + path!r}")
+    return tuple(kept)
+
+
+def _warn(message: str) -> None:
+    """Warn at the line that builds the middleware: the first outside of this package."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and (frame.f_globals.get("__package__") or "").partition(".")[0] == __package__:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, ConfigurationWarning, stacklevel=level)

@@ -1,0 +1,163 @@
+"""The middleware: a WebSocket, a preflight request, or the request itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+from .._headers import first_value
+from .._replies import reject, send_text
+from .._scope import call_with_lasting_headers, has_lasting_headers
+from ..types import ASGIApp, Receive, Scope, Send
+from ._headers import ALLOW_CREDENTIALS, ALLOW_ORIGIN, CORSHeaders, CORSResponse
+from ._origins import AllowedOrigins, is_own_origin
+from ._preflight import ALL_METHODS, SAFELISTED_HEADERS, Preflight, max_age_seconds, methods, tokens
+
+
+class CORSMiddleware:
+    """Middleware that answers preflight requests and lets the pages of allowed origins read responses.
+
+    It rejects no request: browsers do. `max_age` is in seconds; None leaves it to the browser. `allow_credentials` with
+    the origin `*` reflects any origin, as Starlette does; `reflect_any_origin=False` refuses that configuration.
+    `expose_errors=True` lets pages read the answer to an unhandled exception too. `check_websocket_origin=True` rejects
+    handshakes from pages of other origins than these and its own. `origin_check(origin, scope)`, plain or async, is
+    asked about origins that are not listed. An entry that could never match is corrected or ignored with a
+    ConfigurationWarning; ValueError is raised for a broken regular expression and for a name with a line break.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        allow_origins: Collection[str] = (),
+        allow_methods: Collection[str] = ("GET",),
+        allow_headers: Collection[str] = (),
+        allow_credentials: bool = False,
+        allow_origin_regex: str | None = None,
+        allow_private_network: bool = False,
+        expose_headers: Collection[str] = (),
+        max_age: int | None = 600,
+        *,
+        origin_check: Callable[[str, Scope], bool | Awaitable[bool]] | None = None,
+        vary: Collection[str] = (),
+        reflect_any_origin: bool = True,
+        expose_errors: bool = False,
+        check_websocket_origin: bool = False,
+        preflight_status: int = 200,
+    ) -> None:
+        self.app = app
+        self.allow_origins = allow_origins
+        self.allow_credentials = allow_credentials
+        self.origin_check = origin_check
+        self.expose_errors = expose_errors
+        self.check_websocket_origin = check_websocket_origin
+        self._origins = AllowedOrigins(allow_origins, allow_origin_regex)
+        self.allow_all_origins = self._origins.any
+        self.allow_origin_regex = None if allow_origin_regex is None else re.compile(allow_origin_regex)
+        if self.allow_all_origins and allow_credentials and not reflect_any_origin:
+            raise ValueError("allow_origins=['*'] with allow_credentials=True lets every site act as its visitors")
+        if preflight_status not in (200, 204):
+            raise ValueError(f"preflight_status is 200 or 204, not {preflight_status!r}")
+        varying = tuple(name.encode() for name in tokens("vary", vary))
+        listed = methods("allow_methods", allow_methods)
+        self._preflight = Preflight(
+            ALL_METHODS if "*" in listed else listed,
+            (*tokens("allow_headers", allow_headers), *SAFELISTED_HEADERS),
+            max_age_seconds(max_age),
+            credentials=allow_credentials,
+            private_network=allow_private_network,
+            vary=varying,
+            status=preflight_status,
+        )
+        self.allow_methods = self._preflight.allow_methods
+        self.allow_headers = self._preflight.allow_headers
+        self.allow_all_headers = self._preflight.allow_all_headers
+        self.allow_private_network = allow_private_network
+        # The answer depends on Origin even where there is none: a cache must not give it to a page.
+        self._without_origin: CORSHeaders = ((b"vary", b", ".join((b"Origin", *varying))),)
+        exposed = ", ".join(tokens("expose_headers", expose_headers)).encode()
+        self._with_origin: CORSHeaders = (
+            *((ALLOW_CREDENTIALS,) if allow_credentials else ()),
+            *(((b"access-control-expose-headers", exposed),) if exposed else ()),
+            *self._without_origin,
+        )
+        self._known, self._open = self._precomputed()
+
+    def _precomputed(self) -> tuple[dict[bytes, CORSHeaders], CORSHeaders | None]:
+        """Return the headers of each listed origin, and those of any; neither if a subclass decides for itself."""
+        if type(self).is_allowed_origin is not _IS_ALLOWED_ORIGIN:
+            return {}, None
+        # `*` is refused with credentials (Fetch, CORS check), so that the origin must be named.
+        if self.allow_all_origins and not self.allow_credentials:
+            return {}, ((ALLOW_ORIGIN, b"*"), *self._with_origin)
+        return {origin.encode(): self._headers_of(origin.encode()) for origin in self._origins.exact}, None
+
+    def _headers_of(self, origin: bytes) -> CORSHeaders:
+        return ((ALLOW_ORIGIN, origin), *self._with_origin)
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        """Return whether the configuration names this origin; a subclass may decide otherwise."""
+        return self._origins.match(origin)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind != "http" and (kind != "websocket" or not self.check_websocket_origin):
+            return await self.app(scope, receive, send)
+        headers = scope.get("headers", ())
+        if headers.__class__ is not list and not has_lasting_headers(scope):
+            return await call_with_lasting_headers(self, scope, receive, send)
+        origin = first_value(headers, b"origin")
+        if kind == "websocket":
+            return await self._call_websocket(origin, scope, receive, send)
+        allowed = None
+        if origin is not None:
+            allowed = self._open or self._known.get(origin) or await self._ask(origin, scope)
+            if scope["method"] == "OPTIONS":
+                method = first_value(headers, b"access-control-request-method")
+                if method is not None:  # else the page itself sends OPTIONS
+                    return await self._preflight.answer(method, allowed, scope, send)
+        response = CORSResponse(allowed or self._without_origin, send)
+        if self.expose_errors:
+            return await self._call_exposing_errors(response, scope, receive)
+        return await self.app(scope, receive, response.send)
+
+    async def _ask(self, origin: bytes, scope: Scope) -> CORSHeaders | None:
+        """Return the headers for an origin that is not simply listed, or None."""
+        text = origin.decode("latin-1")
+        # It is reflected into a header: nothing that a browser could not have sent.
+        if not text.isascii() or not text.isprintable() or " " in text or "," in text:
+            return None
+        allowed: Any = self.is_allowed_origin(text)
+        if not allowed and self.origin_check is not None:
+            allowed = self.origin_check(text, scope)
+            if hasattr(allowed, "__await__"):
+                allowed = await allowed
+        return self._headers_of(origin) if allowed else None
+
+    async def _call_exposing_errors(self, response: CORSResponse, scope: Scope, receive: Receive) -> None:
+        """Answer an exception before a response has begun, and raise it again."""
+        try:
+            await self.app(scope, receive, response.send)
+        except Exception:
+            if not response.started:
+                await send_text(scope, response.send, 500, "Internal Server Error")
+            raise
+
+    async def _call_websocket(self, origin: bytes | None, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass handshakes without an Origin, which no browser sends, of the application's own pages and the allowed.
+
+        Browsers send cookies with a WebSocket of any page, and do not ask before (RFC 6455 §10.2).
+        """
+        if (
+            origin is None
+            or self._open is not None
+            or origin in self._known
+            or is_own_origin(origin, scope)
+            or await self._ask(origin, scope) is not None
+        ):
+            return await self.app(scope, receive, send)
+        return await reject(scope, receive, send, 403, "Disallowed WebSocket origin")
+
+
+# Taken now, so that a class that is patched later is not mistaken for its original.
+_IS_ALLOWED_ORIGIN = CORSMiddleware.is_allowed_origin

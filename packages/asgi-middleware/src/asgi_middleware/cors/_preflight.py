@@ -1,0 +1,139 @@
+"""Preflight requests: may a page send this method and these headers? (Fetch, CORS-preflight fetch)"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .._configuration import entries, warn_corrected, warn_ignored
+from .._headers import all_values, first_value
+from .._replies import send_text
+from ..types import Scope, Send
+from ._headers import ALLOW_CREDENTIALS, CORSHeaders
+
+ALL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
+SAFELISTED_HEADERS = frozenset({"Accept", "Accept-Language", "Content-Language", "Content-Type"})
+
+_NORMALISED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
+"""The methods that browsers upper-case (Fetch, "normalize a method"); a page that sends `patch` asks for `patch`."""
+_VARY = b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
+_MAX_REQUESTED = 8192
+"""Bytes of Access-Control-Request-Headers that are read; browsers send some dozens."""
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+def methods(parameter: str, values: object) -> tuple[str, ...]:
+    """Return the methods of a configuration, with a warning for one that browsers spell otherwise."""
+    names = []
+    for name in tokens(parameter, values):
+        if name not in _NORMALISED and (upper := name.upper()) in _NORMALISED:
+            warn_corrected(parameter, name, upper)
+            name = upper
+        names.append(name)
+    return tuple(names)
+
+
+def tokens(parameter: str, values: object) -> tuple[str, ...]:
+    """Return the names of methods or headers (RFC 9110 §5.6.2), with a warning for what is not one.
+
+    Raises ValueError for a line break: such a value comes from elsewhere, and would end the header it stands in.
+    """
+    names = []
+    for name in entries(parameter, values):
+        if _TOKEN.fullmatch(name):
+            names.append(name)
+        elif any(character in name for character in "\r\n\0"):
+            raise ValueError(f"{parameter}: {name!r} contains a line break or NUL")
+        else:
+            warn_ignored(parameter, name, "a name has letters, digits and !#$%&'*+-.^_`|~ only")
+    return tuple(names)
+
+
+def max_age_seconds(value: object) -> bytes | None:
+    """Return the seconds for which browsers may remember a preflight answer; None leaves it to them."""
+    if value is None:
+        return None
+    try:
+        seconds = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        warn_ignored("max_age", value, "write a whole number of seconds")
+        return None
+    if seconds < 0:
+        # Fetch reads digits alone, and takes anything else for its default of five seconds.
+        warn_corrected("max_age", value, 0)
+        seconds = 0
+    return b"%d" % seconds
+
+
+class Preflight:
+    """The answer to preflight requests, as far as it is known before one comes."""
+
+    def __init__(
+        self,
+        allow_methods: tuple[str, ...],
+        allow_headers: tuple[str, ...],
+        max_age: bytes | None,
+        *,
+        credentials: bool,
+        private_network: bool,
+        vary: tuple[bytes, ...],
+        status: int,
+    ) -> None:
+        self.allow_methods = allow_methods
+        self.allow_headers = frozenset(map(str.lower, allow_headers))
+        self.allow_all_headers = "*" in allow_headers
+        self.private_network = private_network
+        self.status = status
+        self.headers = [
+            (b"vary", b", ".join((_VARY, *vary))),
+            (b"access-control-allow-methods", ", ".join(allow_methods).encode()),
+        ]
+        if max_age is not None:
+            self.headers.append((b"access-control-max-age", max_age))
+        if not self.allow_all_headers:
+            self.headers.append((b"access-control-allow-headers", ", ".join(sorted(allow_headers)).encode()))
+        if credentials:
+            self.headers.append(ALLOW_CREDENTIALS)
+
+    async def answer(self, method: bytes, allowed: CORSHeaders | None, scope: Scope, send: Send) -> None:
+        """Answer a preflight request for `method`, from an origin that is granted `allowed`, or nothing.
+
+        The status alone refuses it: browsers go on only after an "ok status".
+        """
+        request = scope.get("headers", ())
+        names, echoed = _requested(all_values(request, b"access-control-request-headers"))
+        private = first_value(request, b"access-control-request-private-network") is not None
+        checks = {
+            "origin": allowed is not None,
+            "method": method.decode("latin-1") in self.allow_methods,
+            "headers": names is not None and (self.allow_all_headers or self.allow_headers.issuperset(names)),
+            "private-network": self.private_network or not private,
+        }
+        refused = [name for name, passed in checks.items() if not passed]
+        headers = [*self.headers, *(allowed or ())[:1]]
+        if self.allow_all_headers and echoed:
+            # `*` would not cover Authorization, and nothing at all with credentials (Fetch, CORS-preflight fetch).
+            headers.append((b"access-control-allow-headers", echoed))
+        if private and self.private_network:
+            headers.append((b"access-control-allow-private-network", b"true"))
+        if refused:
+            return await send_text(scope, send, 400, f"Disallowed CORS {', '.join(refused)}", headers)
+        if self.status == 204:
+            await send({"type": "http.response.start", "status": 204, "headers": headers})
+            return await send({"type": "http.response.body", "body": b""})
+        return await send_text(scope, send, 200, "OK", headers)
+
+
+def _requested(lines: Iterable[bytes]) -> tuple[list[str] | None, bytes]:
+    """Return the lower-case names of Access-Control-Request-Headers, None if malformed, and the value to echo.
+
+    The list may be split over lines and have empty elements and optional whitespace (RFC 9110 §5.6.1).
+    """
+    value = b", ".join(lines)
+    if len(value) > _MAX_REQUESTED:
+        return None, b""
+    text = value.decode("latin-1")
+    names = [name for part in text.split(",") if (name := part.strip(" \t"))]
+    if not all(_TOKEN.fullmatch(name) for name in names):
+        return None, b""
+    return [name.lower() for name in names], value if names else b""
