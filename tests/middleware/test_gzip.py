@@ -9,6 +9,7 @@ import zlib
 
 import pytest
 
+from asgi_middleware import ConfigurationWarning
 from asgi_middleware._accept import accepts_gzip
 from asgi_middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from wire import Reply, http_scope, request, run
@@ -103,6 +104,8 @@ async def test_accept_encoding_is_read_by_its_weights(lines, accepted):
         ([], 101),
         ([(b"Content-Range", b"bytes 0-9/100")], 200),
         ([(b"Content-Encoding", b"br")], 200),
+        ([(b"content-encoding", b"identity")], 200),
+        ([(b"Content-Encoding", b"")], 200),
         ([(b"Cache-Control", b"public"), (b"cache-control", b"max-age=1, No-Transform")], 200),
         ([(b"Content-Digest", b"sha-256=:x:")], 200),
         ([(b"repr-digest", b"sha-256=:x:")], 200),
@@ -110,6 +113,9 @@ async def test_accept_encoding_is_read_by_its_weights(lines, accepted):
         ([(b"Content-Type", b"image/PNG; x=y")], 200),
         ([(b"content-type", b"video/mp4")], 200),
         ([(b"content-type", b"text/event-stream; charset=utf-8")], 200),
+        ([(b"content-type", b"application/grpc")], 200),
+        ([(b"content-type", b"Application/gRPC+proto")], 200),
+        ([(b"content-type", b"application/grpc+json; charset=utf-8")], 200),
     ],
 )
 async def test_what_must_not_be_encoded_passes_as_it_is(headers, status):
@@ -121,10 +127,12 @@ async def test_what_must_not_be_encoded_passes_as_it_is(headers, status):
 @pytest.mark.parametrize(
     "headers",
     [
-        [(b"content-encoding", b"identity")],
         [(b"cache-control", b"max-age=1")],
         [(b"trailer", b"server-timing")],
         [(b"content-type", b"image/svg+xml")],
+        [(b"content-type", b"application/grpc-web+proto")],
+        [(b"content-type", b"application/grpc-web-text")],
+        [(b"content-type", b"application/problem+json")],
         [],
     ],
 )
@@ -142,10 +150,21 @@ def test_the_excluded_types_are_starlettes():
     ) == DEFAULT_EXCLUDED_CONTENT_TYPES
 
 
-async def test_the_excluded_types_can_be_chosen():
-    options = {"exclude_content_types": ["Text/*"]}
+@pytest.mark.parametrize(
+    "types", [["Text/*"], "text/*", ["Text/Plain; charset=utf-8"], [" text/plain ", "image/png"], ("text/plain;q=1",)]
+)
+@pytest.mark.filterwarnings("ignore:exclude_content_types. ' text/plain ' is read")
+async def test_the_excluded_types_can_be_chosen(types):
+    options = {"exclude_content_types": types}
     assert (await get(whole(), **options)).header("content-encoding") is None
-    assert (await get(whole([(b"content-type", b"image/png")]), **options)).header("content-encoding") == "gzip"
+    assert (await get(whole([(b"content-type", b"image/gif")]), **options)).header("content-encoding") == "gzip"
+
+
+@pytest.mark.parametrize("entry", ["png", "", "image/\u00fc"])
+async def test_an_excluded_type_that_no_response_has_is_ignored_with_a_warning(entry):
+    with pytest.warns(ConfigurationWarning, match=f"exclude_content_types: '{entry}' is ignored"):
+        reply = await get(whole(), exclude_content_types=[entry])
+    assert reply.header("content-encoding") == "gzip"
 
 
 async def test_validators_and_ranges_are_of_the_encoded_body():
@@ -171,24 +190,96 @@ async def test_vary_is_merged(lines, merged):
     assert (await get(whole([(b"Vary", line) for line in lines]))).header("vary") == merged
 
 
-async def test_head_and_not_modified_only_vary():
-    reply = await get(sending(start([(b"content-length", b"1400")]), body()), method="HEAD")
-    assert (reply.headers, reply.body) == ([(b"content-length", b"1400"), (b"vary", b"Accept-Encoding")], b"")
-    reply = await get(sending(start([(b"etag", b'"x"')], 304), body()))
-    assert reply.headers == [(b"etag", b'"x"'), (b"vary", b"Accept-Encoding")]
+LONG = (b"content-length", b"1400")
+ETAG = (b"etag", b'"x"')
 
 
-async def test_a_small_body_stays_as_it_is():
-    reply = await get(sending(start(), body(b"tiny")))
-    assert (reply.body, reply.header("content-encoding"), reply.header("vary")) == (b"tiny", None, "Accept-Encoding")
-    assert (await get(sending(start(), body(b"tiny" * 3)), minimum_size=0)).header("content-encoding") is None
+@pytest.mark.parametrize("length", [[LONG], []])
+async def test_head_has_the_head_of_the_encoded_body(length):
+    head = sending(start([*length, ETAG, (b"accept-ranges", b"bytes")]), body())
+    reply = await get(head, method="HEAD")
+    assert reply.headers == [(b"etag", b'W/"x"'), (b"vary", b"Accept-Encoding"), (b"content-encoding", b"gzip")]
+    assert reply.body == b""
+    got = await get(whole([ETAG]))
+    assert {(name, reply.header(name)) for name in ("etag", "vary", "content-encoding")} == {
+        (name, got.header(name)) for name in ("etag", "vary", "content-encoding")
+    }
+    plain = await get(head, [], method="HEAD")
+    assert plain.headers == [*length, ETAG, (b"accept-ranges", b"bytes"), (b"vary", b"Accept-Encoding")]
+
+
+@pytest.mark.parametrize("headers", [[(b"content-length", b"4")], [LONG, (b"content-type", b"image/png")]])
+async def test_head_of_a_body_that_is_never_encoded_is_as_it_is(headers):
+    messages = [start([*headers, ETAG]), body()]
+    reply = await get(sending(*messages), method="HEAD")
+    assert all(sent is message for sent, message in zip(reply.messages, messages, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("request_headers", "etag"),
+    [
+        ([*GZIP, (b"if-none-match", b'W/"x"')], 'W/"x"'),
+        ([*GZIP, (b"if-none-match", b'"y", W/"x"')], 'W/"x"'),
+        ([*GZIP, (b"if-none-match", b'"y"'), (b"If-None-Match", b'W/"x"')], 'W/"x"'),
+        ([*GZIP, (b"if-modified-since", b"Sat, 28 Nov 2026 00:00:00 GMT")], 'W/"x"'),
+        # The client holds what was not encoded: an image, or a small page.
+        ([*GZIP, (b"if-none-match", b'"x"')], '"x"'),
+        ([(b"if-none-match", b'W/"x"')], '"x"'),
+        ([(b"accept-encoding", b"gzip;q=0"), (b"if-none-match", b'W/"x"')], '"x"'),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_304_has_the_validator_of_the_200(request_headers, etag, method):
+    reply = await get(sending(start([ETAG], 304), body()), request_headers, method)
+    assert reply.headers == [(b"etag", etag.encode()), (b"vary", b"Accept-Encoding")]
+
+
+@pytest.mark.parametrize("headers", [[], [(b"etag", b'W/"x"')]])
+async def test_a_304_with_a_weak_validator_or_none_keeps_it(headers):
+    reply = await get(sending(start([*headers, (b"content-length", b"0")], 304), body()))
+    assert reply.headers == [*headers, (b"content-length", b"0"), (b"vary", b"Accept-Encoding")]
+
+
+async def test_a_304_of_what_is_never_encoded_is_as_it_is():
+    message = start([ETAG, (b"content-type", b"image/png")], 304)
+    assert (await get(sending(message, body()))).messages[0] is message
+
+
+@pytest.mark.parametrize("request_headers", [GZIP, []])
+@pytest.mark.parametrize("length", [[(b"content-length", b"4")], []])
+async def test_a_small_body_passes_without_vary(request_headers, length):
+    messages = [start(length), body(b"tiny")]
+    reply = await get(sending(*messages), request_headers)
+    assert all(sent is message for sent, message in zip(reply.messages, messages, strict=True))
+
+
+async def test_a_body_that_is_too_short_for_gzip_is_small_whatever_the_minimum():
+    for content in (b"", b"a" * 20):
+        assert (await get(sending(start(), body(content)), minimum_size=0)).headers == []
     assert decoded(await get(sending(start(), body(b"a" * 50)), minimum_size=50)) == b"a" * 50
+    assert decoded(await get(sending(start(), body(b"a" * 50)), minimum_size=0)) == b"a" * 50
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [start(), body(TEXT)],
+        [start(), body(b"a", True), body(b"b", True), body()],
+        [start([LONG]), body(TEXT[:9], True), body(TEXT[9:])],
+    ],
+)
+async def test_a_client_without_gzip_gets_the_same_messages_and_vary(messages):
+    reply = await get(sending(*messages), [])
+    assert reply.header("vary") == "Accept-Encoding"
+    assert reply.messages[1:] == messages[1:]
+    assert reply.header("content-encoding") is None
 
 
 async def test_a_body_that_gzip_makes_longer_stays_as_it_is():
     noise = bytes((i * i * 31 + i // 7) % 256 for i in range(40))
     reply = await get(whole(content=noise), minimum_size=0)
     assert (reply.body, reply.header("content-encoding"), reply.header("content-length")) == (noise, None, "40")
+    assert reply.header("vary") == "Accept-Encoding"
 
 
 @pytest.mark.parametrize("content", [b"tiny", TEXT])
@@ -253,7 +344,20 @@ async def test_other_messages_pass_at_once_after_the_start_that_waits(kind):
     reply = await get(sending(other, start(), other, body(TEXT)))
     assert [message["type"].rpartition(".")[2] for message in reply.messages] == [kind, "start", kind, "body"]
     assert reply.messages[2] is other
-    assert (reply.body, reply.header("content-encoding"), reply.header("vary")) == (TEXT, None, "Accept-Encoding")
+    assert (reply.body, reply.header("content-encoding"), reply.header("vary")) == (TEXT, None, None)
+
+
+async def test_no_content_length_is_added_where_trailers_follow():
+    trailers = {"type": "http.response.trailers", "headers": [(b"a", b"b")]}
+    reply = await get(sending(start([LONG], trailers=True), body(TEXT), trailers))
+    assert (decoded(reply), reply.header("content-length"), reply.messages[-1]) == (TEXT, None, trailers)
+    assert reply.start["trailers"] is True
+
+
+async def test_a_scope_without_a_method_is_a_get():
+    scope = http_scope(headers=GZIP)
+    del scope["method"]
+    assert decoded(await run(GZipMiddleware(whole()), scope)) == TEXT
 
 
 async def test_trailers_follow_an_encoded_stream():
@@ -344,15 +448,23 @@ async def test_without_anyio_asyncio_has_its_own_threads_and_trio_none(monkeypat
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "read_as"),
     [
-        {"compresslevel": 10},
-        {"compresslevel": -2},
-        {"minimum_size": -1},
-        {"thread_minimum_size": -1},
-        {"max_random_bytes": -1},
+        ({"compresslevel": 10}, 9),
+        ({"compresslevel": -2}, -1),
+        ({"minimum_size": -1}, 0),
+        ({"thread_minimum_size": -1}, 0),
+        ({"max_random_bytes": -1}, 0),
     ],
 )
-def test_a_configuration_out_of_range_is_refused(options):
-    with pytest.raises(ValueError, match="from 0"):
+async def test_a_number_out_of_range_is_corrected_with_a_warning(options, read_as):
+    ((name, value),) = options.items()
+    with pytest.warns(ConfigurationWarning, match=f"{name}: {value} is read as {read_as}"):
+        reply = await get(whole(), **options)
+    assert decoded(reply) == TEXT
+
+
+@pytest.mark.parametrize("options", [{"compresslevel": "6"}, {"minimum_size": None}])
+def test_a_size_or_level_that_is_not_a_number_is_refused(options):
+    with pytest.raises(TypeError, match="must be a number"):
         GZipMiddleware(whole(), **options)
