@@ -49,7 +49,7 @@ def granted(reply):
 
 
 async def test_a_preflight_is_answered_as_starlette_does():
-    cors = CORSMiddleware(app, [SITE], ["POST"], ["X-A", "b"], expose_headers=["x"])
+    cors = CORSMiddleware(app, [SITE], ["POST"], ["X-A", "b", "Content-Type"], expose_headers=["x"])
     reply = await request(cors, "OPTIONS", headers=preflight("POST", ["x-a, B"]))
     assert (reply.status, reply.text) == (200, "OK")
     assert dict(reply.headers) == {

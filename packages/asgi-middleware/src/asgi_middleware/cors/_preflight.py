@@ -91,7 +91,7 @@ class Preflight:
         if max_age is not None:
             self.headers.append((b"access-control-max-age", max_age))
         if not self.allow_all_headers:
-            self.headers.append((b"access-control-allow-headers", ", ".join(sorted(allow_headers)).encode()))
+            self.headers.append((b"access-control-allow-headers", ", ".join(sorted({*allow_headers})).encode()))
         if credentials:
             self.headers.append(ALLOW_CREDENTIALS)
 
