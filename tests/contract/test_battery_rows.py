@@ -97,12 +97,17 @@ from asgi_middleware.around import Around, Stack, When, around_http
 from asgi_middleware.authentication import AuthenticationBackend, AuthenticationMiddleware
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.cors import CORSMiddleware
+from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
+from asgi_middleware.disconnect import CancelOnDisconnectMiddleware
+from asgi_middleware.drain import DrainMiddleware
 from asgi_middleware.errors import ServerErrorMiddleware
 from asgi_middleware.exceptions import ExceptionMiddleware
 from asgi_middleware.gzip import GZipMiddleware
+from asgi_middleware.health import HealthMiddleware
 from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
 from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
 from asgi_middleware.sessions import SessionMiddleware
+from asgi_middleware.timeout import TimeoutMiddleware
 from asgi_middleware.trustedhost import TrustedHostMiddleware
 from asgi_middleware.wsgi import WSGIMiddleware
 
@@ -126,7 +131,8 @@ class Theirs(Protocol):
 
 theirs: list[Theirs] = [CORSMiddleware, GZipMiddleware, HTTPSRedirectMiddleware, TrustedHostMiddleware, tagging]
 theirs += [SessionMiddleware, AuthenticationMiddleware, ServerErrorMiddleware, ExceptionMiddleware]
-theirs += [RequestBodyLimitMiddleware, OpenTelemetryMiddleware]
+theirs += [RequestBodyLimitMiddleware, OpenTelemetryMiddleware, DrainMiddleware, HealthMiddleware]
+theirs += [TimeoutMiddleware, CancelOnDisconnectMiddleware]
 records = [
     Middleware(CORSMiddleware, allow_origins=["*"]),
     Middleware(GZipMiddleware, 1000, compresslevel=6),
@@ -139,6 +145,11 @@ records = [
     Middleware(RequestBodyLimitMiddleware, max_body_size=1),
     Middleware(OpenTelemetryMiddleware, excluded_urls="/healthz"),
     Middleware(tagging, "a", name="x-b"),
+    Middleware(DrainMiddleware, grace=5.0),
+    Middleware(HealthMiddleware, checks={"database": lambda: None}),
+    Middleware(TimeoutMiddleware, 5.0, body_idle=None),
+    Middleware(ConcurrencyLimitMiddleware, 100, queue=10),
+    Middleware(CancelOnDisconnectMiddleware),
 ]
 stacked: Application = Stack(*records, When(lambda scope: scope["path"] != "/", GZipMiddleware))(app)
 wrapped: list[Application] = [CORSMiddleware(app), GZipMiddleware(app), tagging(app, "a"), stacked]

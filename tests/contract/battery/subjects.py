@@ -246,6 +246,22 @@ SUBJECTS = [
         refusal=TOO_LARGE,
         ignore=frozenset({"W02"}),
     ),
+    Subject("asgi_middleware.drain.DrainMiddleware", sockets=True, ignore=frozenset({"W05"})),
+    Subject(
+        "asgi_middleware.timeout.TimeoutMiddleware",
+        lambda: {"timeout": 60.0, "whole": True, "body_idle": 60.0, "response_idle": 60.0},
+    ),
+    Subject(
+        "asgi_middleware.concurrency.ConcurrencyLimitMiddleware",
+        lambda: {"limit": 1000, "websocket_limit": 1000},
+        sockets=True,
+    ),
+    Subject("asgi_middleware.disconnect.CancelOnDisconnectMiddleware"),
+    Subject(
+        "asgi_middleware.health.HealthMiddleware",
+        refusal={"path": "/livez"},
+        ignore=frozenset({"W05"}),  # a probe is marked for access logs outside
+    ),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware", lambda: {"websockets": True}, "websockets"),
     Subject("asgi_middleware.around.around_http", build=_tagging, refusal={"path": "/refused"}),

@@ -1,0 +1,175 @@
+"""Cancel scopes and clocks of whatever event loop runs.
+
+Rule: only this file knows which event loop runs. A scope from `native_scope()` cancels as the event loop does;
+one from `shielding_scope()` is AnyIO's where AnyIO has been imported, so that work AnyIO shields is finished first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+NEVER = float("inf")
+
+
+class CancelScope(Protocol):
+    """The part of trio's and AnyIO's CancelScope that is used here; `deadline` is in seconds of `current_time()`."""
+
+    @property
+    def deadline(self) -> float: ...
+
+    @deadline.setter
+    def deadline(self, value: float) -> None: ...
+
+    @property
+    def cancelled_caught(self) -> bool: ...
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> bool | None: ...
+
+    def cancel(self) -> None: ...
+
+
+def is_asyncio() -> bool:
+    """Return whether this runs on asyncio; trio is the only other loop there is."""
+    return asyncio._get_running_loop() is not None
+
+
+def native_scope() -> CancelScope:
+    """Return a scope that cancels as the running event loop does; on asyncio AnyIO's shields do not hold."""
+    return AsyncioScope() if is_asyncio() else _trio().CancelScope()
+
+
+def shielding_scope() -> CancelScope:
+    """Return a scope that AnyIO's shields hold against, where AnyIO is there to have made some."""
+    anyio = sys.modules.get("anyio")
+    return native_scope() if anyio is None else anyio.CancelScope()
+
+
+def current_time() -> float:
+    """Return the time on the clock of the event loop, in seconds."""
+    now: float = asyncio.get_running_loop().time() if is_asyncio() else _trio().current_time()
+    return now
+
+
+def call_soon(callback: Callable[[], object]) -> None:
+    """Run a callback in this event loop, outside of any task."""
+    if is_asyncio():
+        asyncio.get_running_loop().call_soon(callback)
+    else:
+        _trio().lowlevel.current_trio_token().run_sync_soon(callback)
+
+
+def caller_from_anywhere() -> Callable[[Callable[[], object]], object]:
+    """Return a function that runs a callback in this event loop, and that threads and signal handlers may call."""
+    if is_asyncio():
+        return asyncio.get_running_loop().call_soon_threadsafe
+    call: Callable[[Callable[[], object]], object] = _trio().lowlevel.current_trio_token().run_sync_soon
+    return call
+
+
+class AsyncioScope:
+    """A cancel scope around code of one asyncio task, in the way of `asyncio.timeout()`."""
+
+    __slots__ = ("_cancelling", "_deadline", "_task", "_timer", "cancel_called", "cancelled_caught")
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = NEVER
+        self.cancel_called = self.cancelled_caught = False
+
+    @property
+    def deadline(self) -> float:
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, value: float) -> None:
+        self._deadline = value
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if value == NEVER else asyncio.get_running_loop().call_at(value, self.cancel)
+
+    def __enter__(self) -> Self:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        return self
+
+    def cancel(self) -> None:
+        """Cancel what the scope holds, once; call it from a callback of the loop, not from the task itself."""
+        if self._task is not None and not self.cancel_called:
+            self.cancel_called = True
+            self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        task, self._task = self._task, None
+        self.deadline = NEVER
+        if not self.cancel_called or task is None:
+            return False
+        # Where somebody outside has cancelled as well, the cancellation is not ours alone, and it goes on.
+        if task.uncancel() <= self._cancelling and kind is not None and issubclass(kind, asyncio.CancelledError):
+            self.cancelled_caught = True
+        return self.cancelled_caught
+
+
+class Waiter:
+    """Wakes the tasks that wait for something to change, of one event loop."""
+
+    def __init__(self) -> None:
+        self._event: Any = None
+
+    async def wait(self) -> None:
+        """Wait for the next `wake()`."""
+        if self._event is None:
+            self._event = asyncio.Event() if is_asyncio() else _trio().Event()
+        await self._event.wait()
+
+    def wake(self) -> None:
+        """Wake every task that waits now."""
+        event, self._event = self._event, None
+        if event is not None:
+            event.set()
+
+
+async def beside(companion: Callable[[], Awaitable[None]], call: Callable[[], Awaitable[None]]) -> None:
+    """Await `call()` in this task while `companion()` runs in another, which ends with it.
+
+    What `call` raises passes unchanged.
+    """
+    if is_asyncio():
+        task = asyncio.ensure_future(companion())
+        try:
+            return await call()
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+    failure: BaseException | None = None
+    async with _trio().open_nursery() as nursery:
+        nursery.start_soon(companion)
+        try:
+            await call()
+        except _trio().Cancelled:
+            raise
+        except BaseException as exc:  # kept out of the nursery, which would wrap it
+            failure = exc
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            failure = None  # its traceback holds this frame: avoid the cycle
+    return None
+
+
+def _trio() -> Any:
+    return sys.modules["trio"]
