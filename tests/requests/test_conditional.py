@@ -83,6 +83,20 @@ def test_weak_tags_odd_tags_and_none(conditions, etag, status):
     assert precondition("GET", conditions, etag, None) == status
 
 
+@pytest.mark.parametrize("part", ['"', 'W/"', "W/", '"a",', '"a', ",", " ", '""', "*", "* "])
+def test_a_huge_list_of_tags_is_compared_in_linear_time(part):
+    # In quadratic time a million characters take hours, and the test is stopped.
+    for name in ("if-match", "if-none-match", "if-range", "if-modified-since"):
+        value = part * (1_000_000 // len(part))
+        precondition("GET", {name: value}, '"tag"', NEW)
+        range_applies({name: value}, '"tag"', NEW)
+
+
+def test_hundreds_of_thousands_of_fields_are_joined_once():
+    fields = [(b"if-none-match", b'"tag"')] * 300_000
+    assert request_conditions({"headers": fields})["if-none-match"].count('"tag"') == 300_000
+
+
 def test_without_validators_only_an_asterisk_counts():
     scope = http_scope(headers=[(b"if-none-match", b'"a"'), (b"if-modified-since", OLD.encode())])
     assert evaluate_preconditions(scope) is None

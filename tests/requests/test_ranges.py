@@ -70,9 +70,9 @@ def test_a_range_beyond_the_end_is_not_satisfiable(header):
     assert excinfo.value.max_size == SIZE
 
 
-def test_nothing_of_an_empty_file_is_satisfiable():
-    with pytest.raises(RangeNotSatisfiable):
-        parse_range_header("bytes=0-", 0)
+@pytest.mark.parametrize("header", ["bytes=0-", "bytes=-5", "bytes=3-7", "bytes=0-0,2-"])
+def test_a_range_of_an_empty_file_is_ignored(header):
+    assert parse_range_header(header, 0) == []
 
 
 def test_more_than_the_most_ranges_are_ignored():
@@ -85,9 +85,14 @@ def test_more_than_the_most_ranges_are_ignored():
     assert parse_range_header("bytes=" + "," * 200 + "0-1", SIZE) == [(0, 2)]
 
 
-@pytest.mark.parametrize("spec", ["0" * 200_000, "1-1," * 50_000, "," * 200_000, "-" * 200_000, " " * 200_000])
-def test_a_huge_header_is_answered_without_backtracking(spec):
+@pytest.mark.parametrize(
+    "spec",
+    ["0", "1-1,", ",", "-", " ", " x", "\t", "0 ", " 0", "0-", "- ", "-0", "0 -", "x", "0x", '"', "²"],
+)
+@pytest.mark.parametrize("around", ["{}", "{}x", "x{}", "0{}x", " {}-x", "0-{}x", "0{}-"])
+def test_a_huge_header_is_answered_in_linear_time(spec, around):
+    # In quadratic time a million characters take hours, and the test is stopped.
     try:
-        assert len(parse_range_header("bytes=" + spec, SIZE)) <= 100
+        assert len(parse_range_header("bytes=" + around.format(spec * (1_000_000 // len(spec))), SIZE)) <= 100
     except (MalformedRangeHeader, RangeNotSatisfiable):
         pass

@@ -1,8 +1,8 @@
-"""Conditional requests as pure functions: what the client knows, against what there is (RFC 9110 §13).
+"""Conditional requests as pure functions: what the client has, against the current version (RFC 9110 §13).
 
 async def app(scope, receive, send):
     status = evaluate_preconditions(scope, etag='"v7"')
-    response = Response("seven", status or 200, {"etag": '"v7"'}) if status is None else Response(None, status)
+    response = Response("seven", headers={"etag": '"v7"'}) if status is None else Response(status_code=status)
     await response(scope, receive, send)
 """
 
@@ -27,9 +27,9 @@ _MAX_DATE = 40
 def evaluate_preconditions(
     scope: Scope, *, etag: str | None = None, last_modified: datetime | float | None = None
 ) -> int | None:
-    """304 or 412 if that is what the request's conditions ask for, None to go on (RFC 9110 §13.2.2).
+    """Return 304 or 412 where the request's conditions call for it, None to proceed (RFC 9110 §13.2.2).
 
-    `etag` is as in the header, with its quotes; `last_modified` is a time zone's or a number of seconds since 1970.
+    `etag` has its quotes, as in the header; `last_modified` is a datetime with a time zone or seconds since 1970.
     """
     if isinstance(last_modified, datetime):
         last_modified = last_modified.timestamp()
@@ -38,17 +38,19 @@ def evaluate_preconditions(
 
 
 def request_conditions(scope: Scope) -> dict[str, str]:
-    """The conditional headers and Range by name, repeated ones as one list."""
-    found: dict[str, str] = {}
+    """Return the conditional headers and Range by name, repeated ones as one list (RFC 9110 §5.3)."""
+    found: dict[bytes, list[bytes]] = {}
     for name, value in scope.get("headers", ()):
         if name in _CONDITIONS:
-            key, text = name.decode("latin-1"), value.decode("latin-1")
-            found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
+            found.setdefault(name, []).append(value)
+    return {name.decode("latin-1"): b", ".join(values).decode("latin-1") for name, values in found.items()}
 
 
 def precondition(method: str, conditions: Mapping[str, str], etag: str | None, last_modified: str | None) -> int | None:
-    """The status the conditions ask for, in the order of RFC 9110 §13.2.2; `last_modified` is an HTTP date."""
+    """Return the status that the conditions call for, in the order of RFC 9110 §13.2.2.
+
+    `last_modified` is an HTTP date.
+    """
     if not conditions:
         return None
     if (tags := conditions.get("if-match")) is not None:
@@ -72,7 +74,7 @@ def precondition(method: str, conditions: Mapping[str, str], etag: str | None, l
 
 
 def range_applies(conditions: Mapping[str, str], etag: str | None, last_modified: str | None) -> bool:
-    """Whether If-Range, if there is one, names what there is: a strong entity tag or the exact date (§13.1.5)."""
+    """Return whether If-Range, if present, names the current version by strong tag or exact date (§13.1.5)."""
     validator = conditions.get("if-range")
     if validator is None:
         return True
@@ -83,7 +85,7 @@ def range_applies(conditions: Mapping[str, str], etag: str | None, last_modified
 
 
 def _matches(tags: str, etag: str | None, *, weak: bool) -> bool:
-    """Whether a list of entity tags, or `*`, has ours (RFC 9110 §8.8.3.2)."""
+    """Return whether a list of entity tags, or `*`, includes the current one (RFC 9110 §8.8.3.2)."""
     if tags.strip(" \t") == "*":
         return True
     if etag is None or (etag[:2] == "W/" and not weak):
@@ -93,7 +95,7 @@ def _matches(tags: str, etag: str | None, *, weak: bool) -> bool:
 
 
 def _unchanged_since(since: str, last_modified: str | None) -> bool | None:
-    """None where either is no date: such a condition is ignored."""
+    """Return None if either date is invalid: such a condition is ignored."""
     if last_modified is None:
         return None
     if since == last_modified:
@@ -104,12 +106,12 @@ def _unchanged_since(since: str, last_modified: str | None) -> bool | None:
 
 @lru_cache(maxsize=1024)
 def http_date(seconds: int) -> str:
-    """Seconds since 1970 as an HTTP date (RFC 9110 §5.6.7)."""
+    """Return seconds since 1970 as an HTTP date (RFC 9110 §5.6.7)."""
     return formatdate(seconds, usegmt=True)
 
 
 def parse_http_date(value: str) -> datetime | None:
-    """An HTTP date in any of its three forms, or None if it is none."""
+    """Return an HTTP date in any of its three forms as a datetime, or None if it is invalid."""
     if len(value) > _MAX_DATE:
         return None
     try:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
-_SPEC = re.compile(r"[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*", re.ASCII).fullmatch
-# More digits than the size of any file has; int() refuses some thousands of them.
+# Matched against a spec without its surrounding blanks: with blanks on both sides of an optional number a spec that
+# lacks its "-" would take quadratic time, and any client may send one.
+_SPEC = re.compile(r"([0-9]*)[ \t]*-[ \t]*([0-9]*)", re.ASCII).fullmatch
+# No file size has more digits; int() refuses thousands of them.
 _MAX_DIGITS = 20
 
 
 class MalformedRangeHeader(Exception):
-    """A Range header that says nothing; `content` is the text of the 400 that answers it."""
+    """A Range header without any range; `content` is the text of the response (400)."""
 
     def __init__(self, content: str = "Malformed range header.") -> None:
         super().__init__(content)
@@ -18,7 +20,7 @@ class MalformedRangeHeader(Exception):
 
 
 class RangeNotSatisfiable(Exception):
-    """No byte of the ranges is within the `max_size` bytes there are: 416."""
+    """No byte of the ranges is within the `max_size` bytes of the file (416)."""
 
     def __init__(self, max_size: int) -> None:
         super().__init__(max_size)
@@ -26,30 +28,31 @@ class RangeNotSatisfiable(Exception):
 
 
 def parse_range_header(value: str, size: int, max_ranges: int = 100) -> list[tuple[int, int]]:
-    """The `(start, end)` byte ranges asked of `size` bytes, `end` exclusive, sorted, those that touch joined.
+    """Return the `(start, end)` byte ranges requested of `size` bytes, `end` exclusive, sorted, adjacent ones joined.
 
-    Empty where the header is to be ignored: another unit (RFC 9110 §14.2) or more than `max_ranges`.
-    Raises MalformedRangeHeader, and RangeNotSatisfiable where no range has a byte.
+    The list is empty where the header is to be ignored: another unit (RFC 9110 §14.2), more than `max_ranges`, or a
+    file without bytes, whose readers ask for `bytes=0-` and expect the whole of nothing. Raises MalformedRangeHeader,
+    and RangeNotSatisfiable where no range has a byte.
     """
     unit, equals, specs = value.partition("=")
     if not equals:
         raise MalformedRangeHeader()
     if unit.strip(" \t").lower() != "bytes":
         return []
-    asked = [spec for spec in specs.split(",") if spec.strip(" \t")]
-    if len(asked) > max_ranges:
+    requested = [stripped for spec in specs.split(",") if (stripped := spec.strip(" \t"))]
+    if len(requested) > max_ranges:
         return []
-    found = [match.groups() for spec in asked if (match := _SPEC(spec)) and match.group(0).strip(" \t") != "-"]
+    found = [match.groups() for spec in requested if (match := _SPEC(spec)) and spec != "-"]
     if not found:
         raise MalformedRangeHeader("Range header: range must be requested")
     ranges = _join(sorted(filter(None, (_resolve(first, last, size) for first, last in found))))
-    if not ranges:
+    if not ranges and size:
         raise RangeNotSatisfiable(size)
     return ranges
 
 
 def _resolve(first: str, last: str, size: int) -> tuple[int, int] | None:
-    """One range within the bytes there are, or None if none of its bytes is; no first byte means the last ones."""
+    """Return a range cut to `size` bytes, or None outside of them; without a first byte it is the last bytes."""
     if not first:
         start, end = max(0, size - _number(last)), size
     else:
@@ -75,7 +78,7 @@ def _join(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def part_header(boundary: str, content_type: str, start: int, end: int, size: int) -> bytes:
-    """What precedes one part of a multipart/byteranges body (RFC 9110 §14.6)."""
+    """Return what precedes one part of a multipart/byteranges body (RFC 9110 §14.6)."""
     return (
         f"--{boundary}\r\nContent-Type: {content_type}\r\nContent-Range: bytes {start}-{end - 1}/{size}\r\n\r\n"
     ).encode("latin-1")
