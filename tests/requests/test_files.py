@@ -362,16 +362,16 @@ async def test_a_cancelled_request_leaves_nothing_open(big, known):
 
 
 async def test_closing_a_file_waits_for_no_thread(tmp_path):
-    from asgi_requests._threads import Exclusive
+    from asgi_requests._guard import ClosingGuard
 
     entered, leave, closed = threading.Event(), threading.Event(), threading.Event()
-    exclusive = Exclusive(closed.set)
+    exclusive = ClosingGuard(closed.set)
 
     def use():
         entered.set()
         leave.wait(5)
 
-    thread = threading.Thread(target=exclusive.use, args=(use,))
+    thread = threading.Thread(target=exclusive.run, args=(use,))
     thread.start()
     entered.wait(5)
     exclusive.close()
@@ -380,7 +380,7 @@ async def test_closing_a_file_waits_for_no_thread(tmp_path):
     thread.join()
     assert closed.is_set()
     with pytest.raises(RuntimeError, match="already closed"):
-        exclusive.use(use)
+        exclusive.run(use)
 
 
 async def test_a_file_denies_a_websocket_where_the_server_can(path):

@@ -10,8 +10,8 @@ import time
 import anyio
 import pytest
 
-from asgi_requests import _threads
-from asgi_requests._threads import finish_in_thread, run_in_thread
+from asgi_requests import _workers
+from asgi_requests._threads import finish_in_thread, outlast, run_in_thread
 
 
 def ours() -> set[threading.Thread]:
@@ -55,6 +55,49 @@ async def test_a_write_is_waited_for_by_who_is_cancelled():
     assert ended == [True]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_write_is_waited_for_under_a_timeout_of_asyncio(fails):
+    begun, go_on, events = threading.Event(), threading.Event(), []
+
+    def write():
+        begun.set()
+        go_on.wait(5)
+        events.append("written")
+        if fails:
+            raise OSError("disk full")
+
+    async def main():
+        try:
+            async with asyncio.timeout(0.01):
+                asyncio.get_running_loop().call_later(0.03, go_on.set)
+                await finish_in_thread(write)
+        except TimeoutError:
+            events.append("timed out")
+        return asyncio.current_task().cancelling()
+
+    assert asyncio.run(main()) == 0
+    assert events == ["written", "timed out"]
+
+
+def test_a_future_that_is_cancelled_itself_is_outlasted_too():
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(outlast(future))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        future.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+async def test_what_a_write_raises_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        await finish_in_thread(divmod, 1, 0)
+
+
 def test_one_thread_serves_calls_that_follow_one_another():
     async def main():
         return {await run_in_thread(threading.get_ident) for _ in range(20)}
@@ -67,14 +110,14 @@ def test_more_calls_than_threads_are_all_served():
     release = threading.Event()
 
     async def main():
-        calls = [asyncio.create_task(run_in_thread(release.wait, 10)) for _ in range(_threads._MAX_THREADS + 3)]
+        calls = [asyncio.create_task(run_in_thread(release.wait, 10)) for _ in range(_workers.MAX_THREADS + 3)]
         await asyncio.sleep(0)
         threads = len(ours() - before)
         release.set()
         assert all(await asyncio.gather(*calls))
         return threads
 
-    assert asyncio.run(main()) == _threads._MAX_THREADS
+    assert asyncio.run(main()) == _workers.MAX_THREADS
 
 
 def test_the_threads_end_with_their_loop():
@@ -114,10 +157,10 @@ def test_a_call_that_nobody_waits_for_frees_its_thread():
         with pytest.raises(asyncio.CancelledError):
             await call
         release.set()
-        crew = _threads._crews[asyncio.get_running_loop()]
-        while not crew.idle:
+        pool = _workers.WorkerPool.of(asyncio.get_running_loop())
+        while not pool.idle:
             await asyncio.sleep(0.001)
         await run_in_thread(abs, 1)
-        return crew.size
+        return pool.size
 
     assert asyncio.run(main()) == 1

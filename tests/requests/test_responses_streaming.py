@@ -11,6 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from asgi_requests.background import BackgroundTask
+from asgi_requests.concurrency import run_in_threadpool
 from asgi_requests.exceptions import ClientDisconnect
 from asgi_requests.requests import Request
 from asgi_requests.responses import StreamingResponse
@@ -263,6 +264,107 @@ async def test_a_cancelled_request_closes_the_generator_and_runs_no_background_t
     assert recorder.events == ["started", "closed"]
 
 
+async def test_work_that_is_shielded_is_finished_when_the_client_leaves():
+    events = []
+
+    async def committing():
+        try:
+            yield b"a"
+            with anyio.CancelScope(shield=True):
+                gone.set()
+                await anyio.sleep(0.02)
+                events.append("committed")
+            await anyio.sleep_forever()
+        finally:
+            events.append("closed")
+
+    async def receive():
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    gone = anyio.Event()
+    with anyio.fail_after(5):
+        await StreamingResponse(committing())(scope_of("2.3"), receive, send)
+    assert events == ["committed", "closed"]
+
+
+async def test_a_worker_thread_is_waited_for_when_the_client_leaves():
+    events = []
+    working, release = threading.Event(), threading.Event()
+
+    def work():
+        working.set()
+        release.wait(5)
+        events.append("thread ended")
+
+    async def chunks():
+        try:
+            yield b"a"
+            await run_in_threadpool(work)
+            await anyio.sleep_forever()
+        finally:
+            events.append("connection returned")
+
+    async def receive():
+        while not working.is_set():
+            await anyio.sleep(0.001)
+        threading.Timer(0.02, release.set).start()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    with anyio.fail_after(5):
+        await StreamingResponse(chunks())(scope_of("2.3"), receive, send)
+    assert events == ["thread ended", "connection returned"]
+
+
+async def test_the_watch_ends_with_the_stream_and_finishes_what_a_receive_shields():
+    events = []
+
+    async def receive():
+        watching.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.01)
+                events.append("receive finished")
+
+    async def send(message):
+        pass
+
+    async def chunks():
+        await watching.wait()
+        yield b"a"
+
+    watching = anyio.Event()
+    with anyio.fail_after(5):
+        await StreamingResponse(chunks())(scope_of("2.3"), receive, send)
+    assert events == ["receive finished"]
+
+
+async def test_a_timeout_of_the_generator_is_its_own():
+    async def chunks():
+        with anyio.move_on_after(0.01):
+            await anyio.sleep_forever()
+        yield b"late"
+
+    assert (await run(StreamingResponse(chunks()), scope_of("2.3"))).body == b"late"
+
+
+async def test_a_keyboard_interrupt_of_the_generator_passes_as_it_is():
+    async def chunks():
+        yield b"a"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await request(StreamingResponse(chunks()))
+
+
 async def test_the_watch_for_a_disconnect_steals_no_chunk_of_the_body():
     released = anyio.Event()
 
@@ -416,3 +518,31 @@ def test_on_asyncio_a_timeout_around_the_stream_still_works():
         return recorder.events
 
     assert asyncio.run(main()) == ["started", "closed"]
+
+
+def test_on_asyncio_no_task_outlives_a_stream_that_is_cancelled_twice():
+    async def main():
+        recorder = Recorder()
+        reply = Reply()
+
+        async def receive():
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await asyncio.sleep(0.01)
+
+        async def send(message):
+            reply.messages.append(message)
+
+        task = asyncio.create_task(StreamingResponse(recorder())(scope_of("2.3"), receive, send))
+        while not reply.body:
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return len(asyncio.all_tasks()), recorder.events
+
+    assert asyncio.run(main()) == (1, ["started", "closed"])

@@ -1,40 +1,39 @@
-"""Run a coroutine until it ends or the client leaves, at the price of neither a task nor a group unless it waits.
+"""Run a coroutine until it ends or the client leaves, without a task beside it unless it waits.
 
-Rule: what never waits is never watched. A stream whose chunks are at hand and whose server takes them at once runs
-to its end in one go; the first time it has to wait, a look-out for http.disconnect is posted beside it.
+Rule: a coroutine that never waits is not watched. A stream whose chunks are available and whose server takes them at
+once runs to its end in one step; the first time it waits, a task begins to wait for http.disconnect.
+
+The coroutine is ended by an AnyIO cancel scope, never by cancelling its task: work that it shields is finished, and a
+worker thread is waited for, on asyncio as on trio.
 """
 
 from __future__ import annotations
 
-import types
-from collections.abc import Awaitable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Coroutine
+from typing import Any
 
 import anyio
 
 from ._body import shared_body
-from ._threads import asyncio_task
+from ._steps import FirstStep
+from ._threads import asyncio_task, outlast
 from .types import Receive, Scope
-
-if TYPE_CHECKING:
-    import asyncio
 
 
 async def run_until_disconnect(coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
-    """Await the coroutine, cancelling it when the client leaves; exceptions pass as they are."""
-    task = asyncio_task()
-    if task is None:
-        await _run_beside_a_watcher(coroutine, scope, receive)
+    """Await the coroutine, cancelling it when the client leaves; its exceptions are raised unchanged."""
+    if asyncio_task() is None:
+        await _run_in_a_group(coroutine, scope, receive)
         return
-    try:
-        waits_for = coroutine.send(None)
-    except StopIteration:
-        return
-    await _Lookout(task, scope, receive).run(coroutine, waits_for)
+    # Entered before the first step: scopes that the coroutine opens in it must lie within this one.
+    with anyio.CancelScope() as cancel_scope:
+        step = FirstStep(coroutine)
+        if not step.done:
+            await _DisconnectWatcher(cancel_scope, scope, receive).run(step)
 
 
-async def _run_beside_a_watcher(coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
-    failure: Exception | None = None
+async def _run_in_a_group(coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
+    failure: BaseException | None = None
 
     async def watch() -> None:
         if await _client_left(scope, receive):
@@ -44,7 +43,9 @@ async def _run_beside_a_watcher(coroutine: Coroutine[Any, Any, None], scope: Sco
         tasks.start_soon(watch)
         try:
             await coroutine
-        except Exception as exc:
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as exc:
             # Kept out of the group, which would wrap it.
             failure = exc
         tasks.cancel_scope.cancel()
@@ -52,61 +53,41 @@ async def _run_beside_a_watcher(coroutine: Coroutine[Any, Any, None], scope: Sco
         try:
             raise failure
         finally:
-            # Its traceback holds this frame: no cycle is to remain.
+            # Avoid a reference cycle through the traceback.
             failure = None
 
 
-class _Lookout:
-    """The watch over one coroutine that runs in `task`; ends it as asyncio.timeout would, by cancelling the task."""
+class _DisconnectWatcher:
+    """An asyncio task that waits for http.disconnect while a coroutine runs, and then cancels its scope."""
 
-    def __init__(self, task: asyncio.Task[Any], scope: Scope, receive: Receive) -> None:
-        self.task = task
+    def __init__(self, cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive) -> None:
+        self.cancel_scope = cancel_scope
         self.scope = scope
         self.receive = receive
-        self.left = False
+        # Its own end is a scope as well: `receive` may be a middleware's, with work that is shielded.
+        self.watching = anyio.CancelScope()
 
-    async def run(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
-        """Run a coroutine to its end that has begun and waits for the first time."""
-        import asyncio  # slow, and loaded by now
+    async def run(self, step: FirstStep[None]) -> None:
+        """Run a coroutine from its first wait to its end; the task has ended when this returns."""
+        import asyncio  # loaded by now; on trio it never is
 
-        cancelling = self.task.cancelling()
-        watcher = self.task.get_loop().create_task(self.watch())
+        watcher = asyncio.get_running_loop().create_task(self.watch())
         try:
-            await cast("Awaitable[None]", _go_on(coroutine, waits_for))
-        except asyncio.CancelledError:
-            if not self.left or self.task.cancelling() - 1 > cancelling:
-                raise
+            await step
         finally:
-            if self.left:
-                self.task.uncancel()
-            else:
-                watcher.cancel()
-                await asyncio.wait((watcher,))
+            self.watching.cancel()
+            if not watcher.done():
+                await outlast(watcher)
 
     async def watch(self) -> None:
-        if await _client_left(self.scope, self.receive):
-            self.left = True
-            self.task.cancel()
+        with self.watching:
+            if await _client_left(self.scope, self.receive):
+                self.cancel_scope.cancel()
 
 
 async def _client_left(scope: Scope, receive: Receive) -> bool:
     try:
         return await shared_body(scope).wait_for_disconnect(receive)
     except Exception:
-        # A receive that fails has no news of the client; the response is none the worse for it.
+        # A receive that fails tells nothing about the client, and the response does not need it.
         return False
-
-
-@types.coroutine
-def _go_on(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """Drive a coroutine as `await` does, from its first wait onwards."""
-    try:
-        while True:
-            try:
-                sent = yield waits_for
-            except BaseException as exc:
-                waits_for = coroutine.throw(exc)
-            else:
-                waits_for = coroutine.send(sent)
-    except StopIteration:
-        return

@@ -9,8 +9,8 @@ import anyio
 import anyio.to_thread
 
 from ._disconnect import run_until_disconnect
+from ._guard import ClosingGuard
 from ._response import Response, denial_send
-from ._threads import Exclusive
 from .background import BackgroundTask
 from .exceptions import ClientDisconnect
 from .types import Message, Receive, Scope, Send
@@ -133,14 +133,14 @@ class _ThreadedIterator:
 
     def __init__(self, content: Iterable[Content]) -> None:
         self.iterator = iter(content)
-        self.exclusive = Exclusive(getattr(self.iterator, "close", lambda: None))
+        self.exclusive = ClosingGuard(getattr(self.iterator, "close", lambda: None))
         self.ended = False
 
     def __aiter__(self) -> _ThreadedIterator:
         return self
 
     async def __anext__(self) -> Content:
-        chunk = await anyio.to_thread.run_sync(self.exclusive.use, self.step, abandon_on_cancel=True)
+        chunk = await anyio.to_thread.run_sync(self.exclusive.run, self.step, abandon_on_cancel=True)
         if chunk is _END:
             self.ended = True
             raise StopAsyncIteration

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Generator, Sequence
 
-from .._threads import Exclusive
+from .._guard import ClosingGuard
 
 # A body is bytes to send as they are and `(start, end)` ranges of the file, end exclusive.
 Segments = Sequence[bytes | tuple[int, int]]
@@ -33,11 +33,11 @@ class FileReader:
 
     def __init__(self, path: Path, segments: Segments, chunk_size: int) -> None:
         self._chunks = _read(path, segments, chunk_size)
-        self._exclusive = Exclusive(self._chunks.close)
+        self._exclusive = ClosingGuard(self._chunks.close)
 
     def take(self) -> tuple[list[bytes], bool]:
         """Some chunks, and whether there may be more; blocks, and raises RuntimeError where the file has shrunk."""
-        return self._exclusive.use(self._take)
+        return self._exclusive.run(self._take)
 
     def close(self) -> None:
         self._exclusive.close()

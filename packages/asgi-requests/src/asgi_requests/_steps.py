@@ -1,0 +1,53 @@
+"""Take the first step of an awaitable at once, and the others when the rest is awaited.
+
+An awaitable that never waits is finished by its first step: no task is needed beside it.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Awaitable, Generator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class FirstStep(Generic[T]):
+    """An awaitable that has been run up to its first wait; for asyncio alone, as a wait of trio cannot be held back.
+
+    `done` says that there is nothing to wait for; awaiting it gives the result. The first step's exception is raised by
+    the constructor.
+    """
+
+    __slots__ = ("_rest", "_result", "_waits_for", "done")
+
+    _result: T
+
+    def __init__(self, awaitable: Awaitable[T]) -> None:
+        self._rest: Any = awaitable.__await__()
+        try:
+            self._waits_for = self._rest.send(None)
+            self.done = False
+        except StopIteration as exc:
+            self._result = exc.value
+            self.done = True
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        if not self.done:
+            self._result = yield from _run(self._rest, self._waits_for)
+        return self._result
+
+
+@types.coroutine
+def _run(rest: Any, waits_for: Any) -> Generator[Any, Any, Any]:
+    """Drive an awaitable as `await` does, from its first wait onwards."""
+    try:
+        while True:
+            try:
+                sent = yield waits_for
+            except BaseException as exc:
+                waits_for = rest.throw(exc)
+            else:
+                waits_for = rest.send(sent)
+    except StopIteration as exc:
+        return exc.value
