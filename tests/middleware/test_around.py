@@ -134,6 +134,49 @@ async def test_the_head_can_be_read_and_changed_without_touching_the_application
     assert HEAD["headers"] == [(b"A", b"1"), (b"Set-Cookie", b"x")]
 
 
+INVALID = [
+    ("x-tag", "a\r\nset-cookie: x=1", ValueError, "has a control character"),
+    ("x-tag", "a\0", ValueError, "has a control character"),
+    ("x-tag", "\u20ac", ValueError, "latin-1"),
+    ("x-tag", 1, TypeError, "must be a str, not 1"),
+    ("x tag", "a", ValueError, "invalid header name"),
+    ("x-tag\r\nb", "a", ValueError, "invalid header name"),
+    ("", "a", ValueError, "invalid header name"),
+    (1, "a", TypeError, "a header name must be a str"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "error", "message"), INVALID, ids=range(len(INVALID)))
+async def test_a_header_that_could_begin_another_is_refused_where_it_is_set(name, value, error, message):
+    refused = []
+
+    @around_http
+    async def editing(scope):
+        start = yield
+        for edit in (start.headers.__setitem__, start.headers.append):
+            with pytest.raises(error, match=message):
+                edit(name, value)
+            refused.append(name)
+
+    assert (await request(editing(hello))).start is HEAD
+    assert len(refused) == 2
+
+
+async def test_other_mistakes_at_the_head_are_named():
+    @around_http
+    async def editing(scope):
+        start = yield
+        with pytest.raises(TypeError, match="the status must be an int, not '200'"):
+            start.status = "200"
+        with pytest.raises(ValueError, match="invalid header name: 'a, b'"):
+            start.headers.add_vary("a, b")
+        start.headers.add_vary()
+        assert start.headers.get("\u20ac") is None
+        assert start.headers.getlist("\u20ac") == []
+
+    assert (await request(editing(hello))).start is HEAD
+
+
 @pytest.mark.parametrize("look", [True, False])
 async def test_the_status_alone_can_be_changed(look):
     @around_http
@@ -367,25 +410,31 @@ async def test_cancellation_passes_and_closes_the_generator():
     assert steps == ["waiting", "closed"]
 
 
-async def test_the_scope_is_a_copy_and_routing_is_handed_back():
+@pytest.mark.parametrize("depth", [1, 2])
+async def test_both_yields_see_what_the_application_wrote_into_the_scope(depth):
     seen = []
 
     @around_http
     async def naming(scope):
-        scope["asgi_middleware.name"] = "n"
+        scope["example.name"] = "n"
         yield
         seen.append(scope["route"])
         yield
+        seen.append(scope["user"])
 
     async def app(scope, receive, send):
-        assert scope["asgi_middleware.name"] == "n"
+        assert scope["example.name"] == "n"
         scope["route"] = "r"
-        await hello(scope, receive, send)
+        await send(HEAD)
+        scope["user"] = "ada"
+        await send({"type": "http.response.body"})
 
+    for _ in range(depth):
+        app = naming(app)
     scope = http_scope()
-    await run(naming(app), scope)
-    assert scope == http_scope() | {"route": "r"}
-    assert seen == ["r"]
+    await run(app, scope)
+    assert scope == http_scope() | {"route": "r", "user": "ada", "example.name": "n"}
+    assert seen == ["r"] * depth + ["ada"] * depth
 
 
 async def identical(wrap):
@@ -412,9 +461,30 @@ def test_only_a_generator_function_can_be_a_middleware():
     def forgotten_too(scope):
         pass
 
-    for function in (forgotten, forgotten_too):
-        with pytest.raises(TypeError, match="is no generator function: it needs a `yield`"):
+    for function in (forgotten, forgotten_too, 42, None):
+        with pytest.raises(TypeError, match="is not a generator function: it needs a `yield`"):
             around_http(function)
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_function_that_yields_something_else_is_named(after):
+    @around_http
+    async def counting(scope):
+        if after:
+            with contextlib.suppress(LookupError):
+                yield
+        yield 42
+
+    @around_http
+    def counting_plainly(scope):
+        if after:
+            with contextlib.suppress(LookupError):
+                yield
+        yield 42
+
+    for middleware in (counting, counting_plainly):
+        with pytest.raises(TypeError, match="counting.* yielded 42, which is not an ASGI application"):
+            await request(middleware(failing if after else hello))
 
 
 async def test_a_callable_object_can_be_a_middleware():
@@ -463,6 +533,29 @@ async def test_when_chooses_for_websockets_too():
     app = When(on_api, lambda app: refusing)(sending({"type": "websocket.accept"}))
     assert (await run(app, {"type": "websocket", "path": "/api"})).types == ["websocket.close"]
     assert (await run(app, {"type": "websocket", "path": "/"})).types == ["websocket.accept"]
+
+
+@pytest.mark.parametrize(
+    ("predicate", "message"),
+    [
+        ("/api", r"not '/api': lambda scope: scope\['path'\].startswith\('/api'\)$"),
+        (None, "When needs a function of the scope, not None$"),
+    ],
+)
+def test_a_predicate_that_cannot_be_called_is_named(predicate, message):
+    with pytest.raises(TypeError, match=message):
+        When(predicate, tagging)
+
+
+@pytest.mark.parametrize("middleware", [42, None, "cors", (tagging,), (1, (), {}), iter([1, (), {}])])
+def test_something_that_is_not_a_middleware_is_named(middleware):
+    for make in (lambda: When(on_api, middleware), lambda: Stack(tagging, middleware)):
+        with pytest.raises(TypeError, match=r"is not a middleware: write a class, or Middleware\(cls, ...\)"):
+            make()
+
+
+async def test_a_record_may_be_any_iterable():
+    assert (await request(Stack(iter([tagging, ("mine",), {}]))(hello))).header("x-tag") == "mine"
 
 
 async def test_a_stack_is_one_middleware_the_first_outermost():

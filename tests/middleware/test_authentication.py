@@ -38,11 +38,32 @@ async def test_the_user_and_the_credentials_are_in_the_scope(headers, text):
     assert (await request(AuthenticationMiddleware(whoami, Header()), headers=headers)).text == text
 
 
-async def test_the_callers_scope_learns_the_route_and_nothing_else():
-    scope = http_scope()
+async def test_outer_middleware_reads_the_user_at_the_head_and_after_a_failure():
+    seen = []
+
+    async def failing(scope, receive, send):
+        await whoami(scope, receive, send)
+        raise LookupError
+
+    scope = http_scope(headers=[(b"x-user", b"ann")])
     before = dict(scope)
-    await run(AuthenticationMiddleware(whoami, Header()), scope)
-    assert scope == before | {"route": "the route"}
+
+    async def send(message):
+        seen.append((scope["user"].display_name, scope["auth"].scopes, scope["route"]))
+
+    with pytest.raises(LookupError):
+        await AuthenticationMiddleware(failing, Header())(scope, None, send)
+    assert seen[0] == ("ann", ["read"], "the route")
+    assert scope == before | {"route": "the route", "user": scope["user"], "auth": scope["auth"]}
+
+
+async def test_two_applications_may_be_tried_in_turn_with_one_scope():
+    async def missing(scope, receive, send):
+        pass
+
+    scope = http_scope(headers=[(b"x-user", b"ann")])
+    await run(AuthenticationMiddleware(missing, Header()), scope)
+    assert (await run(AuthenticationMiddleware(whoami, Header()), scope)).text == "ann True ['read']"
 
 
 EVE = [(b"x-user", b"eve")]
@@ -62,8 +83,10 @@ async def test_a_challenge_makes_it_401(challenge):
 
 
 @pytest.mark.parametrize("challenge", ["", " ", "Basic\r\nx: y", "Basic \0"])
-def test_a_challenge_that_is_no_header_is_refused(challenge):
-    with pytest.raises(ValueError, match="a challenge is"):
+def test_a_challenge_that_is_no_header_value_is_refused(challenge):
+    with pytest.raises(
+        ValueError, match="a challenge is|the value of header 'www-authenticate' has a control character"
+    ):
         AuthenticationMiddleware(whoami, Header(), challenge=challenge)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_middleware.body_limit import RequestBodyLimitMiddleware, RequestBodyTooLarge
+from asgi_middleware.body_limit import LIMIT_SCOPE_KEY, RequestBodyLimitMiddleware, RequestBodyTooLarge
+from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.exceptions import ExceptionMiddleware
 from wire import Reply, body_messages, http_scope, request, run, websocket_scope
 
@@ -62,9 +63,15 @@ async def test_a_body_is_counted_as_it_is_read(body, passes):
     assert reply.text == str(len(body)) if passes else is_413(reply)
 
 
-async def test_an_answer_413_closes_the_connection_of_http_1():
-    assert (await request(limited(reader), "POST", body=b"abcd")).header("connection") == "close"
-    assert (await request(limited(reader), "POST", body=b"abcd", http_version="2")).header("connection") is None
+@pytest.mark.parametrize("http_version", ["1.0", "1.1", "2"])
+async def test_a_refusal_does_not_close_the_connection(http_version):
+    """A server that closes with unread data resets the connection, and clients and proxies lose the answer."""
+    for headers in ([], length("4"), length("x")):
+        for overridable in (True, False):
+            app = limited(reader, overridable=overridable)
+            reply = await request(app, "POST", body=b"abcd", headers=headers, http_version=http_version)
+            assert reply.status in (400, 413)
+            assert reply.header("connection") is None
 
 
 @pytest.mark.parametrize(
@@ -131,7 +138,7 @@ async def test_a_malformed_or_repeated_content_length_is_400(values):
     assert (reply.status, reply.text) == (400, "Invalid Content-Length header")
 
 
-@pytest.mark.parametrize("value", ["4", "9" * 5000, "0" * 15 + "4"])
+@pytest.mark.parametrize("value", ["4", "9" * 5000, "0" * 30 + "4"])
 @pytest.mark.parametrize("overridable", [True, False])
 async def test_a_declared_body_is_refused_before_it_is_read(value, overridable):
     calls = []
@@ -233,14 +240,139 @@ async def test_disconnects_and_unknown_messages_pass():
     assert reply.types == ["http.response.x-future"]
 
 
-async def test_the_scope_is_copied_and_routing_handed_back():
+async def test_the_scope_is_the_callers_and_its_keys_are_there_during_the_call_alone():
+    seen = []
+
     async def app(scope, receive, send):
         scope["route"] = "r"
-        scope["private"] = 1
+        seen.append(scope[LIMIT_SCOPE_KEY])
+        raise LookupError
+
+    for given in ({}, {LIMIT_SCOPE_KEY: 10}):
+        scope = http_scope("POST") | given
+        with pytest.raises(LookupError):
+            await run(limited(limited(app, 4)), scope)
+        assert scope == http_scope("POST") | {"route": "r"} | given
+    assert seen == [4, 4]
+
+
+async def test_two_applications_may_be_tried_in_turn_with_one_scope():
+    async def missing(scope, receive, send):
+        pass
 
     scope = http_scope("POST")
-    await run(limited(app), scope)
-    assert scope == http_scope("POST") | {"route": "r"}
+    await run(limited(missing, 1), scope, body_messages(b"abc"))
+    assert (await run(limited(reader, 3), scope, body_messages(b"abc"))).text == "3"
+
+
+class Held:
+    """What asgi-requests keeps of the bodies it has read, by its protocol."""
+
+    def __init__(self, of, *messages):
+        self.of = of
+        self.messages = list(messages)
+
+    def replay(self, receive):
+        if receive != self.of:
+            return receive
+        messages = iter(self.messages)
+
+        async def replayed():
+            for message in messages:
+                return message
+            return await receive()
+
+        return replayed
+
+
+@pytest.mark.parametrize("size", [3, 4])
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_a_body_that_an_outer_reader_has_read_is_counted(size, pieces):
+    """Whether all of it, or the piece that came upon a look for a disconnect; without Content-Length."""
+    chunks = [b"a" * (size - pieces + 1), *[b"a"] * (pieces - 1)]
+    rest = iter(
+        [{"type": "http.request", "body": chunk, "more_body": i + 1 < pieces} for i, chunk in enumerate(chunks)]
+    )
+
+    async def receive():
+        for message in rest:
+            return message
+        raise AssertionError("nothing is left to read")
+
+    scope = http_scope("POST")
+    scope["asgi_requests.body"] = Held(receive, await receive())
+    reply = Reply()
+
+    async def send(message):
+        reply.messages.append(message)
+
+    await limited(reader)(scope, receive, send)
+    assert reply.text == "3" if size == 3 else is_413(reply)
+
+
+@pytest.mark.parametrize(("inner", "passes"), [(4, False), (8, True)])
+async def test_a_body_that_a_middleware_has_made_larger_is_counted_within_it(inner, passes):
+    """As one that decompresses: the outer limit counts what came, the inner one what it became."""
+
+    def doubling(app):
+        async def middleware(scope, receive, send):
+            async def doubled():
+                message = await receive()
+                return {**message, "body": message["body"] * 2}
+
+            await app(scope, doubled, send)
+
+        return middleware
+
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(scope[LIMIT_SCOPE_KEY])
+        await limited(reader, inner)(scope, receive, send)
+
+    for size, made in ((4, limited(doubling(app), 4)), (2, limited(doubling(limited(doubling(app), 4)), 3))):
+        reply = await request(made, "POST", body=b"a" * size)
+        assert reply.text == "8" if passes else is_413(reply)
+    assert seen == [4, 4]
+
+
+async def test_empty_messages_without_end_are_too_large():
+    """As empty DATA frames of HTTP/2, which flow control does not count (CVE-2019-9518)."""
+    received = []
+
+    async def receive():
+        received.append(1)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    reply = Reply()
+
+    async def send(message):
+        reply.messages.append(message)
+
+    await limited(reader)(http_scope("POST"), receive, send)
+    assert is_413(reply)
+    assert len(received) == 10_001
+    assert (await request(limited(reader), "POST", body=[b"", *[b""] * 9_000, b"abc"])).text == "3"
+
+
+async def test_a_page_of_another_origin_reads_the_413_of_an_application_that_did_not_read():
+    """An overruled answer has the headers of a CORS middleware inside; the 413 keeps these."""
+
+    async def app(scope, receive, send):
+        headers = [(b"Access-Control-Allow-Origin", b"https://a.example"), (b"vary", b"Origin"), (b"x", b"y")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    reply = await request(limited(app), "POST", headers=length("4"))
+    assert is_413(reply)
+    assert reply.header("access-control-allow-origin") == "https://a.example"
+    assert (reply.header("vary"), reply.header("x")) == ("Origin", None)
+    reply = await request(
+        CORSMiddleware(limited(quick), ["https://a.example"]),
+        "POST",
+        headers=[(b"origin", b"https://a.example"), *length("4")],
+    )
+    assert is_413(reply)
+    assert reply.header("access-control-allow-origin") == "https://a.example"
 
 
 async def test_other_scopes_pass_with_the_same_objects():
@@ -294,10 +426,23 @@ async def test_a_websocket_message_too_large_closes_with_1009(message, passes):
         assert reply.types == ["websocket.accept", "websocket.close"]
 
 
-@pytest.mark.parametrize("options", [{"size": -1}, {"size": 1, "max_message_size": -1}])
-def test_a_negative_size_is_refused(options):
-    with pytest.raises(ValueError, match="from 0"):
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"size": -1}, ValueError, "max_body_size must be a number of bytes from 0, not -1"),
+        ({"size": 1, "max_message_size": -1}, ValueError, "max_message_size must be a number of bytes from 0, not -1"),
+        ({"size": "1MB"}, TypeError, "max_body_size must be a number of bytes, such as 10 .* not '1MB'"),
+        ({"size": None}, TypeError, "max_body_size must be a number of bytes, such as 10 .* not None"),
+        ({"size": 1, "max_message_size": "1"}, TypeError, "max_message_size must be .* not '1'"),
+    ],
+)
+def test_a_limit_that_is_no_size_is_named(options, error, message):
+    with pytest.raises(error, match=message):
         limited(quick, **options)
+
+
+async def test_a_limit_may_be_a_float():
+    assert (await request(limited(reader, 1e6), "POST", body=b"abc")).text == "3"
 
 
 async def test_an_application_that_goes_on_after_it_was_overruled_sends_nothing_more():

@@ -16,15 +16,22 @@ from asgi_middleware.opentelemetry._attributes import query_of, server_of, url_o
 ITEM = SimpleNamespace(path_format="/items/{id}")
 
 
-def answering(status=200, *more, exc=None, route=ITEM):
+def answering(status=200, *more, route=ITEM):
     async def app(scope, receive, send):
         if route:
             scope["route"] = route
         await send({"type": "http.response.start", "status": status, "headers": []})
         for message in more or [{"type": "http.response.body", "body": b"hi"}]:
             await send(message)
-        if exc:
-            raise exc
+
+    return app
+
+
+def failing(exc, *messages):
+    async def app(scope, receive, send):
+        for message in messages:
+            await send(message)
+        raise exc
 
     return app
 
@@ -109,13 +116,20 @@ class Broken(Exception):
     pass
 
 
+STARTED = {"type": "http.response.start", "status": 201, "headers": []}
+
+
 @pytest.mark.parametrize(("exc", "name"), [(ValueError("x"), "ValueError"), (Broken("x"), f"{__name__}.Broken")])
-async def test_an_exception_is_recorded_and_passes(otel, exc, name):
+@pytest.mark.parametrize(("messages", "status"), [([], 500), ([STARTED], 201)])
+async def test_an_exception_is_recorded_and_passes(otel, exc, name, messages, status):
+    """Where nothing was sent, whoever answers it outside answers 500."""
     with pytest.raises(type(exc)) as caught:
-        await request(otel.wrap(answering(exc=exc)))
+        await request(otel.wrap(failing(exc, *messages)))
     assert caught.value is exc
     (span,) = otel.spans()
-    assert span.attributes["error.type"] == name
+    assert (span.attributes["error.type"], span.attributes["http.response.status_code"]) == (name, status)
+    (point,) = otel.metrics()["http.server.request.duration"].data.data_points
+    assert (point.attributes["error.type"], point.attributes["http.response.status_code"]) == (name, status)
     assert (span.status.status_code.name, span.status.description) == ("ERROR", f"{type(exc).__name__}: x")
     assert [event.name for event in span.events] == ["exception"]
 
@@ -156,27 +170,35 @@ async def test_promised_trailers_are_part_of_the_answer(otel, monkeypatch):
 
 
 async def check_end(otel, monkeypatch, app, messages):
-    """The clock is the count of messages that reached the server."""
+    """The clock is the count of messages that reached the server; background work fails, and is not the response's."""
     import time
 
-    reply = []
+    reply, under_way = [], []
 
     async def send(message):
         reply.append(message)
 
+    def active():
+        return otel.metrics()["http.server.active_requests"].data.data_points[0].value
+
     async def work(scope, receive, send):
+        under_way.append(active())
         await app(scope, receive, send)
-        reply.extend([{}] * 100)
+        under_way.append(active())
+        assert len(otel.spans()) == 1
+        raise LookupError
 
     wrapped = otel.wrap(work)
-    monkeypatch.setattr(time, "time_ns", lambda: 1 + len(reply) * 1_000_000_000)
     monkeypatch.setattr(time, "perf_counter", lambda: float(len(reply)))
-    await wrapped(http_scope(), None, send)
+    with pytest.raises(LookupError):
+        await wrapped(http_scope(), None, send)
     monkeypatch.undo()
     (span,) = otel.spans()
-    assert span.end_time == 1 + messages * 1_000_000_000
+    assert span.status.status_code.name == "UNSET"
+    assert under_way == [1, 0]
     (point,) = otel.metrics()["http.server.request.duration"].data.data_points
     assert point.sum == messages
+    assert active() == 0
 
 
 async def test_the_duration_has_the_advised_buckets_and_few_attributes(otel):
@@ -228,6 +250,129 @@ async def test_the_outermost_traces_and_learns_the_route_of_the_innermost(otel):
     await run(otel.wrap(otel.wrap(answering())), scope)
     assert [span.name for span in otel.spans()] == ["GET /items/{id}"]
     assert scope == before | {"route": ITEM}
+
+
+async def test_what_the_outermost_excludes_no_inner_instance_traces(otel):
+    app = otel.wrap(otel.wrap(answering()), excluded_urls="healthz")
+    scope = http_scope(path="/healthz")
+    before = dict(scope)
+    await run(app, scope)
+    assert otel.spans() == ()
+    assert scope == before | {"route": ITEM}
+    await request(app)
+    assert len(otel.spans()) == 1
+
+
+async def test_two_applications_may_be_tried_in_turn_with_one_scope(otel):
+    async def missing(scope, receive, send):
+        raise LookupError
+
+    scope = http_scope()
+    with pytest.raises(LookupError):
+        await run(otel.wrap(missing), scope)
+    await run(otel.wrap(answering()), scope)
+    assert [span.attributes["http.response.status_code"] for span in otel.spans()] == [500, 200]
+
+
+async def test_a_provider_may_be_configured_after_the_application_was_built(monkeypatch):
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    app = OpenTelemetryMiddleware(answering())
+    exporter, tracers = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: tracers)
+    await request(app)
+    assert len(exporter.get_finished_spans()) == 1
+
+
+class Below:
+    """A route of a sub-application, or with `routes` a mount."""
+
+    def __init__(self, path_format, **more):
+        self.path_format = path_format
+        vars(self).update(more)
+
+
+ROUTES = [
+    # (scope, template): our routing, where path_format is the whole template
+    ({"route": ITEM}, "/items/{id}"),
+    ({"route": ITEM, "root_path": "/srv/"}, "/srv/items/{id}"),
+    ({"route": Below("/v2/items/{id}"), "root_path": "/v2", "app_root_path": ""}, "/v2/items/{id}"),
+    (
+        {
+            "route": Below("/t/{tenant}/items/{id}"),
+            "root_path": "/srv/t/acme",
+            "app_root_path": "/srv",
+            "path_params": {"tenant": "acme", "id": 1},
+        },
+        "/srv/t/{tenant}/items/{id}",
+    ),
+    (
+        {"route": Below("/v2/u/{id}"), "root_path": "/v2", "app_root_path": "", "path_params": {"id": "v2"}},
+        "/v2/u/{id}",
+    ),
+    # Starlette and FastAPI, where it is the innermost router's own
+    ({"route": ITEM, "root_path": "/v2", "app_root_path": "", "path_params": {"id": "v2"}}, "/v2/items/{id}"),
+    (
+        {
+            "route": ITEM,
+            "root_path": "/srv/t/acme",
+            "app_root_path": "/srv",
+            "path_params": {"tenant": "acme", "id": "acme"},
+        },
+        "/srv/t/{tenant}/items/{id}",
+    ),
+    (
+        {"route": ITEM, "root_path": "/v7", "app_root_path": "", "path_params": {"version": 7, "id": 1, "rest": ""}},
+        "/v{version}/items/{id}",
+    ),
+    # mounts whose application says nothing of routes
+    ({"route": Below("/static/{path}", routes=[])}, "/static"),
+    ({"route": Below("/static/{path}", routes=[]), "root_path": "/static", "app_root_path": ""}, "/static"),
+    ({"route": Below("/raw/{path}", routes=[]), "root_path": "/api/raw", "app_root_path": ""}, "/api/raw"),
+    (
+        {
+            "route": Below("/t/{tenant}/raw/{path}", routes=[]),
+            "root_path": "/t/acme/raw",
+            "app_root_path": "",
+            "path_params": {"tenant": "acme"},
+        },
+        "/t/{tenant}/raw",
+    ),
+    ({"route": Below("/{path}", routes=[])}, "/"),
+    # Litestar, alone and below a mount
+    ({"path_template": "/li/{name}"}, "/li/{name}"),
+    (
+        {
+            "route": Below("/m/{path}", routes=[]),
+            "path_template": "/li/{name}",
+            "root_path": "/m",
+            "app_root_path": "",
+            "path_params": {"name": "m"},
+        },
+        "/m/li/{name}",
+    ),
+    # no route, or one of a Host
+    ({"route": object()}, None),
+    ({"path_template": ""}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("found", "template"), ROUTES, ids=range(len(ROUTES)))
+async def test_the_route_is_the_whole_template(otel, found, template):
+    async def app(scope, receive, send):
+        scope |= found
+        await answering(route=None)(scope, receive, send)
+
+    await request(otel.wrap(app))
+    (span,) = otel.spans()
+    assert span.attributes.get("http.route") == template
+    assert span.name == ("GET" if template is None else f"GET {template}")
 
 
 EXCLUDED = ["example.org", "healthz, items", "a=1", "/items/1", [r"/items/\d"], ["x", "items"], "http://example"]
@@ -286,7 +431,8 @@ async def test_without_providers_the_answer_is_the_same():
 @pytest.mark.parametrize(
     ("host", "server", "found"),
     [
-        (b"example.org", None, ("example.org", None)),
+        (b"example.org", None, ("example.org", 80)),
+        (b"Example.org.:", ("10.0.0.1", 8000), ("example.org", 80)),
         (b"[::1]:8000", None, ("::1", 8000)),
         (b"example.org:99999", None, ("example.org", None)),
         (b"a b/?", ("127.0.0.1", 80), ("127.0.0.1", 80)),
@@ -296,6 +442,12 @@ async def test_without_providers_the_answer_is_the_same():
 )
 def test_the_servers_address_is_a_host_of_the_right_form(host, server, found):
     assert server_of({"headers": [(b"host", host)] if host else [], "server": server}) == found
+
+
+def test_the_port_that_a_host_leaves_out_is_that_of_the_scheme():
+    scope = {"headers": [(b"host", b"example.org")], "server": ("10.0.0.1", 8000)}
+    assert server_of(scope | {"scheme": "https"}) == server_of(scope | {"scheme": "wss"}) == ("example.org", 443)
+    assert server_of(scope | {"scheme": "x"}) == ("example.org", None)
 
 
 @pytest.mark.parametrize(

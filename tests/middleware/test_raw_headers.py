@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_middleware._headers import all_values, first_value, merge_vary, without
+from asgi_middleware._headers import all_values, encode_name, encode_value, first_value, merge_vary, without
 from asgi_middleware._replies import reject, send_text
-from asgi_middleware._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
+from asgi_middleware._scope import request_headers
 from wire import http_scope, run, websocket_scope
 
 PAIRS = [(b"Content-Type", b"text/html"), (b"set-cookie", b"a"), (b"SET-COOKIE", b"b")]
@@ -69,22 +69,36 @@ async def test_a_websocket_client_that_has_left_hears_nothing():
     assert (await run(refusing, websocket_scope(), [{"type": "websocket.disconnect", "code": 1006}])).messages == []
 
 
-def test_a_copied_scope_hands_back_what_routing_wrote():
-    outer = {"type": "http", "state": {}}
-    inner = copy_scope(outer, user="u")
-    inner |= {"route": "r", "endpoint": "e", "path_params": {}, "private": 1}
-    copy_back(inner, outer)
-    assert outer == {"type": "http", "state": {}, "route": "r", "endpoint": "e", "path_params": {}}
-    assert inner["state"] is outer["state"]
-
-
-async def test_headers_that_can_be_read_once_become_a_list():
-    async def app(scope, receive, send):
-        assert list(scope["headers"]) == list(scope["headers"]) == PAIRS
-        scope["route"] = "r"
-
+def test_headers_that_can_be_read_once_become_a_list_for_everybody():
     scope = {"type": "http", "headers": iter(PAIRS)}
-    assert not has_lasting_headers(scope)
-    await call_with_lasting_headers(app, scope, None, None)
-    assert scope["route"] == "r"
-    assert has_lasting_headers({"type": "http"})
+    assert request_headers(scope) is scope["headers"]
+    assert list(scope["headers"]) == list(scope["headers"]) == PAIRS
+    for headers in (PAIRS, tuple(PAIRS), dict(PAIRS).items()):
+        scope = {"type": "http", "headers": headers}
+        assert request_headers(scope) is headers is scope["headers"]
+    assert list(request_headers({"type": "http"})) == []
+
+
+def test_a_header_is_encoded_as_it_is_sent():
+    assert (encode_name("X-Tag"), encode_value("x", "caf\xe9\t1")) == (b"x-tag", b"caf\xe9\t1")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:", "a\r\nb", "\xe9", "\u20ac", "a\0"])
+def test_a_name_that_is_not_a_token_is_refused(name):
+    with pytest.raises(ValueError, match="invalid header name"):
+        encode_name(name)
+
+
+@pytest.mark.parametrize("character", ["\r", "\n", "\0", "\x01", "\x1f", "\x7f"])
+def test_a_value_with_a_control_character_is_refused(character):
+    with pytest.raises(ValueError, match="the value of header 'x' has a control character"):
+        encode_value("x", f"a{character}b")
+
+
+def test_a_value_that_no_header_can_carry_is_named():
+    with pytest.raises(ValueError, match="has characters that latin-1 lacks: '\u20ac'"):
+        encode_value("x", "\u20ac")
+    with pytest.raises(TypeError, match="the value of header 'x' must be a str, not 1"):
+        encode_value("x", 1)
+    with pytest.raises(TypeError, match="a header name must be a str, not b'x'"):
+        encode_name(b"x")

@@ -3,10 +3,12 @@ from __future__ import annotations
 import base64
 import gc
 import json
+import re
 import sys
 import time
 import warnings
 import weakref
+from datetime import timedelta
 
 import pytest
 
@@ -18,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import TimestampSigner
 
-from asgi_middleware.sessions import Session, SessionMiddleware, SessionWarning
+from asgi_middleware import ConfigurationWarning
+from asgi_middleware.sessions import EMPTY, Session, SessionMiddleware, SessionWarning, Store, StoredSession
 
 # Recorded from Starlette 1.10 with itsdangerous 2.2: SessionMiddleware(app, "secret"), {"user": "é", "n": [1, 2]}
 BY_STARLETTE = b"session=eyJ1c2VyIjogIlx1MDBlOSIsICJuIjogWzEsIDJdfQ==.awG1-w.Dqlax4E3f-l39t5DT48nGBZudn8"
@@ -164,12 +167,14 @@ async def test_a_damaged_or_foreign_cookie_is_an_empty_session(cookie):
     assert await read(cookie) == {}
 
 
-@pytest.mark.parametrize(("age", "values"), [(99, {"a": 1}), (101, {}), (-5, {})])
+@pytest.mark.parametrize(("age", "values"), [(99, {"a": 1}), (101, {}), (-60, {"a": 1}), (-61, {})])
 async def test_a_cookie_lasts_for_max_age_and_none_lasts_for_ever(monkeypatch, age, values):
+    """A minute by which another server's clock is ahead is no age."""
     cookie = signed({"a": 1})
     now = int(time.time())
     monkeypatch.setattr(time, "time", lambda: now + age + 0.0)
     assert await read(cookie, max_age=100) == values
+    assert await read(cookie, max_age=timedelta(seconds=100)) == values
     assert await read(cookie, max_age=None) == {"a": 1}
 
 
@@ -205,7 +210,17 @@ async def test_a_key_may_be_bytes_or_an_object_that_says_it():
         def __str__(self):
             return "secret"
 
-    assert await read(signed({"a": 1}), key=Secret()) == await read(signed({"a": 1}), key=[b"secret"]) == {"a": 1}
+    class SecretStr:
+        """As pydantic's."""
+
+        def __str__(self):
+            return "**********"
+
+        def get_secret_value(self):
+            return "secret"
+
+    for key in (Secret(), [b"secret"], SecretStr(), ("secret",)):
+        assert await read(signed({"a": 1}), key=key) == {"a": 1}
 
 
 async def test_another_salt_and_digest_divide_uses_of_one_key():
@@ -321,6 +336,95 @@ async def test_every_change_is_saved(act, values):
         assert cookie_of(reply) == b"session=null"
 
 
+FOREIGN_COOKIE = [(b"cookie", b"session=eyJhIjoxfQ.of-another-framework")]
+
+
+async def test_clear_removes_a_cookie_that_is_not_a_session_of_ours():
+    for act in (lambda session: session.clear(), lambda session: session.mark_modified()):
+        reply = await request(SessionMiddleware(using(act), "secret", path="/x"), headers=FOREIGN_COOKIE)
+        assert reply.header("set-cookie").startswith("session=null; path=/x; expires=Thu, 01 Jan 1970 00:00:00 GMT; ")
+    for act in (nothing, len):
+        reply = await request(SessionMiddleware(using(act), "secret"), headers=FOREIGN_COOKIE)
+        assert reply.header("set-cookie") is None
+    assert (await change(lambda session: session.clear())).header("set-cookie") is None
+
+
+async def test_encoders_written_in_c_see_the_values_once_the_session_is_marked():
+    """As request.session does; C code reads a dict without asking its class."""
+
+    def act(session):
+        before = list(dict.items(session))
+        session.mark_accessed()
+        found.append((before, list(dict.items(session))))
+
+    found = []
+    await change(act, values={"a": [1]})
+    assert found == [([("", None)], [("a", [1])])]
+
+
+CONFLICTS = [
+    (b"session=theirs; Path=/", True),
+    (b" session=theirs", True),
+    (b"session=; Max-Age=0", False),
+    (b"session=null; expires=Thu, 01 Jan 1970 00:00:00 GMT", False),
+    (b"session2=theirs", False),
+]
+
+
+@pytest.mark.parametrize(("cookie", "warns"), CONFLICTS)
+@pytest.mark.parametrize("act", [put, nothing])
+@pytest.mark.parametrize("container", [list, iter])
+async def test_a_cookie_of_the_same_name_by_the_application_is_warned_of(cookie, warns, act, container):
+    app = SessionMiddleware(using(act, container([(b"x", b"y"), (b"Set-Cookie", cookie)])), "secret")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        reply = await request(app)
+    assert reply.all("set-cookie")[0] == cookie.decode()
+    messages = [str(warning.message) for warning in caught if warning.category is SessionWarning]
+    assert (
+        messages
+        == [
+            "the application inside SessionMiddleware sets a cookie named 'session', too; the browser keeps one of them. "
+            "Write SessionMiddleware(..., session_cookie='another-name')"
+        ]
+        * warns
+    )
+
+
+class Shelf:
+    """A store on the server, as others may write one: it keeps JSON under the number in a cookie."""
+
+    cookie_name = "number"
+    identity = "shelf"
+    refreshes = False
+
+    def __init__(self):
+        self.kept = {}
+
+    def load(self, headers):
+        number = dict(headers).get(b"cookie", b"").removeprefix(b"number=")
+        text = self.kept.get(number)
+        return EMPTY if text is None else StoredSession(json.loads(text), text)
+
+    def save(self, text, stored, *, modified):
+        if not modified and text == stored.text:
+            return None
+        self.kept[b"1"] = text
+        return b"number=1; path=/; httponly; samesite=lax"
+
+
+async def test_sessions_may_be_kept_in_another_store():
+    shelf: Store = Shelf()
+    app = SessionMiddleware.with_store(using(put), shelf)
+    reply = await request(app)
+    assert reply.header("set-cookie") == "number=1; path=/; httponly; samesite=lax"
+    assert shelf.kept == {b"1": '{"a": 1}'}
+    found = []
+    app = SessionMiddleware.with_store(using(lambda session: found.append(session["a"])), shelf)
+    assert (await request(app, headers=[(b"cookie", b"number=1")])).header("set-cookie") is None
+    assert found == [1]
+
+
 async def test_a_session_that_was_empty_and_is_again_sets_nothing():
     def act(session):
         put(session)
@@ -415,36 +519,87 @@ async def test_a_session_in_use_is_refreshed_where_asked(monkeypatch):
     assert (await request(app)).header("set-cookie") is None
 
 
-BAD_COOKIES = [
-    ({"session_cookie": ""}, "a cookie's name is a token"),
-    ({"session_cookie": "a b"}, "a cookie's name is a token"),
-    ({"session_cookie": "a=b"}, "a cookie's name is a token"),
-    ({"session_cookie": "é"}, "a cookie's name is a token"),
-    ({"path": "/; domain=evil.com"}, "the path of a cookie"),
-    ({"path": "/\r\nx: y"}, "the path of a cookie"),
-    ({"domain": "a.com; secure"}, "the domain of a cookie"),
-    ({"domain": "ä.com"}, "the domain of a cookie"),
+UNSAFE = [
+    ({"session_cookie": ""}, "invalid cookie name"),
+    ({"session_cookie": "a=b"}, "invalid cookie name"),
+    ({"session_cookie": "a;b"}, "invalid cookie name"),
+    ({"session_cookie": "a\r\nx: y"}, "invalid cookie name"),
+    ({"session_cookie": "\u20ac"}, "invalid cookie name"),
+    ({"path": "/; domain=evil.com"}, "invalid path of a cookie"),
+    ({"path": "/\r\nx: y"}, "invalid path of a cookie"),
+    ({"domain": "a.com; secure"}, "invalid domain of a cookie"),
+    ({"domain": "\u00e4" * 70 + ".com"}, "invalid domain of a cookie"),
     ({"same_site": "maybe"}, "same_site is"),
-    ({"same_site": "none"}, "SameSite=None without Secure"),
-    ({"partitioned": True}, "Partitioned without Secure"),
-    ({"session_cookie": "__Host-s"}, "without Secure"),
-    ({"session_cookie": "__secure-s"}, "without Secure"),
-    ({"session_cookie": "__Http-s"}, "without Secure"),
-    ({"session_cookie": "__Host-s", "https_only": True, "path": "/x"}, "another path"),
-    ({"session_cookie": "__HOST-s", "https_only": True, "domain": "a.com"}, "with a domain"),
+    ({"same_site": None}, "same_site is"),
     ({"oversize": "ignore"}, "oversize is"),
     ({"digest": "md5"}, "digest is"),
-    ({"secret_key": ""}, "secret_key is"),
-    ({"secret_key": []}, "secret_key is"),
-    ({"secret_key": None}, "secret_key is"),
-    ({"secret_key": ["new", b""]}, "secret_key is"),
+    ({"secret_key": ""}, "secret_key is empty"),
+    ({"secret_key": []}, "secret_key is empty"),
+    ({"secret_key": ["new", b""]}, "secret_key is empty"),
+    ({"secret_key": None}, "secret_key is None"),
+    ({"secret_key": ["new", None]}, "secret_key is None"),
+    ({"secret_key": "*" * 10}, "secret_key is masked"),
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), BAD_COOKIES, ids=range(len(BAD_COOKIES)))
-def test_what_browsers_would_refuse_is_refused_at_once(options, message):
+@pytest.mark.parametrize(("options", "message"), UNSAFE, ids=range(len(UNSAFE)))
+def test_an_unsafe_or_meaningless_configuration_is_an_error(options, message):
     with pytest.raises(ValueError, match=message):
         SessionMiddleware(using(nothing), **{"secret_key": "secret"} | options)
+
+
+@pytest.mark.parametrize("key", [123, 1.5, True, {"a": 1}, object(), [123]])
+def test_a_key_that_is_no_text_is_a_type_error(key):
+    with pytest.raises(TypeError, match="secret_key must be a str, bytes or a list of them, not [a-z]+$"):
+        SessionMiddleware(using(nothing), key)
+
+
+@pytest.mark.parametrize("option", ["max_age", "refresh_after"])
+def test_a_duration_that_is_none_is_a_type_error(option):
+    with pytest.raises(TypeError, match=f"{option} must be a number of seconds or a timedelta, not '1 day'"):
+        SessionMiddleware(using(nothing), "secret", **{option: "1 day"})
+
+
+REFUSED = [
+    ({"session_cookie": "a b"}, "session_cookie: browsers refuse 'a b': write a token", "a b"),
+    ({"session_cookie": " a "}, "session_cookie: ' a ' is read as 'a'", "a"),
+    ({"session_cookie": "\xe9"}, "session_cookie: browsers refuse '\xe9': write a token", "\xe9"),
+    ({"path": "app"}, "path: browsers refuse 'app': it begins with '/'", "session"),
+    ({"path": "/\xe9"}, "path: '/\xe9' is read as '/%C3%A9'", "session"),
+    ({"domain": "\xe4.com"}, "domain: '\xe4.com' is read as 'xn--4ca.com'", "session"),
+    ({"domain": "https://a.com"}, "write the host alone", "session"),
+    ({"domain": "localhost:8000"}, "domain: browsers refuse 'localhost:8000': write the host alone", "session"),
+    ({"same_site": "none"}, "same_site: browsers refuse 'none': set https_only=True", "session"),
+    ({"partitioned": True}, "partitioned: browsers refuse True: set https_only=True", "session"),
+    ({"session_cookie": "__Host-s"}, "session_cookie: browsers refuse '__Host-s': set https_only=True", "__Host-s"),
+    ({"session_cookie": "__secure-s"}, "set https_only=True", "__secure-s"),
+    ({"session_cookie": "__Http-s"}, "set https_only=True", "__Http-s"),
+    ({"session_cookie": "__Host-s", "https_only": True, "path": "/x"}, "and path at '/'", "__Host-s"),
+    ({"session_cookie": "__HOST-s", "https_only": True, "domain": "a.com"}, "leave domain out", "__HOST-s"),
+]
+
+
+@pytest.mark.parametrize(("options", "message", "name"), REFUSED, ids=range(len(REFUSED)))
+async def test_what_browsers_would_refuse_is_warned_of_and_sent(options, message, name):
+    with pytest.warns(ConfigurationWarning, match=re.escape(message)) as caught:
+        app = SessionMiddleware(using(put), "secret", **options)
+    assert [warning.filename for warning in caught] == [__file__]
+    reply = await request(app)
+    cookie = reply.header("set-cookie").encode("latin-1").split(b";")[0]
+    assert cookie.startswith(f"{name}=".encode("latin-1"))
+    found = []
+    again = (
+        SessionMiddleware(using(lambda session: found.append(dict(session))), "secret", name) if name == "a" else app
+    )
+    await request(again, headers=[(b"cookie", cookie)])
+    assert found in ([], [{"a": 1}])
+
+
+async def test_what_was_put_into_ascii_is_what_is_sent():
+    with pytest.warns(ConfigurationWarning):
+        app = SessionMiddleware(using(put), "secret", path="/caf\xe9 x", domain="\xe4.com")
+    assert "; path=/caf%C3%A9%20x; " in (await request(app)).header("set-cookie")
+    assert "; domain=xn--4ca.com" in (await request(app)).header("set-cookie")
 
 
 def test_prefixed_names_are_taken_with_what_they_promise():
@@ -452,7 +607,7 @@ def test_prefixed_names_are_taken_with_what_they_promise():
     SessionMiddleware(using(nothing), "secret", "__Secure-session", https_only=True, domain="example.org", path="/x")
 
 
-async def test_the_callers_scope_and_the_applications_messages_stay_as_they_were():
+async def test_the_session_is_in_the_callers_scope_and_the_applications_messages_stay_as_they_were():
     start = {"type": "http.response.start", "status": 200, "headers": [(b"x", b"y")], "trailers": True}
 
     async def app(scope, receive, send):
@@ -463,9 +618,50 @@ async def test_the_callers_scope_and_the_applications_messages_stay_as_they_were
     scope = http_scope()
     before = dict(scope)
     reply = await run(SessionMiddleware(app, "secret"), scope)
-    assert scope == before | {"path_params": {"id": 1}}
+    assert scope == before | {"path_params": {"id": 1}, "session": {"a": 1}}
     assert start["headers"] == [(b"x", b"y")]
     assert reply.start["trailers"] is True
+
+
+async def test_whoever_stands_outside_reads_the_session_at_the_head_and_afterwards():
+    seen = []
+
+    async def app(scope, receive, send):
+        scope["session"]["user"] = "ada"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise LookupError
+
+    scope = http_scope()
+
+    async def send(message):
+        seen.append(dict(scope["session"]))
+
+    with pytest.raises(LookupError):
+        await SessionMiddleware(app, "secret")(scope, None, send)
+    assert seen == [{"user": "ada"}]
+    assert scope["session"] == {"user": "ada"}
+
+
+async def test_a_change_after_the_middleware_has_returned_is_warned_of():
+    async def app(scope, receive, send):
+        raise LookupError
+
+    scope = http_scope(headers=[(b"cookie", signed({"a": 1}))])
+    with pytest.raises(LookupError):
+        await run(SessionMiddleware(app, "secret"), scope)
+    assert scope["session"] == {"a": 1}
+    with pytest.warns(SessionWarning, match="or SessionMiddleware had returned: it is not saved"):
+        scope["session"]["a"] = 2
+
+
+async def test_two_applications_may_be_tried_in_turn_with_one_scope():
+    async def missing(scope, receive, send):
+        put(scope["session"])
+
+    scope = http_scope(headers=[(b"cookie", signed({"b": 2}))])
+    assert (await run(SessionMiddleware(missing, "secret"), scope)).messages == []
+    reply = await run(SessionMiddleware(using(lambda session: session.update(c=3)), "secret"), scope)
+    assert await read(cookie_of(reply)) == {"b": 2, "c": 3}
 
 
 async def test_headers_that_can_be_read_once_are_read_by_both():
@@ -492,9 +688,25 @@ async def test_two_names_are_two_sessions():
         await SessionMiddleware(using(put), "secret", "inner")(scope, receive, send)
 
     reply = await request(SessionMiddleware(between, "secret"))
-    names = [value.partition("=")[0] for value in reply.all("set-cookie")]
-    assert names == ["inner", "session"]
+    inner, outer = (value.encode().split(b";")[0] for value in reply.all("set-cookie"))
+    assert await read(inner.replace(b"inner=", b"session=")) == {"a": 1}
+    assert await read(outer) == {"outer": 1}
     assert reply.header("vary") == "Cookie"
+
+
+@pytest.mark.parametrize("value", [{"b": 2}, Session(b=2)])
+async def test_an_inner_session_may_be_replaced_without_the_outer_one(value):
+    between = []
+
+    async def middle(scope, receive, send):
+        outer = scope["session"]
+        await SessionMiddleware(replacing(value), "secret", "inner")(scope, receive, send)
+        between.append(scope["session"] is outer)
+
+    reply = await request(SessionMiddleware(middle, "secret"), headers=[(b"cookie", signed({"a": 1}))])
+    (inner,) = reply.all("set-cookie")
+    assert await read(inner.encode().split(b";")[0].replace(b"inner=", b"session=")) == {"b": 2}
+    assert between == [True]
 
 
 async def test_a_websocket_keeps_its_session_from_the_accept():

@@ -10,6 +10,7 @@ import threading
 import anyio
 import pytest
 
+from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.wsgi import ClientGone, WSGIMiddleware
 from wire import Reply, body_messages, http_scope, request, run, websocket_scope
 
@@ -159,7 +160,15 @@ async def test_bytes_that_are_no_utf8_and_missing_keys():
     assert environ["PATH_INFO"] == "/\xff"
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"], "REMOTE_ADDR" in environ) == ("localhost", "443", False)
     environ = await environ_of({"path": "/rewritten", "raw_path": b"/other", "server": ("/run/socket", None)})
-    assert (environ["PATH_INFO"], environ["SERVER_PORT"]) == ("/rewritten", "")
+    assert environ["PATH_INFO"] == "/rewritten"
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("http", "80"), ("https", "443")])
+@pytest.mark.parametrize("server", [("/run/socket", None), ("", 0), None])
+async def test_server_name_and_port_are_never_empty(scheme, port, server):
+    """PEP 3333; over a unix socket there is a path and no port."""
+    environ = await environ_of({"server": server, "scheme": scheme})
+    assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("localhost", port)
 
 
 async def test_write_and_a_second_head_before_the_first_byte():
@@ -221,6 +230,18 @@ def two_lines(environ, start_response):
     start_response("200 OK", [("x", "a\r\nset-cookie: b=c")])
 
 
+def two_names(environ, start_response):
+    start_response("200 OK", [("x\r\nset-cookie: b=c\r\ny", "a")])
+
+
+def no_name(environ, start_response):
+    start_response("200 OK", [("a b", "c")])
+
+
+def no_text(environ, start_response):
+    start_response("200 OK", [("content-length", 5)])
+
+
 def no_status(environ, start_response):
     start_response("OK", [])
 
@@ -235,8 +256,11 @@ def no_status(environ, start_response):
         (too_long, RuntimeError, 0),
         (too_short, RuntimeError, 0),
         (too_short_at_the_end, RuntimeError, 2),
-        (not_latin, UnicodeEncodeError, 0),
+        (not_latin, ValueError, 0),
         (two_lines, ValueError, 0),
+        (two_names, ValueError, 0),
+        (no_name, ValueError, 0),
+        (no_text, TypeError, 0),
         (no_status, ValueError, 0),
     ],
 )
@@ -354,6 +378,64 @@ async def test_a_client_that_leaves_ends_an_endless_response(broken):
         await WSGIMiddleware(app)(http_scope(), receive, send)
     assert len(sent) >= 5
     assert len(result.closed) == 1
+
+
+@pytest.mark.parametrize("headers", [[], [(b"transfer-encoding", b"chunked")], [(b"content-length", b"9")]])
+@pytest.mark.parametrize("first", [[], [{"type": "http.request", "body": b"abc", "more_body": True}]])
+async def test_an_exception_of_receive_is_raised_where_the_application_reads(headers, first):
+    """Without a Content-Length, as over HTTP/2, the first piece is read for the application."""
+    error, seen = LookupError("no"), []
+    messages = iter(first)
+
+    async def receive():
+        for message in messages:
+            return message
+        raise error
+
+    def app(environ, start_response):
+        for _ in range(2):
+            try:
+                environ["wsgi.input"].read()
+            except LookupError as exc:
+                seen.append(exc)
+        start_response("200 OK", [])
+        return [b"x"]
+
+    reply = Reply()
+
+    async def send(message):
+        reply.messages.append(message)
+
+    await WSGIMiddleware(app)(http_scope("POST", headers=headers), receive, send)
+    assert seen == [error, error]
+    assert reply.status == 200
+
+    with pytest.raises(LookupError) as caught:
+        await WSGIMiddleware(echo)(http_scope("POST", headers=headers), receive, send)
+    assert caught.value is error
+
+
+async def test_an_exception_of_receive_is_nothing_to_an_application_that_does_not_read():
+    async def receive():
+        raise LookupError
+
+    reply = Reply()
+
+    async def send(message):
+        reply.messages.append(message)
+
+    await WSGIMiddleware(hello)(http_scope("POST"), receive, send)
+    assert reply.text == "hello"
+
+
+@pytest.mark.parametrize("app", [hello, echo])
+@pytest.mark.parametrize("overridable", [True, False])
+async def test_a_body_limit_outside_is_a_413_without_a_content_length_too(app, overridable):
+    limited = RequestBodyLimitMiddleware(WSGIMiddleware(app), 10, overridable=overridable)
+    reply = await request(limited, "POST", body=[b"a" * 20, b"b"], http_version="2")
+    assert (reply.status, reply.text) == (413, "Content Too Large")
+    reply = await request(limited, "POST", body=b"a" * 10, http_version="2")
+    assert reply.status == 200
 
 
 async def test_a_send_that_fails_is_raised_in_the_application_and_goes_on():

@@ -21,8 +21,7 @@ from asgi_requests.exceptions import HTTPException
 from asgi_routing import BaseRoute, Match, NoMatchFound, URLPath
 from asgi_routing.lifespan import Lifespan
 
-from ._endpoints import handle_exceptions, request_response, websocket_session
-from ._signatures import is_function
+from ._endpoints import answered, is_function, request_response, websocket_session
 from .types import ASGIApp, Receive, Scope, Send
 
 __all__ = [
@@ -74,7 +73,7 @@ class Route(asgi_routing.Route):
         """A function is adapted; a class is an application whose errors are answered, anything else is one already."""
         if is_function(endpoint):
             return request_response(endpoint)
-        return handle_exceptions(endpoint) if isinstance(endpoint, type) else endpoint
+        return answered(endpoint) if isinstance(endpoint, type) else endpoint
 
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raise 405 for the exception handlers of the application, or answer it where there is none."""

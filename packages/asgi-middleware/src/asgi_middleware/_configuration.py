@@ -21,6 +21,11 @@ def warn_ignored(parameter: str, entry: object, advice: str) -> None:
     _warn(f"{parameter}: {entry!r} is ignored: {advice}")
 
 
+def warn_refused(parameter: str, entry: object, advice: str) -> None:
+    """Warn of an entry that is sent as it is, and that browsers do not take."""
+    _warn(f"{parameter}: browsers refuse {entry!r}: {advice}")
+
+
 def entries(parameter: str, values: object) -> Iterator[str]:
     """Yield the strings of a list, without blanks around them; warn of empty ones.
 

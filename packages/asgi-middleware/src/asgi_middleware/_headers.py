@@ -1,15 +1,21 @@
-"""Raw header pairs: looked up, joined and merged as RFC 9110 §5 has it, whatever case and container they come in."""
+"""Raw header pairs: looked up, merged, and encoded with the checks of RFC 9110 §5."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 RawHeaders = Iterable[Sequence[bytes]]
-"""Pairs of bytes, tuples or lists, in any iterable: what a scope or a message may carry."""
+"""Pairs of bytes, tuples or lists, in any iterable: anything that a scope or a message may carry."""
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110 §5.6.2), to match with `fullmatch`."""
+
+_INVALID_IN_VALUES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def first_value(headers: RawHeaders, name: bytes) -> bytes | None:
-    """The first value of a header; `name` is given in lower case."""
+    """Return the first value of a header, or None; `name` is in lower case."""
     size = len(name)
     for key, value in headers:
         if len(key) == size and key.lower() == name:
@@ -18,19 +24,45 @@ def first_value(headers: RawHeaders, name: bytes) -> bytes | None:
 
 
 def all_values(headers: RawHeaders, name: bytes) -> list[bytes]:
-    """Every value of a header, line by line, in order; `name` is given in lower case."""
+    """Return every value of a header, line by line, in order; `name` is in lower case."""
     return [value for key, value in headers if key.lower() == name]
 
 
 def without(headers: RawHeaders, *names: bytes) -> list[Sequence[bytes]]:
-    """A new list without the headers of these lower-case names."""
+    """Return a new list without the headers of these lower-case names."""
     return [pair for pair in headers if pair[0].lower() not in names]
 
 
-def merge_vary(headers: RawHeaders, *names: bytes) -> list[Sequence[bytes]]:
-    """A new list whose one Vary line also holds `names`: no name twice in any case, `*` stays alone (RFC 9110 §12.5.5).
+def encode_name(name: str) -> bytes:
+    """Return a header name in lower case. Raises ValueError for a name that is not a token (RFC 9110 §5.1)."""
+    if not isinstance(name, str):
+        raise TypeError(f"a header name must be a str, not {name!r}")
+    if not TOKEN.fullmatch(name):
+        raise ValueError(f"invalid header name: {name!r}")
+    return name.lower().encode("latin-1")
 
-    A list without Vary gets the line at its end; several lines become one where the first of them stood.
+
+def encode_value(name: str, value: str) -> bytes:
+    """Return the value of header `name` as bytes.
+
+    Raises ValueError for CR, LF and NUL, with which a client could add headers of its own, for other control
+    characters, which servers answer with an error or not at all (RFC 9110 §5.5), and for text that is not latin-1.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"the value of header {name!r} must be a str, not {value!r}")
+    if _INVALID_IN_VALUES.search(value):
+        raise ValueError(f"the value of header {name!r} has a control character: {value!r}")
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError as exc:
+        raise ValueError(f"the value of header {name!r} has characters that latin-1 lacks: {value!r}") from exc
+
+
+def merge_vary(headers: RawHeaders, *names: bytes) -> list[Sequence[bytes]]:
+    """Return a new list whose one Vary line also holds `names`.
+
+    No name stands twice in any case, and `*` stays alone (RFC 9110 §12.5.5). A list without Vary gets the line at its
+    end; several lines become one in the place of the first.
     """
     pairs = list(headers)
     for key, _ in pairs:

@@ -1,36 +1,34 @@
-"""Scopes are copied before they are written to, and what routing wrote in the copy is handed back out."""
+"""The request headers of a scope, for middleware that reads them before its application does.
+
+Rule: keys are added to the scope in place, so that outer middleware sees them. A middleware that changes a key with a
+meaning outside (`path`, `headers`, `scheme`, ...) copies the scope first.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
+from ._headers import RawHeaders
 from .types import ASGIApp, Receive, Scope, Send
 
 
-def copy_scope(scope: Scope, **keys: Any) -> dict[str, Any]:
-    """A shallow copy with `keys` added: the `state` of the lifespan stays the same object."""
-    return {**scope, **keys}
+def request_headers(scope: Scope) -> RawHeaders:
+    """Return the headers of a scope, such that they can be read again.
 
-
-def copy_back(inner: Scope, outer: Scope) -> None:
-    """Write what routing wrote into a copied scope to the scope it came from, for whoever stands further out."""
-    if "route" in inner:
-        outer["route"] = inner["route"]
-    if "endpoint" in inner:
-        outer["endpoint"] = inner["endpoint"]
-    if "path_params" in inner:
-        outer["path_params"] = inner["path_params"]
+    ASGI allows any iterable. An iterator would be empty for everybody after its first reader, so that a list of the
+    same pairs takes its place, in the scope itself: outer and inner readers find what they would have found.
+    """
+    headers: RawHeaders = scope.get("headers", ())
+    if headers.__class__ is not list and iter(headers) is headers:
+        headers = scope["headers"] = list(headers)
+    return headers
 
 
 def has_lasting_headers(scope: Scope) -> bool:
-    """Whether the headers can be read more than once; ASGI allows any iterable, a generator among them."""
-    return isinstance(scope.get("headers", ()), (list, tuple))
+    """Return whether the headers can be read more than once."""
+    headers = scope.get("headers", ())
+    return iter(headers) is not headers
 
 
 async def call_with_lasting_headers(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Call `app` with a copy of the scope whose headers are a list, so that it and its application can both read it."""
-    inner = copy_scope(scope, headers=list(scope["headers"]))
-    try:
-        await app(inner, receive, send)
-    finally:
-        copy_back(inner, scope)
+    """Call `app` with headers that can be read more than once."""
+    request_headers(scope)
+    await app(scope, receive, send)

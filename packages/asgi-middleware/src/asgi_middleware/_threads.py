@@ -19,7 +19,7 @@ _limiters: list[RunVar[CapacityLimiter]] = []
 async def in_thread(work: Callable[[Argument], Result], argument: Argument) -> Result:
     """Run `work(argument)` in a thread, at most 40 at a time per event loop.
 
-    anyio does it where it is installed, else asyncio's own executor; trio without anyio runs it in place.
+    anyio does it where it is installed, else asyncio's own executor; trio without anyio runs it in the event loop.
     """
     try:
         from anyio import to_thread
@@ -29,7 +29,7 @@ async def in_thread(work: Callable[[Argument], Result], argument: Argument) -> R
 
 
 def _limiter() -> CapacityLimiter:
-    """The loop's own limiter: a burst of compression must not starve an application's threads."""
+    """Return the loop's own limiter: a burst of compression must not starve an application's threads."""
     from anyio import CapacityLimiter
     from anyio.lowlevel import RunVar
 

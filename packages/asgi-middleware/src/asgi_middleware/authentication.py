@@ -1,12 +1,12 @@
-"""Say who is asking: `scope["user"]` and `scope["auth"]`, set by a backend of one's own.
+"""Authenticate requests: `scope["user"]` and `scope["auth"]`, set by a backend of your own.
 
 class BearerToken(AuthenticationBackend):
     async def authenticate(self, conn):
         header = dict(conn["headers"]).get(b"authorization")
         if header is None:
-            return None                                     # nobody: UnauthenticatedUser
+            return None                                     # anonymous: UnauthenticatedUser
         if header != b"Bearer swordfish":
-            raise AuthenticationError("That is not the token.")
+            raise AuthenticationError("invalid token")
         return AuthCredentials(["authenticated"]), SimpleUser("diver")
 
 app = AuthenticationMiddleware(app, BearerToken(), challenge='Bearer realm="api"')
@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from ._headers import encode_value
 from ._replies import send_text
-from ._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
+from ._scope import request_headers
 from ._watch import watch_websocket
 from .types import ASGIApp, Receive, Scope, Send
 
@@ -27,18 +28,18 @@ OnError = Callable[[Any, "AuthenticationError"], ASGIApp | Awaitable[ASGIApp]]
 
 
 class AuthenticationError(Exception):
-    """Raised by a backend for credentials that are wrong; its text is the body of the default answer."""
+    """Raised by a backend for wrong credentials; its text is the body of the default answer."""
 
 
 class AuthCredentials:
-    """What the user may do, as names: `scope["auth"].scopes`."""
+    """The names of the permissions of a user: `scope["auth"].scopes`."""
 
     def __init__(self, scopes: Sequence[str] | None = None) -> None:
         self.scopes = [] if scopes is None else list(scopes)
 
 
 class BaseUser:
-    """What `scope["user"]` offers; `identity` is what a program keeps, `display_name` what a person reads."""
+    """The interface of `scope["user"]`: `identity` is for programs to keep, `display_name` for people to read."""
 
     @property
     def is_authenticated(self) -> bool:
@@ -54,7 +55,7 @@ class BaseUser:
 
 
 class SimpleUser(BaseUser):
-    """A user of whom nothing is known but the name."""
+    """A user with a name and nothing else."""
 
     def __init__(self, username: str) -> None:
         self.username = username
@@ -73,7 +74,7 @@ class SimpleUser(BaseUser):
 
 
 class UnauthenticatedUser(BaseUser):
-    """Nobody in particular."""
+    """An anonymous user."""
 
     @property
     def is_authenticated(self) -> bool:
@@ -89,10 +90,13 @@ class UnauthenticatedUser(BaseUser):
 
 
 class AuthenticationBackend:
-    """Finds out who is asking."""
+    """The base class of backends: override `authenticate`."""
 
     async def authenticate(self, conn: Any) -> tuple[AuthCredentials, BaseUser] | None:
-        """The credentials and the user, or None for nobody. Raises AuthenticationError for wrong credentials."""
+        """Return the credentials and the user of a connection, or None for an anonymous one.
+
+        Raises AuthenticationError for wrong credentials.
+        """
         raise NotImplementedError
 
 
@@ -101,11 +105,12 @@ class _Backend(Protocol):
 
 
 class AuthenticationMiddleware:
-    """Asks `backend` about every request and WebSocket, and answers where it raises AuthenticationError.
+    """Middleware that has `backend` authenticate requests and WebSockets, and answers for an AuthenticationError.
 
     The answer is `on_error(conn, exc)`, by default status 400 and the error's text; with `challenge`, one or several
     values of WWW-Authenticate, it is 401 (RFC 9110 §11.6.1). A WebSocket gets it as a denial response where the server
     offers that, or is closed. `connection` makes of the scope what the backend and `on_error` receive.
+    Raises ValueError for a challenge that is not a header value.
     """
 
     def __init__(
@@ -121,7 +126,7 @@ class AuthenticationMiddleware:
         self.app = app
         self.backend = backend
         self.connection = connection
-        self._challenges = [(b"www-authenticate", _header_value(text)) for text in challenges]
+        self._challenges = [(b"www-authenticate", _challenge_value(text)) for text in challenges]
         if on_error is not None:
             self.on_error: OnError = on_error
         elif self._challenges:
@@ -132,48 +137,41 @@ class AuthenticationMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
+        request_headers(scope)  # the backend reads them before the application does
         conn = self.connection(scope)
         try:
             found = await self.backend.authenticate(conn)
         except AuthenticationError as exc:
-            return await self._refuse(conn, exc, scope, receive, send)
-        auth, user = (AuthCredentials(), UnauthenticatedUser()) if found is None else found
-        inner = copy_scope(scope, auth=auth, user=user)
-        try:
-            await self.app(inner, receive, send)
-        finally:
-            copy_back(inner, scope)
-        return None
+            return await self._reject(conn, exc, scope, receive, send)
+        scope["auth"], scope["user"] = (AuthCredentials(), UnauthenticatedUser()) if found is None else found
+        return await self.app(scope, receive, send)
 
-    async def _refuse(self, conn: Any, exc: AuthenticationError, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _reject(self, conn: Any, exc: AuthenticationError, scope: Scope, receive: Receive, send: Send) -> None:
         answer: Any = self.on_error(conn, exc)
         if hasattr(answer, "__await__"):
             answer = await answer
         if scope["type"] == "websocket":
-            return await watch_websocket(receive, send).answer(answer, scope)
+            return await watch_websocket(receive, send).answer(answer, scope, close_code=1000)
         await answer(scope, receive, send)
         return None
 
     @staticmethod
     def default_on_error(conn: Any, exc: Exception) -> ASGIApp:
-        """Status 400 and the text of the error."""
-        return _plain(400, str(exc), [])
+        """Return an application that answers with status 400 and the text of the error."""
+        return _text_answer(400, str(exc), [])
 
     def _challenge(self, conn: Any, exc: Exception) -> ASGIApp:
-        return _plain(401, str(exc), self._challenges)
+        return _text_answer(401, str(exc), self._challenges)
 
 
-def _plain(status: int, text: str, headers: list[tuple[bytes, bytes]]) -> ASGIApp:
+def _text_answer(status: int, text: str, headers: list[tuple[bytes, bytes]]) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await send_text(scope, send, status, text, headers)
 
     return answer
 
 
-def _header_value(text: str) -> bytes:
-    value = text.encode("latin-1", errors="replace")
-    if not value.strip() or not {*b"\r\n\0"}.isdisjoint(value):
-        raise ValueError(f"a challenge is a scheme and its parameters on one line, not {text!r}")
-    return value
+def _challenge_value(text: str) -> bytes:
+    if not text.strip():
+        raise ValueError("""a challenge is a scheme and its parameters, as 'Bearer realm="api"'; this one is empty""")
+    return encode_value("www-authenticate", text)

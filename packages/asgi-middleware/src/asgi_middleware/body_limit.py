@@ -2,20 +2,37 @@
 
     app = RequestBodyLimitMiddleware(app, max_body_size=10 * 1024 * 1024)
 
-Nothing is buffered: the bytes are counted as the application reads them. A limit further in, of one route, replaces the
-one further out, whether it is larger or smaller.
+Nothing is buffered: the bytes are counted as the application reads them. An inner limit, of one route, replaces the
+outer one, whether it is larger or smaller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 from ._headers import all_values
 from ._replies import reject, send_text
-from ._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
+from ._scope import request_headers
 from .types import ASGIApp, Message, Receive, Scope, Send
 
+__all__ = ["LIMIT_SCOPE_KEY", "RequestBodyLimitMiddleware", "RequestBodyTooLarge", "ResponseSent", "SharedBody"]
+
 LIMIT_SCOPE_KEY = "asgi_middleware.body_limit"
+"""The scope key of the limit that applies, in bytes: there while the limited application is called."""
+
+_COUNTER_KEY = "asgi_middleware.body_counter"
+_BODY_KEY = "asgi_requests.body"
+# Messages without bytes cost work and memory as well, and neither a limit nor flow control counts them (CVE-2019-9518).
+_MOST_EMPTY_MESSAGES = 10_000
+
+
+class SharedBody(Protocol):
+    """The protocol of `scope["asgi_requests.body"]`, which keeps what requests have read from a `receive`."""
+
+    def replay(self, receive: Receive, /) -> Receive:
+        """Return a receive that gives first what has been read from `receive`, then the rest."""
+        ...
 
 
 class RequestBodyTooLarge(Exception):
@@ -28,18 +45,18 @@ class RequestBodyTooLarge(Exception):
         self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await reject(scope, receive, send, self.status_code, "Content Too Large", _closing(scope))
+        await reject(scope, receive, send, self.status_code, "Content Too Large")
 
 
 class ResponseSent(Exception):
-    """Raised by `send()` where the 413 has been sent in place of what the application answers; let it pass."""
+    """Raised by `send()` where the 413 has been sent in place of the application's response; let it propagate."""
 
 
 class RequestBodyLimitMiddleware:
-    """Answers 413 to a request whose body is over `max_body_size` bytes, and 400 to a malformed Content-Length.
+    """Middleware that answers 413 to a body over `max_body_size` bytes, and 400 to a malformed Content-Length.
 
     `receive()` raises what `too_large(limit)` makes; an application that catches it and answers a success is overruled.
-    A larger Content-Length is refused at its first `receive()` or `send()`, since a limit further in may allow more;
+    A larger Content-Length is rejected at its first `receive()` or `send()`, since an inner limit may allow more;
     with `overridable=False` none may, and the application is not even called. A WebSocket message over
     `max_message_size` bytes closes with 1009. Raises ValueError for a negative size.
     """
@@ -53,9 +70,9 @@ class RequestBodyLimitMiddleware:
         overridable: bool = True,
         too_large: Callable[[int], Exception] = RequestBodyTooLarge,
     ) -> None:
-        for name, size in (("max_body_size", max_body_size), ("max_message_size", max_message_size)):
-            if size is not None and size < 0:
-                raise ValueError(f"{name} is a number of bytes from 0, not {size!r}")
+        _check_size("max_body_size", max_body_size)
+        if max_message_size is not None:
+            _check_size("max_message_size", max_message_size)
         self.app = app
         self.max_body_size = max_body_size
         self.max_message_size = max_message_size
@@ -68,39 +85,49 @@ class RequestBodyLimitMiddleware:
             return await self.app(scope, limited.receive, limited.send)
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
-        lengths = all_values(scope.get("headers", ()), b"content-length")
+        lengths = all_values(request_headers(scope), b"content-length")
         if lengths and (len(lengths) > 1 or not lengths[0].isdigit()):
-            return await send_text(scope, send, 400, "Invalid Content-Length header", _closing(scope))
-        length = int(lengths[0][:20]) if lengths else 0  # more digits than these are too many whatever they are
-        outer: _LimitedBody | None = scope.get(LIMIT_SCOPE_KEY)
+            return await send_text(scope, send, 400, "Invalid Content-Length header")
+        length = int(lengths[0].lstrip(b"0")[:20] or 0) if lengths else 0  # 20 digits are too many, whatever follows
+        if self.overridable:
+            return await self._limit_overridably(length, scope, receive, send)
+        if length > self.max_body_size:
+            return await send_text(scope, send, 413, "Content Too Large")
+        return await self._limit(_BodyCounter(self, length, scope, receive, send, None))
+
+    async def _limit_overridably(self, length: int, scope: Scope, receive: Receive, send: Send) -> None:
+        """Replace the outer limits, and stand in the scope for an inner one to replace this one.
+
+        They stay replaced when the application has returned: an outer middleware may have its response still to send.
+        """
+        outer: _BodyCounter | None = scope.get(_COUNTER_KEY)
+        given = scope.get(LIMIT_SCOPE_KEY)
+        scope[LIMIT_SCOPE_KEY] = self.max_body_size
         if outer is not None:
-            outer.limit = self.max_body_size
-            if outer.received > outer.limit:  # a middleware between the two has read it all
-                raise outer.refuse()
-        if self.overridable and outer is not None:
-            return await self.app(scope, receive, send)
-        if not self.overridable and length > self.max_body_size:
-            return await send_text(scope, send, 413, "Content Too Large", _closing(scope))
-        return await self._limit(_LimitedBody(self, length, scope, receive, send))
-
-    async def _limit(self, body: _LimitedBody) -> None:
-        scope = body.scope
-        inner = copy_scope(scope, **{LIMIT_SCOPE_KEY: body}) if self.overridable else scope
+            outer.replace_limit(self.max_body_size)
+            if receive == outer.receive:
+                return await self.app(scope, receive, send)
+        # A middleware between the two passes another body, one that it has decompressed perhaps: count that as well.
+        counter = scope[_COUNTER_KEY] = _BodyCounter(self, length, scope, receive, send, outer)
         try:
-            await self.app(inner, body.receive, body.send)
-        except Exception as exc:
-            if exc not in (body.refusal, body.end) or (body.started and not body.answered):
-                raise
-            await body.answer()
+            await self._limit(counter)
         finally:
-            if inner is not scope:
-                copy_back(inner, scope)
+            _restore(scope, _COUNTER_KEY, outer)
+            if outer is None:
+                _restore(scope, LIMIT_SCOPE_KEY, given)
+        return None
+
+    async def _limit(self, counter: _BodyCounter) -> None:
+        try:
+            await self.app(counter.scope, counter.receive, counter.send)
+        except Exception as exc:
+            if exc not in (counter.failure, counter.end) or (counter.started and not counter.answered):
+                raise
+            await counter.answer()
 
 
-class _LimitedBody:
-    """One request: its bytes counted, and the answer that its application may give."""
+class _BodyCounter:
+    """The receive and send of one limited request: its bytes are counted, and too many overrule the answer."""
 
     __slots__ = (
         "_receive",
@@ -108,75 +135,103 @@ class _LimitedBody:
         "answered",
         "config",
         "declared",
+        "empty",
         "end",
+        "failure",
         "limit",
+        "outer",
         "raised",
         "received",
-        "refusal",
         "scope",
         "started",
     )
 
     def __init__(
-        self, config: RequestBodyLimitMiddleware, declared: int, scope: Scope, receive: Receive, send: Send
+        self,
+        config: RequestBodyLimitMiddleware,
+        declared: int,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        outer: _BodyCounter | None,
     ) -> None:
+        shared: Any = scope.get(_BODY_KEY)
         self.config = config
+        self.outer = outer
         self.limit = config.max_body_size
         self.declared = declared
-        self.received = 0
+        self.received = self.empty = 0
         self.scope = scope
-        self._receive = receive
+        # An outer Request may have read the body, or have read ahead: these bytes count, too.
+        self._receive = shared.replay(receive) if hasattr(shared, "replay") else receive
         self._send = send
-        self.refusal: Exception | None = None
+        self.failure: Exception | None = None
         self.end: Exception | None = None
         self.raised = False
         self.started = False
         self.answered = False
 
-    def refuse(self) -> Exception:
-        """The one exception of this request, made when its body turns out to be too large."""
-        if self.refusal is None:
-            self.refusal = self.config.too_large(self.limit)
-        return self.refusal
+    def replace_limit(self, limit: int) -> None:
+        """Set the limit of this and the outer counters. Raises the exception of what is too large for it already."""
+        counter: _BodyCounter | None = self
+        while counter is not None:
+            counter.limit = limit
+            if counter.received > limit:  # a middleware between the two has read the body
+                raise counter.too_large()
+            counter = counter.outer
+
+    def too_large(self) -> Exception:
+        """Return the one exception of this request, made when its body turns out to be too large."""
+        if self.failure is None:
+            self.failure = self.config.too_large(self.limit)
+        return self.failure
 
     async def receive(self) -> Message:
-        if self.refusal is not None or self.declared > self.limit:
+        """Return the next message of the outer `receive`. Raises the exception of a body that is too large."""
+        if self.failure is not None or self.declared > self.limit:
             self.raised = True
-            raise self.refuse()
+            raise self.too_large()
         message = await self._receive()
         if message["type"] == "http.request":
-            self.received += len(message.get("body", b""))
-            if self.received > self.limit:
+            size = len(message.get("body", b""))
+            self.received += size
+            self.empty += not size
+            if self.received > self.limit or self.empty > _MOST_EMPTY_MESSAGES:
                 self.raised = True
-                raise self.refuse()
+                raise self.too_large()
         return message
 
     async def send(self, message: Message) -> None:
+        """Pass a message to the outer `send`, unless the body is too large and it does not say so."""
         if self.end is not None:
             raise self.end
         if message["type"] == "http.response.start":
-            if self.overrules(message["status"]):
-                await self.answer()
+            if self._overrules(message["status"]):
+                await self.answer(_cors_headers(message))
                 self.end = ResponseSent("413 Content Too Large has been sent instead")
                 raise self.end
             self.started = True
         await self._send(message)
 
-    def overrules(self, status: int) -> bool:
-        """Whether the 413 stands in for this status: all but a 4xx of an application that knows of the overflow."""
-        if self.refusal is None and self.declared <= self.limit:
+    def _overrules(self, status: int) -> bool:
+        """Return whether to send the 413 instead: for all but a 4xx of an application that knows of the overflow."""
+        if self.failure is None and self.declared <= self.limit:
             return False
         return not (self.raised and 400 <= status < 500)
 
-    async def answer(self) -> None:
-        """Send the 413, once."""
+    async def answer(self, headers: Iterable[Sequence[bytes]] = ()) -> None:
+        """Send the 413, once.
+
+        It does not close the connection, as RFC 9110 §15.5.14 allows: a server that closes with unread data resets the
+        connection, and the client, or nginx as a 502, loses the answer (RFC 9112 §9.6).
+        """
         if not self.answered:
             self.answered = self.started = True
-            await send_text(self.scope, self._send, 413, "Content Too Large", _closing(self.scope))
+            await send_text(self.scope, self._send, 413, "Content Too Large", headers)
 
 
 class _LimitedMessages:
-    """One WebSocket, closed with 1009 (RFC 6455 §7.4.1) when a message is too large."""
+    """The receive and send of one WebSocket, closed with 1009 (RFC 6455 §7.4.1) when a message is too large."""
 
     __slots__ = ("_receive", "_send", "closed", "limit")
 
@@ -206,6 +261,24 @@ class _LimitedMessages:
             await self._send(message)
 
 
-def _closing(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """`Connection: close` for HTTP/1: the rest of the body is not worth reading (RFC 9110 §15.5.14)."""
-    return [(b"connection", b"close")] if scope.get("http_version", "1.1").startswith("1") else []
+def _check_size(name: str, size: object) -> None:
+    if not isinstance(size, int | float):
+        raise TypeError(f"{name} must be a number of bytes, such as 10 * 1024 * 1024, not {size!r}")
+    if size < 0:
+        raise ValueError(f"{name} must be a number of bytes from 0, not {size!r}")
+
+
+def _restore(scope: Scope, key: str, value: object) -> None:
+    if value is None:
+        scope.pop(key, None)
+    else:
+        scope[key] = value
+
+
+def _cors_headers(message: Message) -> list[Any]:
+    """Return the headers with which an inner CORS middleware lets the page that asked read the answer."""
+    return [
+        pair
+        for pair in message.get("headers", ())
+        if pair[0].lower() == b"vary" or pair[0].lower().startswith(b"access-control-")
+    ]

@@ -1,4 +1,4 @@
-"""What the HTTP conventions want to know of a request, taken from its scope."""
+"""The attributes of a request by the HTTP conventions, taken from its scope."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import re
 from typing import Any
 
 from .._headers import first_value
+from .._host import default_port, parse_host
 from ..types import Scope
 
 _KNOWN_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
-_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+))(?::(?P<port>\d{1,5}))?", re.ASCII)
 _SENSITIVE = re.compile(r"(?i)(^|&)(AWSAccessKeyId|Signature|sig|X-Goog-Signature|X-Amz-Signature)=[^&]*")
 
 
 def method_of(scope: Scope) -> str:
-    """The method as a name of bounded variety: what no standard names is `_OTHER`."""
+    """Return the method, `_OTHER` for those that no standard names: a name of bounded variety."""
     method = scope.get("method", "GET")
     return method if method in _KNOWN_METHODS else "_OTHER"
 
 
 def request_attributes(scope: Scope) -> dict[str, Any]:
-    """The attributes known before the application is called; those without a value are left out."""
+    """Return the attributes known before the application is called, without those that have no value."""
     headers = scope.get("headers", ())
     method = method_of(scope)
     address, port = server_of(scope)
@@ -41,22 +41,26 @@ def request_attributes(scope: Scope) -> dict[str, Any]:
 
 
 def server_of(scope: Scope) -> tuple[str | None, int | None]:
-    """Address and port from Host, where it has the form of one (RFC 9110 §7.2), else from the server itself."""
-    host = _HOST.fullmatch(_text(first_value(scope.get("headers", ()), b"host")) or "")
+    """Return address and port from Host, where it has the form of one (RFC 9110 §7.2), else from the server itself.
+
+    A Host without a port means the one of the scheme: behind a proxy, the server's own port says nothing.
+    """
+    host = parse_host(_text(first_value(scope.get("headers", ()), b"host")) or "")
     if host is None:
         address, port = scope.get("server") or (None, None)
         return address, port
-    port = host["port"]
-    return host["v6"] or host["name"], int(port) if port and int(port) < 65536 else None
+    if not host.port:
+        return host.name.strip("[]"), default_port(scope.get("scheme", "http"))
+    return host.name.strip("[]"), host.port_number
 
 
 def query_of(scope: Scope) -> str:
-    """The query string, signatures and keys of signed links redacted."""
+    """Return the query string, signatures and keys of signed links redacted."""
     return _SENSITIVE.sub(r"\1\2=REDACTED", scope.get("query_string", b"").decode("latin-1"))
 
 
 def url_of(scope: Scope) -> str:
-    """The URL as `excluded_urls` is compared with it."""
+    """Return the URL as `excluded_urls` is compared with it."""
     host = _text(first_value(scope.get("headers", ()), b"host"))
     if host is None:
         address, port = scope.get("server") or ("", None)
@@ -65,14 +69,8 @@ def url_of(scope: Scope) -> str:
     return f"{scope.get('scheme', 'http')}://{host}{scope.get('path', '')}{'?' if query else ''}{query}"
 
 
-def route_of(scope: Scope) -> str | None:
-    """The template of the route that matched, once routing has said so."""
-    template = getattr(scope.get("route"), "path_format", None)
-    return template if isinstance(template, str) else None
-
-
 def error_type(exc: BaseException) -> str:
-    """The name of an exception's class, with its module unless it is Python's own."""
+    """Return the name of an exception's class, with its module unless it is Python's own."""
     cls = type(exc)
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 

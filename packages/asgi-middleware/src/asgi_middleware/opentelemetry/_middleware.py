@@ -1,4 +1,4 @@
-"""Decides what is traced; the span itself is made by `_telemetry`."""
+"""Decide what is traced; the span itself is made by `_telemetry`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .._scope import call_with_lasting_headers, copy_back, copy_scope, has_lasting_headers
+from .._scope import request_headers
 from ..types import ASGIApp, Receive, Scope, Send
 from ._attributes import url_of
 from ._telemetry import Telemetry
@@ -19,11 +19,14 @@ _KEY = "asgi_middleware.opentelemetry"
 
 
 class OpenTelemetryMiddleware:
-    """Traces and measures requests: one server span each, the duration in seconds, and how many are under way.
+    """Middleware that traces and measures requests: a server span each, their duration, and how many are active.
 
     `excluded_urls` are regular expressions, as a list or separated by commas, searched in the whole URL. Of several
-    instances around one request, the outermost traces. With `websockets`, each WebSocket is one span of its whole life.
-    Raises ImportError without opentelemetry-api.
+    instances around one request, the outermost traces it or, where it excludes the URL, none does. With `websockets`,
+    each WebSocket is one span of its whole life. Raises ImportError without opentelemetry-api.
+
+    Around an application it sees every response. As one of the middlewares of an application it stands inside the one
+    that answers unhandled exceptions, and records status 500 for these; handlers of Exception run after the span.
     """
 
     def __init__(
@@ -45,13 +48,13 @@ class OpenTelemetryMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in self._types or _KEY in scope:
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
-        if self._excluded is not None and self._excluded.search(url_of(scope)):
-            return await self.app(scope, receive, send)
-        inner = copy_scope(scope, **{_KEY: True})
+        request_headers(scope)
+        scope[_KEY] = True
         try:
-            await self._telemetry.trace(self.app, inner, receive, send)
+            if self._excluded is not None and self._excluded.search(url_of(scope)):
+                await self.app(scope, receive, send)
+            else:
+                await self._telemetry.trace(self.app, scope, receive, send)
         finally:
-            copy_back(inner, scope)
+            scope.pop(_KEY, None)
         return None

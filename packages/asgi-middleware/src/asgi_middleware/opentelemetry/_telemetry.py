@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from .._headers import RawHeaders, all_values
 from .._marked import marked_async
 from ..types import ASGIApp, Message, Receive, Scope, Send
-from ._attributes import error_type, method_of, request_attributes, route_of
+from ._attributes import error_type, method_of, request_attributes
+from ._route import route_of
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.metrics import Histogram, MeterProvider, UpDownCounter
     from opentelemetry.propagators.textmap import Getter
-    from opentelemetry.trace import Span, TracerProvider
+    from opentelemetry.trace import Span, Tracer, TracerProvider
 
     _Getter = Getter[RawHeaders]
 else:
-    _Getter = object  # what extract() calls are two methods, and opentelemetry-api may not be installed
+    _Getter = object  # extract() calls two methods, and opentelemetry-api may not be installed
 
 _NAME = "asgi_middleware"
 _SCHEMA = "https://opentelemetry.io/schemas/1.36.0"
@@ -38,7 +40,10 @@ _GETTER = _HeaderGetter()
 
 
 class Telemetry:
-    """A tracer and two instruments, made once. Raises ImportError without opentelemetry-api."""
+    """A tracer and two instruments, made at the first request: providers may be configured after the application.
+
+    Raises ImportError without opentelemetry-api.
+    """
 
     def __init__(self, tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None) -> None:
         try:
@@ -46,61 +51,79 @@ class Telemetry:
         except ImportError as exc:
             message = "tracing needs opentelemetry-api: pip install asgi-middleware[opentelemetry]"
             raise ImportError(message) from exc
-        self._context, self._propagate, self._api = context, propagate, trace
-        self._tracer = trace.get_tracer(_NAME, tracer_provider=tracer_provider, schema_url=_SCHEMA)
-        meter = metrics.get_meter(_NAME, meter_provider=meter_provider, schema_url=_SCHEMA)
-        self._durations = meter.create_histogram(
+        self._context, self._metrics, self._propagate, self._api = context, metrics, propagate, trace
+        self._tracer_provider = tracer_provider
+        self._meter_provider = meter_provider
+
+    @cached_property
+    def _tracer(self) -> Tracer:
+        return self._api.get_tracer(_NAME, tracer_provider=self._tracer_provider, schema_url=_SCHEMA)
+
+    @cached_property
+    def _instruments(self) -> tuple[Histogram, UpDownCounter]:
+        meter = self._metrics.get_meter(_NAME, meter_provider=self._meter_provider, schema_url=_SCHEMA)
+        durations = meter.create_histogram(
             "http.server.request.duration",
             unit="s",
             description="Duration of HTTP server requests.",
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
-        self._active = meter.create_up_down_counter(
+        active = meter.create_up_down_counter(
             "http.server.active_requests", unit="{request}", description="Number of active HTTP server requests."
         )
+        return durations, active
 
     async def trace(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the application inside a span, in the same task, and end the span with what is known then."""
-        is_http = scope["type"] == "http"
-        common = {"http.request.method": method_of(scope), "url.scheme": scope.get("scheme", "http")}
+        """Call the application inside a span, in the same task; the span ends with the response."""
         span = self._tracer.start_span(
-            _span_name(scope),
+            _span_name(scope, None),
             context=self._propagate.extract(scope.get("headers", ()), getter=_GETTER),
             kind=self._api.SpanKind.SERVER,
             attributes=request_attributes(scope),
         )
-        exchange = _Exchange(span, send)
-        if is_http:
-            self._active.add(1, common)
+        response = _TracedResponse(span, scope, send, self._instruments if scope["type"] == "http" else None)
         token = self._context.attach(self._api.set_span_in_context(span))
         try:
-            await app(scope, receive, exchange.send)
+            await app(scope, receive, response.send)
         except Exception as exc:
-            exchange.fail(exc)
+            response.fail(exc)
             raise
         finally:
             self._context.detach(token)
-            if is_http:
-                self._active.add(-1, common)
-            outcome = exchange.finish(scope)
-            if is_http:
-                self._durations.record(exchange.seconds, common | outcome)
+            response.end()
 
 
-class _Exchange:
-    """Watches the answer: its status, and the moment it was complete; work after that is not the request's."""
+class _TracedResponse:
+    """A watcher of one response: its status, and the moment it was complete; work after that is not the request's."""
 
-    __slots__ = ("_ended_at", "_error", "_send", "_span", "_started", "_status", "_with_trailers", "seconds")
+    __slots__ = (
+        "_common",
+        "_ended",
+        "_error",
+        "_instruments",
+        "_scope",
+        "_send",
+        "_span",
+        "_started",
+        "_status",
+        "_with_trailers",
+    )
 
-    def __init__(self, span: Span, send: Send) -> None:
+    def __init__(
+        self, span: Span, scope: Scope, send: Send, instruments: tuple[Histogram, UpDownCounter] | None
+    ) -> None:
         self._span = span
+        self._scope = scope
         self._send = send
+        self._instruments = instruments
+        self._common = {"http.request.method": method_of(scope), "url.scheme": scope.get("scheme", "http")}
         self._status: int | None = None
         self._error: str | None = None
         self._with_trailers = False
-        self._ended_at: int | None = None
+        self._ended = False
         self._started = time.perf_counter()
-        self.seconds = 0.0
+        if instruments is not None:
+            instruments[1].add(1, self._common)
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
@@ -120,15 +143,17 @@ class _Exchange:
 
     async def _send_last(self, message: Message) -> None:
         await self._send(message)
-        self._end()
-
-    def _end(self) -> None:
-        if self._ended_at is None:
-            self._ended_at = time.time_ns()
-            self.seconds = time.perf_counter() - self._started
+        self.end()
 
     def fail(self, exc: Exception) -> None:
-        """Note an exception that left the application."""
+        """Record an exception that left the application before the response was complete.
+
+        Servers answer status 500 where nothing was sent, and so does the middleware for unhandled exceptions outside.
+        """
+        if self._ended:
+            return
+        if self._status is None:
+            self._status = 500
         self._error = error_type(exc)
         self._span.record_exception(exc)
         self._mark_failed(f"{type(exc).__name__}: {exc}")
@@ -138,27 +163,34 @@ class _Exchange:
 
         self._span.set_status(Status(StatusCode.ERROR, description))
 
-    def finish(self, scope: Scope) -> dict[str, Any]:
-        """End the span as of the end of the answer; returns the attributes of its outcome."""
-        self._end()
+    def end(self) -> None:
+        """End the span and record the measurements, once."""
+        if self._ended:
+            return
+        self._ended = True
+        seconds = time.perf_counter() - self._started
         if self._error is None and self._status is not None and self._status >= 500:
             self._error = str(self._status)
             self._mark_failed(None)
+        route = route_of(self._scope)
         attributes = {
             "http.response.status_code": self._status,
-            "http.route": route_of(scope),
+            "http.route": route,
             "error.type": self._error,
-            "network.protocol.version": scope.get("http_version"),
+            "network.protocol.version": self._scope.get("http_version"),
         }
         outcome = {name: value for name, value in attributes.items() if value is not None}
-        self._span.update_name(_span_name(scope))
+        self._span.update_name(_span_name(self._scope, route))
         self._span.set_attributes(outcome)
-        self._span.end(self._ended_at)
-        return outcome
+        self._span.end()
+        if self._instruments is not None:
+            durations, active = self._instruments
+            active.add(-1, self._common)
+            durations.record(seconds, self._common | outcome)
 
 
 def _is_last(message: Message) -> bool:
-    """Whether a message ends the answer; a body of which more follows was seen to before."""
+    """Return whether a message ends the response; the caller has ruled out a body with more to come."""
     kind = message["type"]
     if kind == "http.response.trailers":
         return not message.get("more_trailers", False)
@@ -167,8 +199,7 @@ def _is_last(message: Message) -> bool:
     )
 
 
-def _span_name(scope: Scope) -> str:
+def _span_name(scope: Scope, route: str | None) -> str:
     method = method_of(scope)
     verb = "HTTP" if method == "_OTHER" else method
-    route = route_of(scope)
     return verb if route is None else f"{verb} {route}"

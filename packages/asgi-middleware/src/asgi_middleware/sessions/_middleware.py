@@ -1,33 +1,40 @@
-"""Reads the cookie when it is asked for, and writes it once, with the head of the response."""
+"""The middleware: it loads the session when it is looked at, and saves it once, with the head of the response."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Literal
+import warnings
+from collections.abc import Awaitable
+from datetime import timedelta
+from functools import partial
+from typing import Literal, Self
 
 from .._headers import merge_vary
 from .._marked import marked_async
-from .._scope import call_with_lasting_headers, copy_back, has_lasting_headers
+from .._scope import request_headers
 from .._watch import ResponseWatcher
 from ..types import ASGIApp, Message, Receive, Scope, Send
-from ._cookie import Cookie, SameSite
+from ._checks import check_flags, domain_of, keys_of, name_of, path_of, seconds_of
+from ._cookie import Cookie, SameSite, sets_cookie
 from ._json import encode
-from ._keeper import Keeper
-from ._session import Session, warn_of_late_change
+from ._session import Session, SessionWarning, warn_of_late_change
 from ._signer import PreparedSigner
+from ._store import CookieStore, Store
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 
 class SessionMiddleware:
-    """Keeps `scope["session"]`, a dict of JSON values, in a signed cookie of the client's.
+    """Middleware that keeps `scope["session"]`, a dict of JSON values, in a signed cookie of the client's.
 
-    `secret_key` may be a list, newest first: the first signs, all are read. `max_age` is in seconds; None lasts until
-    the browser closes. `refresh_after` sends a cookie again that is older than so many seconds, so that sessions in
-    use do not expire. `salt` and `digest` are Starlette's; another salt keeps values that the same key signed
-    elsewhere from being taken for sessions, as `salt=b"my-app.session", digest="sha256"`. A cookie over 4096 bytes,
-    which browsers drop, is sent with a warning, or raises ValueError with `oversize="raise"`.
-    Raises ValueError for a cookie that browsers would refuse, ImportError without itsdangerous.
+    `secret_key` may be a list, newest first: the first signs, all are read. `max_age` is a timedelta or seconds; None
+    lasts until the browser closes. `refresh_after` sends a cookie again that is older than so many seconds, so that
+    sessions in use do not expire. `salt` and `digest` are Starlette's; another salt keeps values that the same key
+    signed elsewhere from being taken for sessions, as `salt=b"my-app.session", digest="sha256"`. A cookie over 4096
+    bytes, which browsers drop, is sent with a warning, or raises ValueError with `oversize="raise"`.
+
+    A framework inside with a session of its own (Quart, Flask) calls its cookie "session", too: give this one another
+    `session_cookie`. A ConfigurationWarning names what browsers refuse. Raises ValueError for an empty key and for what
+    could end the cookie's name or attributes, TypeError for a key that is not text, ImportError without itsdangerous.
     """
 
     def __init__(
@@ -35,7 +42,7 @@ class SessionMiddleware:
         app: ASGIApp,
         secret_key: object,
         session_cookie: str = "session",
-        max_age: int | None = 14 * 24 * 60 * 60,
+        max_age: int | timedelta | None = 14 * 24 * 60 * 60,
         path: str = "/",
         same_site: SameSite = "lax",
         https_only: bool = False,
@@ -44,95 +51,111 @@ class SessionMiddleware:
         *,
         salt: str | bytes = b"itsdangerous.Signer",
         digest: Literal["sha1", "sha224", "sha256", "sha384", "sha512"] = "sha1",
-        refresh_after: int | None = None,
+        refresh_after: int | timedelta | None = None,
         oversize: Literal["warn", "raise"] = "warn",
     ) -> None:
         if oversize not in ("warn", "raise"):
             raise ValueError(f"oversize is 'warn' or 'raise', not {oversize!r}")
+        name, path, domain = name_of(session_cookie), path_of(path), domain_of(domain)
+        check_flags(name, path, same_site, https_only, domain, partitioned)
+        lifetime = seconds_of("max_age", max_age)
         cookie = Cookie(
-            session_cookie,
-            max_age=max_age,
+            name,
+            max_age=lifetime,
             path=path,
             same_site=same_site,
             secure=https_only,
             domain=domain,
             partitioned=partitioned,
         )
-        keys = _keys(secret_key)
         self.app = app
-        self._keeper = Keeper(
-            PreparedSigner(keys, salt.encode() if isinstance(salt, str) else salt, digest),
+        self.store: Store = CookieStore(
+            PreparedSigner(keys_of(secret_key), salt.encode() if isinstance(salt, str) else salt, digest),
             cookie,
-            max_age=max_age,
-            refresh_after=refresh_after,
+            max_age=lifetime,
+            refresh_after=seconds_of("refresh_after", refresh_after),
             raise_oversize=oversize == "raise",
         )
 
+    @classmethod
+    def with_store(cls, app: ASGIApp, store: Store) -> Self:
+        """Return a middleware that keeps its sessions in `store` instead of a signed cookie."""
+        middleware = cls.__new__(cls)
+        middleware.app = app
+        middleware.store = store
+        return middleware
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or ("session" in scope and self._is_kept_further_out(scope)):
+        if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        headers = scope.get("headers", ())
-        if headers.__class__ is not list and not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
-        session = Session.of_request(self._keeper, headers)
-        inner = {**scope}
-        inner["session"] = session  # quicker than in one display
-        exchange = _Exchange(self._keeper, inner, session, send)
+        outer = _active_session(scope) if "session" in scope else None
+        store = self.store
+        if outer is not None:
+            if outer.identity == store.identity:  # the outer middleware loads the session once and saves it once
+                return await self.app(scope, receive, send)
+            outer.shadowed = True
+        session = Session.loaded_by(partial(store.load, request_headers(scope)), store.identity)
+        scope["session"] = session
+        response = _SessionResponse(store, scope, session, send)
         try:
-            await self.app(inner, receive, exchange.send)
+            await self.app(scope, receive, response.send)
+            response.warn_of_late_changes()
         finally:
-            copy_back(inner, scope)
-        exchange.warn_of_what_came_late()
+            session.sealed = True
+            if outer is not None:
+                outer.shadowed = False
+                scope["session"] = outer
         return None
 
-    def _is_kept_further_out(self, scope: Scope) -> bool:
-        """Whether an instance around this one keeps the same cookie: then it is read once and set once, by that one."""
-        outer = scope.get("session")
-        return (
-            isinstance(outer, Session)
-            and outer.keeper is not None
-            and outer.keeper.cookie.identity == self._keeper.cookie.identity
-        )
+
+def _active_session(scope: Scope) -> Session | None:
+    """Return the session of an outer middleware; one that has returned leaves its own behind, sealed."""
+    session = scope["session"]
+    return session if isinstance(session, Session) and session.identity is not None and not session.sealed else None
 
 
-class _Exchange(ResponseWatcher):
-    """Watches one request or WebSocket, and writes the session into the head of the answer."""
+class _SessionResponse(ResponseWatcher):
+    """A watcher of one request or WebSocket that writes the session into the head of the answer."""
 
-    __slots__ = ("_keeper", "_scope", "_session", "_text", "_written")
+    __slots__ = ("_scope", "_session", "_store", "_text", "_written")
 
-    def __init__(self, keeper: Keeper, scope: Scope, session: Session, send: Send) -> None:
+    def __init__(self, store: Store, scope: Scope, session: Session, send: Send) -> None:
         self._send = send
         self.started = False
-        self._keeper = keeper
+        self._store = store
         self._scope = scope
         self._session = session
         self._text: str | None = None  # the JSON of what was written, if anything was looked at
-        self._written: object = None  # what stood in the scope when the head went out
+        self._written: object = None  # the object in the scope when the head was sent
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         if not self.started and message["type"] in _STARTS:
             self.started = True
             message = self._with_session(message)
-        send = self._send  # read by itself: a slot is slow to call
-        return send(message)
+        return self._send(message)
 
     def _with_session(self, message: Message) -> Message:
         session = self._session
-        current = self._written = self._scope.get("session")
-        session.sealed = True  # the cookie is on its way: it warns of every change from now on
+        current = self._written = session if session.shadowed else self._scope.get("session")
+        session.sealed = True  # the cookie is on its way: every change from now on is too late
+        headers = message.get("headers", ())
+        if headers.__class__ is not list and iter(headers) is headers:
+            message = {**message, "headers": (headers := list(headers))}
+        if sets_cookie(headers, self._store.cookie_name.encode("latin-1")):
+            _warn_of_conflict(self._store.cookie_name)
         is_replaced = current is not session
-        if not (is_replaced or session.accessed or self._keeper.refreshes):
+        if not (is_replaced or session.accessed or self._store.refreshes):
             return message
-        contents = session.fill()
+        stored = session.fill()
         self._text = encode(dict(current or ()) if is_replaced else session)
-        headers = merge_vary(message.get("headers", ()), b"Cookie")
-        cookie = self._keeper.header(self._text, contents, modified=is_replaced or session.modified)
+        merged = merge_vary(headers, b"Cookie")
+        cookie = self._store.save(self._text, stored, modified=is_replaced or session.modified)
         if cookie is not None:
-            headers.append((b"set-cookie", cookie))
-        return {**message, "headers": headers}
+            merged.append((b"set-cookie", cookie))
+        return {**message, "headers": merged}
 
-    def warn_of_what_came_late(self) -> None:
+    def warn_of_late_changes(self) -> None:
         """Warn of changes inside values, and of another object in the scope; the session itself warns of the rest."""
         if not self.started:
             return
@@ -147,10 +170,10 @@ class _Exchange(ResponseWatcher):
         return self._written is session and not session.changed_late and encode(session) != text
 
 
-def _keys(secret_key: object) -> list[bytes]:
-    """The keys as bytes, newest first. A key may be any object whose str() is the key, as Secret is."""
-    given: Sequence[object] = secret_key if isinstance(secret_key, (list, tuple)) else [secret_key]
-    keys = [key if isinstance(key, bytes) else str(key).encode() for key in given if key is not None]
-    if not keys or not all(keys):
-        raise ValueError("secret_key is a key, or a list of keys with the newest first; none of them may be empty")
-    return keys
+def _warn_of_conflict(name: str) -> None:
+    warnings.warn(
+        f"the application inside SessionMiddleware sets a cookie named {name!r}, too; the browser keeps one of them. "
+        f"Write SessionMiddleware(..., session_cookie='another-name')",
+        SessionWarning,
+        stacklevel=3,
+    )

@@ -1,62 +1,50 @@
-"""The dictionary an application sees, filled from the cookie when somebody first looks."""
+"""The dictionary an application sees, filled from the store at the first look."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex
+from collections.abc import Callable, Hashable, ItemsView, Iterator, KeysView, ValuesView
+from typing import Any, Self, SupportsIndex
 
-from .._headers import RawHeaders
+from ._contents import EMPTY, StoredSession
 
-if TYPE_CHECKING:
-    from ._keeper import Keeper
-
-_UNREAD: dict[str, Any] = {"": None}  # C code asks a dict for its size before it asks a subclass for its items
-
-
-class Contents:
-    """What a cookie held: the values, their JSON as it was written, and whether it is old enough to be sent again."""
-
-    __slots__ = ("is_due", "text", "values")
-
-    def __init__(self, values: dict[str, Any], text: str, is_due: bool) -> None:
-        self.values = values
-        self.text = text
-        self.is_due = is_due
-
-
-NOTHING = Contents({}, "{}", False)
+# C code asks a dict for its size before it asks a subclass for its items.
+_UNREAD: dict[str, Any] = {"": None}
 
 
 class SessionWarning(UserWarning):
-    """Warns of a session that does not reach the browser: changed too late, or too large for a cookie."""
+    """Warns of a session that does not reach the browser: changed too late, too large, or misconfigured."""
 
 
 class Session(dict[str, Any]):
-    """The session: a dict that knows whether it was looked at (`accessed`) and changed (`modified`).
+    """A dict that knows whether it was looked at (`accessed`) and changed (`modified`).
 
-    Of a request's cookie nothing is decoded before the first look. What is changed inside a value, as in
-    `session["cart"].append(1)`, is found by the middleware and needs no `mark_modified()`.
+    A request's cookie is not decoded before the first look. A change inside a value, as in
+    `session["cart"].append(1)`, is found by the middleware and needs no `mark_modified()`. Encoders written in C, as
+    orjson's and msgspec's, read a dict behind the back of its class: `mark_accessed()` comes first, which
+    `request.session` calls, or they encode `dict(session)`.
     """
 
     modified = False
-    changed_late = False
-    keeper: Keeper | None = None
-    _headers: RawHeaders = ()
-    _contents: Contents | None = None
-    sealed = False
+    identity: Hashable = None
+    # Between this package's modules: the response's head has been sent, or the middleware has returned; a change came
+    # after that; an inner middleware has put a session of its own into the scope.
+    sealed = changed_late = shadowed = False
+    _load: Callable[[], StoredSession] | None = None
+    _stored: StoredSession | None = None
     _accessed = False
 
     @classmethod
-    def of_request(cls, keeper: Keeper, headers: RawHeaders) -> Self:
-        """A session that `keeper` reads from the request's headers at the first look."""
+    def loaded_by(cls, load: Callable[[], StoredSession], identity: Hashable) -> Self:
+        """Return a session that `load()` fills at the first look; `identity` is that of its store."""
         session = cls(_UNREAD)
-        session.keeper = keeper
-        session._headers = headers
+        session._load = load
+        session.identity = identity
         return session
 
     @property
     def accessed(self) -> bool:
+        """Whether the session was looked at."""
         return self._accessed
 
     @accessed.setter
@@ -66,25 +54,25 @@ class Session(dict[str, Any]):
         self._accessed = value
 
     def mark_accessed(self) -> None:
-        """Say that the answer depends on the session: it gets `Vary: Cookie`."""
+        """Fill the session; the answer depends on it from now on and gets `Vary: Cookie`."""
         self._accessed = True
-        if self._contents is None:
+        if self._stored is None:
             self.fill()
 
     def mark_modified(self) -> None:
-        """Say that the session is to be written; warns where the response has started and it cannot be."""
+        """Have the session written; warns where the response has started and it cannot be."""
         self._change()
 
-    def fill(self) -> Contents:
-        """Read the cookie, if nobody has yet, and return what it held; this does not count as a look."""
-        contents = self._contents
-        if contents is None:
-            if self.keeper is None:
-                return NOTHING
-            contents = self._contents = self.keeper.read(self._headers)
+    def fill(self) -> StoredSession:
+        """Load the session if it is not loaded yet, and return what was stored; this does not count as a look."""
+        stored = self._stored
+        if stored is None:
+            if self._load is None:
+                return EMPTY
+            stored = self._stored = self._load()
             dict.clear(self)
-            dict.update(self, contents.values)
-        return contents
+            dict.update(self, stored.values)
+        return stored
 
     def _change(self) -> None:
         if not self._accessed:
@@ -207,7 +195,8 @@ class Session(dict[str, Any]):
 def warn_of_late_change(stacklevel: int) -> None:
     """Warn of a change that no header can carry any more."""
     warnings.warn(
-        "the session was changed after the response had started, or the WebSocket had been accepted: it is not saved",
+        "the session was changed after the response had started, the WebSocket had been accepted, or SessionMiddleware "
+        "had returned: it is not saved",
         SessionWarning,
         stacklevel=stacklevel + 1,
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from ._headers import merge_vary, without
-from .types import Message
+from .._headers import TOKEN, encode_name, encode_value, merge_vary, without
+from ..types import Message
 
 
 class ResponseHeaders(MutableMapping[str, str]):
     """The headers of a response to read and to change; the application's own list stays as it is.
 
     Names are compared in any case. Reading gives the first value; setting replaces all of that name.
+    Raises ValueError for a name or a value that is not valid in a header (RFC 9110 §5.1, §5.5).
     """
 
     __slots__ = ("changed", "raw")
@@ -22,27 +23,26 @@ class ResponseHeaders(MutableMapping[str, str]):
         self.changed = False
 
     def __getitem__(self, name: str) -> str:
-        key = name.lower().encode("latin-1")
+        key = _key(name)
         for field, value in self.raw:
             if field.lower() == key:
                 return str(value, "latin-1")
         raise KeyError(name)
 
     def __setitem__(self, name: str, value: str) -> None:
-        key = name.lower().encode("latin-1")
-        self.raw = [pair for pair in self.raw if pair[0].lower() != key]
-        self.raw.append((key, value.encode("latin-1")))
+        pair = encode_name(name), encode_value(name, value)
+        self.raw = [*without(self.raw, pair[0]), pair]
         self.changed = True
 
     def __delitem__(self, name: str) -> None:
-        kept = without(self.raw, name.lower().encode("latin-1"))
+        kept = without(self.raw, _key(name))
         if len(kept) == len(self.raw):
             raise KeyError(name)
         self.raw = kept
         self.changed = True
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(field.lower() == name.lower().encode("latin-1") for field, _ in self.raw)
+        return isinstance(name, str) and any(field.lower() == _key(name) for field, _ in self.raw)
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(str(field, "latin-1").lower() for field, _ in self.raw))
@@ -51,23 +51,27 @@ class ResponseHeaders(MutableMapping[str, str]):
         return len({field.lower() for field, _ in self.raw})
 
     def getlist(self, name: str) -> list[str]:
-        """Every value of a header, in order."""
-        key = name.lower().encode("latin-1")
+        """Return every value of a header, in order."""
+        key = _key(name)
         return [str(value, "latin-1") for field, value in self.raw if field.lower() == key]
 
     def append(self, name: str, value: str) -> None:
         """Add a line and keep those of the same name, as for Set-Cookie."""
-        self.raw = [*self.raw, (name.lower().encode("latin-1"), value.encode("latin-1"))]
+        self.raw = [*self.raw, (encode_name(name), encode_value(name, value))]
         self.changed = True
 
     def add_vary(self, *names: str) -> None:
         """Name request headers that the response depends on, none twice (RFC 9110 §12.5.5)."""
-        self.raw = merge_vary(self.raw, *(name.encode("latin-1") for name in names))
-        self.changed = True
+        for name in names:
+            if not TOKEN.fullmatch(name):
+                raise ValueError(f"invalid header name: {name!r}")
+        if names:
+            self.raw = merge_vary(self.raw, *(name.encode("latin-1") for name in names))
+            self.changed = True
 
 
 class ResponseStart:
-    """The head of a response on its way: what `start = yield` gives, to read and to change until the next `yield`."""
+    """The head of a response on its way: `start = yield` gives it, to read and to change until the next `yield`."""
 
     __slots__ = ("_headers", "message")
 
@@ -83,7 +87,9 @@ class ResponseStart:
 
     @status.setter
     def status(self, status: int) -> None:
-        self.message = {**self.message, "status": status}
+        if not isinstance(status, int):
+            raise TypeError(f"the status must be an int, not {status!r}")
+        self.message = {**self.message, "status": int(status)}
 
     @property
     def headers(self) -> ResponseHeaders:
@@ -93,8 +99,13 @@ class ResponseStart:
         return self._headers
 
     def changed_message(self) -> Message:
-        """The application's own message where nothing was changed, or a new one."""
+        """Return the application's own message where nothing was changed, or a new one."""
         headers = self._headers
         if headers is None or (not headers.changed and headers.raw is self.message.get("headers")):
             return self.message
         return {**self.message, "headers": headers.raw}
+
+
+def _key(name: str) -> bytes:
+    """Return a name as it is compared; one that is not latin-1 equals none."""
+    return name.lower().encode("latin-1", "replace")

@@ -6,23 +6,24 @@ import sys
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from .types import Scope
+from .._host import default_port
+from ..types import Scope
 
-_NO_PREFIX = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+_WITHOUT_PREFIX = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
 def build_environ(scope: Scope, body: Any) -> dict[str, Any]:
-    """The environ of a request, with `body` as its `wsgi.input` and the scope itself under `asgi.scope`."""
+    """Return the environ of a request, with `body` as its `wsgi.input` and the scope itself under `asgi.scope`."""
     script_name, path_info = _split_path(scope)
     scheme = scope.get("scheme") or "http"
-    name, port = scope.get("server") or ("localhost", 443 if scheme == "https" else 80)
+    name, port = _server_of(scope, scheme)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": script_name,
         "PATH_INFO": path_info,
         "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
         "SERVER_NAME": name,
-        "SERVER_PORT": str(port or ""),
+        "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
@@ -40,12 +41,23 @@ def build_environ(scope: Scope, body: Any) -> dict[str, Any]:
     return environ
 
 
+def _server_of(scope: Scope, scheme: str) -> tuple[str, int]:
+    """Return SERVER_NAME and SERVER_PORT, which are never empty (PEP 3333, "environ Variables").
+
+    Over a unix socket `server` is a path without a port: the name and port of a URL without Host are made up then.
+    """
+    name, port = scope.get("server") or ("", None)
+    if name and port is not None:
+        return name, port
+    return "localhost", default_port(scheme) or 80
+
+
 def _split_path(scope: Scope) -> tuple[str, str]:
-    """SCRIPT_NAME and PATH_INFO as bytes in latin-1: the path below the mount point, segment by segment."""
+    """Return SCRIPT_NAME and PATH_INFO, bytes in latin-1: the path below the mount point, segment by segment."""
     path = scope["path"].encode()
     raw = unquote_to_bytes(scope.get("raw_path") or b"")
     if raw != path and raw.decode("utf-8", "replace") == scope["path"]:
-        path = raw  # bytes that are no UTF-8 stand as U+FFFD in the decoded path
+        path = raw  # the decoded path has U+FFFD for bytes that are not UTF-8
     root = scope.get("root_path", "").encode().rstrip(b"/")
     if root and (path == root or path.startswith(root + b"/")):
         path = path[len(root) :]
@@ -53,17 +65,15 @@ def _split_path(scope: Scope) -> tuple[str, str]:
 
 
 def _add_headers(environ: dict[str, Any], scope: Scope) -> None:
-    """HTTP_ variables; repeated fields are joined, cookies with a semicolon (RFC 9113 §8.2.3).
-
-    `x_real` would pass for X-Real, and Proxy for the proxy that many HTTP clients read from the environment: both drop.
-    """
+    """Add HTTP_ variables; repeated fields are joined, cookies with a semicolon (RFC 9113 §8.2.3)."""
     for field, value in scope.get("headers", ()):
         name = field.decode("latin-1").lower()
+        # `x_real` would pass for X-Real, and Proxy for the proxy that HTTP clients read from the environment (httpoxy).
         if "_" in name or name == "proxy":
             continue
-        key = _NO_PREFIX.get(name) or f"HTTP_{name.upper().replace('-', '_')}"
+        key = _WITHOUT_PREFIX.get(name) or f"HTTP_{name.upper().replace('-', '_')}"
         text = value.decode("latin-1")
         if key not in environ:
             environ[key] = text
-        elif name not in _NO_PREFIX:
+        elif name not in _WITHOUT_PREFIX:
             environ[key] += f"{'; ' if name == 'cookie' else ','}{text}"

@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from ._marked import marked_async
+from .._marked import marked_async
+from .._watch import ResponseWatcher
+from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._response_start import ResponseStart
-from ._watch import ResponseWatcher
-from .types import Message, Receive, Scope, Send
 
 _BODY_MESSAGES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
 ENDED = object()
-"""What a generator that has ended yields instead of another value."""
+"""The value that a generator gives when it has ended."""
 
 
-class Exchange(ResponseWatcher):
-    """Watches one request for an async generator, which is None here once it waits for nothing more."""
+def application_of(generator: Any, value: Any) -> ASGIApp:
+    """Return what a generator has yielded. Raises TypeError where it is not an application."""
+    if not callable(value):
+        raise TypeError(f"{generator.__qualname__} yielded {value!r}, which is not an ASGI application")
+    application: ASGIApp = value
+    return application
+
+
+class GeneratorCall(ResponseWatcher):
+    """A watcher of one request for an async generator; `generator` is None once it waits for nothing more."""
 
     __slots__ = ("_has_trailers", "generator")
 
@@ -27,6 +35,7 @@ class Exchange(ResponseWatcher):
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message to the outer `send`; let the generator go on at the head and after the last message."""
         generator = self.generator
         if not self.started:
             if message["type"] == "http.response.start":
@@ -36,8 +45,7 @@ class Exchange(ResponseWatcher):
                     return self._send_head(generator, message)
         elif generator is not None and not message.get("more_body", False) and self._ends(message):
             return self._send_last(generator, message)
-        send = self._send  # read by itself: a slot is slow to call
-        return send(message)
+        return self._send(message)
 
     async def _send_head(self, generator: Any, message: Message) -> None:
         start = ResponseStart(message)
@@ -53,7 +61,7 @@ class Exchange(ResponseWatcher):
         self._has_trailers: bool = message.get("trailers", False)
 
     def _ends(self, message: Message) -> bool:
-        """Whether this message is the last of the response; one with more body to come has been ruled out."""
+        """Return whether this message is the last of the response; the caller has ruled out one with more body."""
         kind = message["type"]
         if kind == "http.response.trailers":
             return not message.get("more_trailers", False)
@@ -66,7 +74,7 @@ class Exchange(ResponseWatcher):
             await self._close(generator)
 
     async def recover(self, exc: Exception, scope: Scope, receive: Receive) -> bool:
-        """Raise the application's exception where the generator waits; False if it is to go on as it is.
+        """Raise the application's exception where the generator waits; return False if it is to propagate.
 
         A generator that catches it has dealt with it, and may yield an application to answer if nothing was sent yet.
         """
@@ -79,12 +87,12 @@ class Exchange(ResponseWatcher):
                 return False
             raise
         finally:
-            exc.__traceback__ = traceback  # without this frame, which holds it: no cycle is left
+            exc.__traceback__ = traceback  # without this frame, which holds `exc`: no reference cycle is left
         if app is ENDED:
             return True
         self.generator = generator
         if app is not None and not self.started:
-            await app(scope, receive, self.send)
+            await application_of(generator, app)(scope, receive, self.send)
         return True
 
     async def close(self) -> None:
@@ -104,7 +112,7 @@ class Exchange(ResponseWatcher):
         await generator.aclose()
 
 
-class PlainExchange(Exchange):
+class PlainGeneratorCall(GeneratorCall):
     """The same for a plain generator, which costs no coroutine at the head."""
 
     __slots__ = ()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._headers import encode_name, encode_value, first_value
+from ..types import Message, Receive, Scope, Send
 from ._environ import build_environ
-from ._headers import first_value
-from .types import Message, Receive, Scope, Send
+from ._streams import ClientGone, FileWrapper, RequestBody
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
@@ -20,43 +21,19 @@ Headers = list[tuple[str, str]]
 Write = Callable[[bytes], object]
 WSGIApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-
-class ClientGone(OSError):
-    """Raised in the application's thread when it reads from or writes to a client that has left."""
-
-
+# The client has left; or the request is cancelled, of which anyio may tell a thread by this exception.
 _NO_FAILURE = (ClientGone, CancelledError)
-"""The client has left, or the request is cancelled, which anyio may tell a thread in these words."""
 
 
 def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
-    """A header as ASGI has it; ValueError for what would begin another (PEP 3333, "The start_response() Callable").
-
-    Django's cookies begin with a space, which HTTP/2 forbids (RFC 9113 §8.2.1).
-    """
-    if "\r" in value or "\n" in value or "\0" in value:
-        raise ValueError(f"the value of {name!r} has a CR, LF or NUL: {value!r}")
-    return name.lower().encode("latin-1"), value.strip(" \t").encode("latin-1")
+    """Return a header as ASGI has it. Raises ValueError for one that would begin another (PEP 3333, start_response)."""
+    key = encode_name(name)
+    # Django's cookies begin with a space, which HTTP/2 forbids (RFC 9113 §8.2.1).
+    return key, encode_value(name, value).strip(b" \t")
 
 
-class FileWrapper:
-    """`wsgi.file_wrapper`: a file in blocks of `block_size` bytes, or sent by the server where it can do that."""
-
-    def __init__(self, file: Any, block_size: int = 64 * 1024) -> None:
-        self.file = file
-        self.block_size = block_size
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(lambda: self.file.read(self.block_size), b"")
-
-    def close(self) -> None:
-        """Close the file, if it can be."""
-        if hasattr(self.file, "close"):
-            self.file.close()
-
-
-class Exchange:
-    """One request: what the loop does for the application's thread, and what the thread does for the application."""
+class WSGICall:
+    """One request. Coroutines run in the event loop, for the thread; the other methods in the application's thread."""
 
     def __init__(self, app: WSGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         from anyio import Event
@@ -70,6 +47,7 @@ class Exchange:
         self.readable = Event()
         self.whole_body_read = Event()
         self.gone = False
+        self.failure: Exception | None = None
         self.head: Message | None = None
         self.headless_body = scope["method"] == "HEAD"
         self.single = False
@@ -79,7 +57,7 @@ class Exchange:
         self.written = 0
 
     async def run(self, limiter: CapacityLimiter) -> None:
-        """Run the application in a thread and, where nobody else reads, watch beside it for the client to leave."""
+        """Run the application in a thread and, while nothing else reads, watch beside it for the client to leave."""
         from anyio import create_task_group, to_thread
 
         failure: Exception | None = None
@@ -89,15 +67,20 @@ class Exchange:
                 await to_thread.run_sync(self.respond, limiter=limiter)
                 await self._end()
             except Exception as exc:
-                failure = exc  # raised below: within the task group it would come out in an ExceptionGroup
+                failure = exc  # raised below: the task group would wrap it in an ExceptionGroup
             finally:
                 self.gone = True
                 tasks.cancel_scope.cancel()
+        self.failure = None  # its traceback holds a frame of this object: no reference cycle is left
         if failure is not None and not isinstance(failure, _NO_FAILURE):
             raise failure
 
     async def _watch(self) -> None:
-        """Read what comes after the body, and the first piece where the head declares no body at all."""
+        """Read what comes after the body, and the first piece where the head declares no body at all.
+
+        An exception of `receive()` waits for the application to read, and is raised there: an outer body limit may have
+        raised it, whose answer is still to come. OSError is how servers say that the client has left.
+        """
         try:
             if not _declares_body(self.scope):
                 self.early = await self._next_body()
@@ -105,14 +88,16 @@ class Exchange:
             await self.whole_body_read.wait()
             while (await self._receive())["type"] != "http.disconnect":
                 pass
-        except Exception:  # noqa: S110 - whatever the server raises here, the client has left
-            pass
-        finally:
             self.gone = True
+        except OSError:
+            self.gone = True
+        except Exception as exc:
+            self.failure = exc
+        finally:
             self.readable.set()
 
     async def _next_body(self) -> bytes:
-        """The next bytes of the request; none at its end."""
+        """Return the next bytes of the request; none at its end."""
         while not self.body_over and not self.gone:
             message = await self._receive()
             self.gone = message["type"] == "http.disconnect"
@@ -124,9 +109,16 @@ class Exchange:
         return b""
 
     async def read(self) -> bytes:
-        """The next bytes for the application; raises ClientGone, since the end of a part is not the end of the body."""
+        """Return the next bytes for the application, none at the end of the body.
+
+        Raises what `receive()` has raised, and ClientGone where the body breaks off.
+        """
         await self.readable.wait()
-        body, self.early = self.early or await self._next_body(), b""
+        body, self.early = self.early, b""
+        if not body:
+            if self.failure is not None and not self.body_over:
+                raise self.failure
+            body = await self._next_body()
         if not body and not self.body_over:
             raise ClientGone("the client left before the end of its request")
         return body
@@ -160,7 +152,7 @@ class Exchange:
 
     def respond(self) -> None:
         """Call the application and send what it returns; its `close()` is called whatever happens."""
-        body = io.BufferedReader(_RequestBody(self), 64 * 1024)
+        body = io.BufferedReader(RequestBody(lambda: _in_loop(self.read)), 64 * 1024)
         environ = build_environ(self.scope, body)
         environ["wsgi.file_wrapper"] = FileWrapper
         result = self.app(environ, self.start_response)
@@ -182,7 +174,7 @@ class Exchange:
         return None
 
     def _sendable_path(self, file: Any) -> str | None:
-        """The path of a file that the server can send by itself, whole, as the application would have."""
+        """Return the path of a file that the server can send by itself, whole, as the application would have."""
         if self.head is None or self.started or self.headless_body:
             return None
         if "http.response.pathsend" not in (self.scope.get("extensions") or ()):
@@ -236,25 +228,6 @@ def _in_loop(function: Callable[..., Coroutine[Any, Any, Result]], *args: Any) -
     return from_thread.run(function, *args)
 
 
-class _RequestBody(io.RawIOBase):
-    """`wsgi.input`, unbuffered: each read waits for what the client sends next."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self.exchange = exchange
-        self.rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        if not self.rest:
-            self.rest = memoryview(_in_loop(self.exchange.read))
-        count = min(len(buffer), len(self.rest))
-        buffer[:count] = self.rest[:count]
-        self.rest = self.rest[count:]
-        return count
-
-
 def _declares_body(scope: Scope) -> bool:
-    """Whether a head says that a body follows; where it does not, the first message tells."""
+    """Return whether the head says that a body follows; where it does not, the first message tells."""
     return any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in scope.get("headers", ()))
