@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
+import email.utils
 import importlib
 import inspect
+import mimetypes
 import pickle
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
@@ -90,6 +94,7 @@ def test_modules_look_like_modules(starlette):
     assert repr(requests) == "<module 'starlette.requests' from asgi_framework>"
     assert requests.__spec__.name == requests.__name__ == "starlette.requests"
     assert requests.__package__ == "starlette"
+    assert Path(requests.__file__).is_file()
     assert starlette.requests is requests
     assert "Request" in dir(requests)
     assert set(requests.__all__) < set(dir(requests))
@@ -129,15 +134,26 @@ def test_deprecated_constants_warn_as_there(starlette):
         assert status.HTTP_413_REQUEST_ENTITY_TOO_LARGE == 413
 
 
-def test_vars_tell_of_every_name(starlette):
+def test_vars_are_a_dict_of_every_name(starlette):
     from starlette import formparsers
 
     names = vars(formparsers)
+    assert isinstance(names, dict)
     assert names["FormParser"] is asgi_requests.forms.FormParser
-    assert {"FormParser", "__name__"} <= set(names)
-    assert len(names) == len(list(names))
+    assert {"FormParser", "__name__", "__file__", "SpooledTemporaryFile", "codecs"} <= set(names)
     assert "nothing" not in names
+    assert type(names | {}) is type(names.copy()) is dict
+    assert names | {"a": 1} == {**names, "a": 1}
     assert inspect.getmembers(formparsers, inspect.isclass)
+
+
+def test_vars_of_every_module_warn_of_nothing_and_leave_out_what_is_not_installed(starlette, monkeypatch):
+    monkeypatch.setitem(sys.modules, "python_multipart.exceptions", None)
+    from starlette import formparsers, status
+
+    assert "FormParserError" not in vars(formparsers)
+    assert "HTTP_413_REQUEST_ENTITY_TOO_LARGE" not in vars(status)
+    assert vars(status)["HTTP_200_OK"] == 200
 
 
 def test_vars_leave_out_what_has_been_deleted(starlette, monkeypatch):
@@ -146,6 +162,60 @@ def test_vars_leave_out_what_has_been_deleted(starlette, monkeypatch):
     monkeypatch.delattr(formparsers, "FormParser")
     assert "FormParser" not in vars(formparsers)
     assert not hasattr(asgi_requests.forms, "FormParser")
+
+
+def test_what_is_changed_in_vars_is_changed(starlette):
+    from starlette import formparsers
+
+    original, names = asgi_requests.forms.FormParser, vars(formparsers)
+    with mock.patch.dict(vars(formparsers), {"FormParser": "patched", "mine": 1}):
+        assert (asgi_requests.forms.FormParser, formparsers.mine) == ("patched", 1)
+    assert asgi_requests.forms.FormParser is original
+    assert not hasattr(formparsers, "mine")
+    assert vars(formparsers) == names
+    assert names.setdefault("FormParser") is original
+    assert names.setdefault("mine", 1) == formparsers.mine == 1
+    names |= {"mine": 2}
+    assert formparsers.mine == 2
+    names.update([("mine", 3)], other=4)
+    assert (formparsers.mine, formparsers.other) == (3, 4)
+    assert names.popitem() == ("other", 4)
+    assert names.pop("mine") == 3
+    assert names.pop("mine", None) is None
+    assert not hasattr(formparsers, "mine")
+    assert not hasattr(formparsers, "other")
+    del names["codecs"]
+    assert formparsers.codecs is codecs
+    with pytest.raises(KeyError):
+        names.pop("nothing")
+
+
+def test_names_that_starlette_imports_are_there_too(starlette, monkeypatch):
+    from starlette import requests, responses
+    from starlette.responses import anyio, formatdate, guess_type, json, os
+
+    assert (anyio.__name__, json.__name__, os.__name__) == ("anyio", "json", "os")
+    assert guess_type is mimetypes.guess_type
+    assert formatdate is email.utils.formatdate
+    assert requests.http_cookies.SimpleCookie
+    assert "guess_type" in dir(responses)
+    assert "guess_type" not in responses.__all__
+    monkeypatch.setattr(responses, "guess_type", "patched")
+    assert responses.guess_type == "patched"
+    monkeypatch.undo()
+    assert responses.guess_type is mimetypes.guess_type is not None
+
+
+def test_a_name_that_starlette_imports_from_what_is_not_installed_is_an_attribute_error(starlette, monkeypatch):
+    from starlette import schemas
+
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(AttributeError, match="'starlette.schemas' has no attribute 'yaml': yaml cannot be imported"):
+        _ = schemas.yaml
+
+
+def test_submodules_are_attributes_of_their_package(starlette):
+    assert starlette.middleware.cors.CORSMiddleware is importlib.import_module("asgi_middleware.cors").CORSMiddleware
 
 
 def test_what_is_set_under_one_name_is_set_under_the_other(starlette):
