@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from . import _names
 from ._contents import ALL, MODULES, REFUSED, REQUIRED, VERSION
+from ._library import LIBRARY
 
 
 class Alias(ModuleType):
     """A module that reads, sets and deletes its names where they live, so that there is one of each.
 
-    The names are looked up when they are used: importing the module imports nothing. Names that it does not hand on,
-    such as its submodules, are its own.
+    The names are looked up when they are used: importing the module imports nothing. Other names, such as those of
+    its submodules and what programs set themselves, are its own.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"Backed by asgi_framework: see {__package__}.")
         self.__all__ = ALL[name]
+        # A file that is there and holds no code: tools look at the file of every module.
+        self.__file__ = _names.__file__
         if name == "starlette":
             self.__version__ = VERSION
 
     @property
-    def __dict__(self) -> Mapping[str, Any]:  # type: ignore[override]
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         return _Names(self)
 
     def require(self) -> None:
@@ -37,14 +40,28 @@ class Alias(ModuleType):
         home = MODULES[self.__name__].get(name)
         if home is not None:
             module, attribute = home
-            # Not import_module at once: FastAPI asks for some names with every request.
+            # import_module takes ten times as long, and FastAPI reads some names for every request.
             return getattr(sys.modules.get(module) or import_module(module), attribute)
+        if f"{self.__name__}.{name}" in MODULES:
+            return import_module(f"{self.__name__}.{name}")
+        if name in LIBRARY.get(self.__name__, ()):
+            return self._imported(name)
         reason = REFUSED.get(self.__name__, {}).get(name)
         raise AttributeError(
             f"module {self.__name__!r} has no attribute {name!r}" + (f": {reason}" if reason else ""),
             name=name,
             obj=self,
         )
+
+    def _imported(self, name: str) -> Any:
+        """Return what Starlette's module imports; raises AttributeError where that is not installed."""
+        module, attribute = LIBRARY[self.__name__][name]
+        try:
+            origin = import_module(module)
+        except ImportError as exc:
+            message = f"module {self.__name__!r} has no attribute {name!r}: {module} cannot be imported"
+            raise AttributeError(message, name=name, obj=self) from exc
+        return getattr(origin, attribute) if attribute else origin
 
     def __setattr__(self, name: str, value: Any) -> None:
         home = MODULES[self.__name__].get(name)
@@ -63,7 +80,7 @@ class Alias(ModuleType):
             delattr(import_module(module), attribute)
 
     def __dir__(self) -> list[str]:
-        return sorted(self.__dict__)
+        return sorted({*_own_names(self), *MODULES[self.__name__], *LIBRARY.get(self.__name__, ())})
 
     def __repr__(self) -> str:
         return f"<module {self.__name__!r} from asgi_framework>"
@@ -72,23 +89,67 @@ class Alias(ModuleType):
 _own_names: Any = vars(ModuleType)["__dict__"].__get__
 
 
-class _Names(Mapping[str, Any]):
-    """The `vars()` of an alias: those who patch a name look there for what they are to put back."""
+class _Names(dict[str, Any]):
+    """The `vars()` of an alias: its names as they are now, and changes reach the names where they live.
+
+    A dict, because tools copy, merge and patch the `vars()` of any module.
+    """
 
     def __init__(self, alias: Alias) -> None:
+        super().__init__()
         self._alias = alias
-        self._keys = dict.fromkeys([*_own_names(alias), *MODULES[alias.__name__]])
+        super().update(_own_names(alias))
+        for name, (module, attribute) in {**LIBRARY.get(alias.__name__, {}), **MODULES[alias.__name__]}.items():
+            try:
+                home = import_module(module)
+            except ImportError:
+                continue
+            # Neither what a program has deleted nor what a module warns of when it is asked for.
+            if not attribute:
+                super().setdefault(name, home)
+            elif attribute in vars(home):
+                super().setdefault(name, vars(home)[attribute])
 
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._keys:
-            raise KeyError(name)
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self._alias, name, value)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
         try:
-            return getattr(self._alias, name)
+            delattr(self._alias, name)
         except AttributeError:
-            raise KeyError(name) from None
+            pass  # of a library: it is found there again when it is next looked up
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
+    def clear(self) -> None:
+        """Delete all names but those that make it a module; `mock.patch.dict` does so before it restores them."""
+        for name in [name for name in self if not name.startswith("__")]:
+            del self[name]
 
-    def __len__(self) -> int:
-        return len(self._keys)
+    def pop(self, name: str, *default: Any) -> Any:
+        """Delete a name and return its value, or the default; raises KeyError where there is neither."""
+        if name not in self:
+            return super().pop(name, *default)
+        value = self[name]
+        del self[name]
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Delete the last name and return it with its value."""
+        name = next(reversed(self))
+        return name, self.pop(name)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return the value of a name, which is set if there is none."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def update(self, *values: Any, **names: Any) -> None:
+        """Set some names."""
+        for name, value in dict(*values, **names).items():
+            self[name] = value
+
+    def __ior__(self, values: Any) -> _Names:  # type: ignore[override,misc]
+        self.update(values)
+        return self
