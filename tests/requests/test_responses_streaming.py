@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import io
 import threading
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from asgi_requests.background import BackgroundTask
@@ -66,12 +68,130 @@ async def test_a_stream_is_sent_chunk_by_chunk(version):
         lambda: [b"a", "b"],
         lambda: (b"a", "b"),
         lambda: iter([b"a", "b"]),
-        lambda: {b"a": 1, "b": 2},
+        lambda: "ab",
         lambda: (chunk for chunk in (b"a", "b")),
     ],
 )
 async def test_any_iterable_is_a_stream(content):
     assert (await request(StreamingResponse(content(), media_type="text/plain"))).body == b"ab"
+
+
+@pytest.mark.parametrize("content", [b"hello", bytearray(b"hello"), memoryview(b"hello"), {"a": 1}, 7, None, nothing])
+def test_content_that_is_no_stream_of_text_is_refused_by_its_type(content):
+    with pytest.raises(TypeError, match=f"an iterable of str or bytes, or a file, not {type(content).__name__}"):
+        StreamingResponse(content)
+
+
+@pytest.mark.parametrize("chunk", [10, None, {"a": 1}, [65, 66], 1.5])
+async def test_a_chunk_that_is_not_text_is_refused_by_its_type(chunk):
+    async def chunks():
+        try:
+            await anyio.lowlevel.checkpoint()
+            yield "a"
+            yield chunk
+        finally:
+            events.append("closed")
+
+    reply = Reply()
+    events: list[str] = []
+    with pytest.raises(TypeError, match=f"chunks of str or bytes, not {type(chunk).__name__}"):
+        await run(StreamingResponse(chunks()), http_scope(), reply=reply)
+    assert (reply.body, events) == (b"a", ["closed"])
+
+
+def test_on_asyncio_a_first_chunk_that_is_not_text_is_refused_before_anything_is_sent():
+    async def chunks():
+        yield 10
+
+    reply = Reply()
+    with pytest.raises(TypeError, match="not int: 10"):
+        asyncio.run(run(StreamingResponse(chunks()), http_scope(), reply=reply))
+    assert reply.messages == []
+
+
+def test_on_asyncio_a_failure_before_the_first_chunk_is_raised_before_anything_is_sent():
+    async def chunks():
+        raise KeyError("no such report")
+        yield b"a"
+
+    reply = Reply()
+    with pytest.raises(KeyError):
+        asyncio.run(run(StreamingResponse(chunks()), http_scope(), reply=reply))
+    assert reply.messages == []
+
+
+async def test_the_head_does_not_wait_for_the_first_chunk():
+    headed = anyio.Event()
+
+    async def chunks():
+        await headed.wait()
+        yield b"a"
+
+    async def send(message):
+        sent.append(message)
+        headed.set()
+
+    sent = []
+    with anyio.fail_after(5):
+        await StreamingResponse(chunks())(http_scope(), anyio.sleep_forever, send)
+    assert [m.get("body") for m in sent] == [None, b"a", b""]
+
+
+async def test_a_generator_that_waits_is_closed_where_the_head_is_refused():
+    async def chunks():
+        try:
+            events.append("started")
+            await anyio.sleep_forever()
+            yield b"a"
+        finally:
+            await anyio.lowlevel.checkpoint()
+            events.append("closed")
+
+    async def send(message):
+        raise OSError("gone")
+
+    events: list[str] = []
+    with anyio.fail_after(5), pytest.raises(ClientDisconnect):
+        await StreamingResponse(chunks())(http_scope(), anyio.sleep_forever, send)
+    assert events in (["started", "closed"], [])
+
+
+async def swallowing():
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        yield b"more"
+
+
+async def failing():
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        await asyncio.sleep(0)
+        raise KeyError("while it was closed")
+    yield b"more"
+
+
+@pytest.mark.parametrize(("chunks", "error"), [(swallowing, ClientDisconnect), (failing, KeyError)])
+def test_on_asyncio_a_generator_may_do_as_it_likes_where_the_head_is_refused(chunks, error):
+    async def send(message):
+        raise OSError("gone")
+
+    async def main():
+        response = StreamingResponse(chunks())
+        with pytest.raises(error):
+            await response(http_scope(), anyio.sleep_forever, send)
+        with pytest.raises(StopAsyncIteration):
+            await anext(response.body_iterator)
+        return asyncio.current_task().cancelling()
+
+    assert asyncio.run(main()) == 0
+
+
+@pytest.mark.parametrize("content", [list, tuple, lambda: iter([]), lambda: Recorder([], nothing)()])
+async def test_a_stream_without_chunks_is_an_empty_body(content):
+    reply = await request(StreamingResponse(content()))
+    assert reply.messages[1:] == [{"type": "http.response.body", "body": b"", "more_body": False}]
 
 
 async def test_an_async_iterable_without_aclose_is_a_stream():
@@ -177,11 +297,111 @@ async def test_a_blocking_generator_that_was_left_between_chunks_is_closed():
     assert events == ["closed"]
 
 
-async def test_a_file_that_was_streamed_is_closed(tmp_path):
-    (tmp_path / "lines").write_bytes(b"a\nb\n")
-    file = (tmp_path / "lines").open("rb")
-    assert (await request(StreamingResponse(file))).body == b"a\nb\n"
+@pytest.mark.parametrize("mode", ["rb", "r"])
+async def test_a_file_is_streamed_in_blocks_and_closed(tmp_path, mode):
+    (tmp_path / "lines").write_text("a\n" * 100_000)
+    file = (tmp_path / "lines").open(mode)
+    reply = await request(StreamingResponse(file))
+    assert [len(m["body"]) for m in reply.messages[1:]] == [65536, 65536, 65536, 3392, 0]
+    assert reply.body == b"a\n" * 100_000
     assert file.closed
+
+
+async def test_a_file_in_memory_is_streamed_in_blocks():
+    reply = await request(StreamingResponse(io.BytesIO(b"a\n" * 40_000)))
+    assert [len(m["body"]) for m in reply.messages[1:]] == [65536, 14464, 0]
+
+
+async def test_what_only_reads_is_streamed_in_blocks():
+    class Source:
+        blocks = [b"b", b"a"]
+
+        def read(self, size):
+            return self.blocks.pop() if self.blocks else b""
+
+    assert (await request(StreamingResponse(Source()))).body == b"ab"
+
+
+async def test_blocked_streams_leave_other_work_its_threads():
+    release = threading.Event()
+
+    def blocking():
+        release.wait(10)
+        yield b"a"
+
+    default = anyio.to_thread.current_default_thread_limiter()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(int(default.total_tokens) + 5):
+            tasks.start_soon(run, StreamingResponse(blocking()), http_scope())
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+        with anyio.fail_after(5):
+            assert await run_in_threadpool(abs, -1) == 1
+        assert default.borrowed_tokens == 0
+        release.set()
+
+
+async def test_as_many_streams_may_block_as_the_default_limiter_allows():
+    started = threading.Semaphore(0)
+    release = threading.Event()
+
+    def blocking():
+        started.release()
+        release.wait(10)
+        yield b"a"
+
+    await request(StreamingResponse(iter([b"a"])))
+    default = anyio.to_thread.current_default_thread_limiter()
+    before, default.total_tokens = default.total_tokens, 50
+    try:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50):
+                tasks.start_soon(run, StreamingResponse(blocking()), http_scope())
+            for _ in range(50):
+                assert await run_in_threadpool(started.acquire, True, 10)
+            release.set()
+    finally:
+        default.total_tokens = before
+
+
+async def test_a_stream_is_closed_though_all_threads_of_streams_are_blocked():
+    release, closed = threading.Event(), threading.Event()
+
+    def blocking():
+        release.wait(10)
+        yield b"a"
+
+    def left():
+        try:
+            yield b"a"
+        finally:
+            closed.set()
+
+    async def send(message):
+        if message.get("body"):
+            async with anyio.create_task_group() as others:
+                for _ in range(int(anyio.to_thread.current_default_thread_limiter().total_tokens)):
+                    tasks.start_soon(run, StreamingResponse(blocking()), http_scope())
+                others.start_soon(anyio.sleep, 0.01)
+            raise OSError("gone")
+
+    async with anyio.create_task_group() as tasks:
+        with anyio.fail_after(5), pytest.raises(ClientDisconnect):
+            await StreamingResponse(left())(scope_of("2.4"), anyio.sleep_forever, send)
+        assert closed.is_set()
+        release.set()
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+async def test_a_status_that_allows_no_body_runs_no_generator(status):
+    recorder = Recorder()
+    response = StreamingResponse(recorder(), status, background=recorder.background())
+    reply = await request(response)
+    assert reply.body == b""
+    assert reply.header("content-length") == ("0" if status == 205 else None)
+    assert recorder.events == ["background"]
+    with pytest.raises(StopAsyncIteration):
+        await anext(response.body_iterator)
 
 
 async def test_context_variables_reach_a_blocking_generator():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Mapping
-from typing import Any, cast
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from typing import Any
 
 import anyio
-import anyio.to_thread
 
+from ._blocking import iterate_in_threads
 from ._disconnect import run_until_disconnect
-from ._guard import ClosingGuard
+from ._fields import WITHOUT_BODY
 from ._response import Response, denial_send
+from ._steps import FirstStep
+from ._text import encode_text
+from ._threads import asyncio_task
 from .background import BackgroundTask
 from .exceptions import ClientDisconnect
 from .types import Message, Receive, Scope, Send
@@ -26,9 +29,13 @@ _END: Any = object()
 class StreamingResponse(Response):
     """A response that sends what it iterates over, chunk by chunk, and stops when the client leaves.
 
-    Asynchronous iterables run in the request's task, others in threads, lists and tuples at once. However it ends,
-    the iterator is closed; the background task runs unless the iterator fails or the request is cancelled.
-    Raises ClientDisconnect where the server refuses a chunk because the client has left.
+    Asynchronous iterables run in the request's task, lists and tuples at once, other iterables in threads, of which
+    streams have as many as AnyIO's default limiter allows, but their own. A file is read in blocks of 64 KiB.
+
+    However it ends, the iterator is closed; the background task runs unless the iterator fails or the request is
+    cancelled. A failure before the first wait of an asynchronous iterator (on asyncio) is raised before anything is
+    sent. Raises TypeError for content or a chunk that is not text or bytes, and ClientDisconnect where the server
+    refuses a chunk because the client has left.
     """
 
     body_iterator: AsyncIterable[Content]
@@ -49,15 +56,21 @@ class StreamingResponse(Response):
         self.init_headers(headers)
 
     async def stream_response(self, send: Send) -> None:
-        """Send the whole answer; raises ClientDisconnect where `send` raises OSError (ASGI 2.4)."""
-        turn = 0
+        """Send the whole response; raises ClientDisconnect where `send` raises OSError (ASGI 2.4)."""
+        chunks = self.body_iterator.__aiter__()
+        # The first chunk comes before the head where it is there without waiting: what fails until then can still be
+        # answered. Where it is not, the head goes out while the iterator waits, as a client of server-sent events
+        # expects. A wait of trio cannot be held back like this.
+        first = None if asyncio_task() is None else FirstStep(self._first_chunk(chunks))
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": [*self.raw_headers]})
-        except OSError as exc:
-            raise ClientDisconnect() from exc
-        async for chunk in self.body_iterator:
-            if chunk.__class__ is not bytes:
-                chunk = chunk.encode(self.charset) if isinstance(chunk, str) else bytes(chunk)
+            await _deliver(send, self.start_message())
+            chunk = await (self._first_chunk(chunks) if first is None else first)
+        except BaseException:
+            if first is not None:
+                await first.abandon(anyio.get_cancelled_exc_class()())
+            raise
+        turn = 0
+        while chunk is not _END:
             try:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             except OSError as exc:
@@ -66,21 +79,27 @@ class StreamingResponse(Response):
             if turn == _CHUNKS_PER_TURN:
                 turn = 0
                 await anyio.sleep(0)  # noqa: ASYNC115 - anyio.lowlevel takes 3 ms to import
+            try:
+                content = await chunks.__anext__()
+            except StopAsyncIteration:
+                break
+            chunk = content if type(content) is bytes else self._encode(content)
         await _deliver(send, {"type": "http.response.body", "body": b"", "more_body": False})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer, close the iterator, then run the background task."""
+        """Send the response, close the iterator, then run the background task."""
         gone: ClientDisconnect | None = None
         try:
             if scope["type"] != "http":
                 await self._deny(scope, send)
-            elif scope.get("method") == "HEAD":
-                await self._send_empty(send)
+            elif self.status_code in WITHOUT_BODY or scope.get("method") == "HEAD":
+                await self._send_without_body(send)
             else:
                 await run_until_disconnect(self.stream_response(send), scope, receive)
         except ClientDisconnect as exc:
             gone = exc
         finally:
+            # A generator that has ended has no frame, and needs no closing.
             if getattr(self.body_iterator, "ag_frame", self) is not None:
                 await self._close_iterator()
         if self.background is not None:
@@ -89,19 +108,31 @@ class StreamingResponse(Response):
             try:
                 raise gone
             finally:
-                # Its traceback holds this frame: no cycle is to remain.
+                # Avoid a reference cycle through the traceback.
                 gone = None
+
+    async def _first_chunk(self, chunks: AsyncIterator[Content]) -> bytes:
+        try:
+            return self._encode(await chunks.__anext__())
+        except StopAsyncIteration:
+            return _END  # type: ignore[no-any-return]
+
+    def _encode(self, chunk: object) -> bytes:
+        # Never bytes() of anything: bytes(10) is ten NULs.
+        if isinstance(chunk, str):
+            return encode_text(chunk, self.charset)
+        if isinstance(chunk, bytes | bytearray | memoryview):
+            return bytes(chunk)
+        kind = type(self).__name__
+        raise TypeError(f"{kind} sends chunks of str or bytes, not {type(chunk).__name__}: {chunk!r:.100}")
 
     async def _close_iterator(self) -> None:
         aclose = getattr(self.body_iterator, "aclose", None)
         if aclose is not None:
             await aclose()
 
-    def _start(self) -> Message:
-        return {"type": "http.response.start", "status": self.status_code, "headers": [*self.raw_headers]}
-
-    async def _send_empty(self, send: Send) -> None:
-        await _deliver(send, self._start())
+    async def _send_without_body(self, send: Send) -> None:
+        await _deliver(send, self.start_message())
         await _deliver(send, {"type": "http.response.body", "body": b""})
 
     async def _deny(self, scope: Scope, send: Send) -> None:
@@ -109,7 +140,7 @@ class StreamingResponse(Response):
         if "websocket.http.response" in (scope.get("extensions") or ()):
             await self.stream_response(denial)
         else:
-            await denial(self._start())
+            await denial(self.start_message())
 
 
 async def _deliver(send: Send, message: Message) -> None:
@@ -119,37 +150,23 @@ async def _deliver(send: Send, message: Message) -> None:
         raise ClientDisconnect() from exc
 
 
-def _iterate(content: Iterable[Content]) -> AsyncIterator[Content]:
-    return _iterate_at_once(content) if isinstance(content, list | tuple) else _ThreadedIterator(content)
+def _iterate(content: Any) -> AsyncIterator[Any]:
+    if isinstance(content, str):
+        return _iterate_at_once((content,))
+    if isinstance(content, list | tuple):
+        return _iterate_at_once(content)
+    # Iterating over bytes gives numbers, over a mapping its keys: neither is what was meant.
+    if not isinstance(content, bytes | bytearray | memoryview | Mapping):
+        try:
+            return iterate_in_threads(content)
+        except TypeError:
+            pass
+    raise TypeError(
+        "StreamingResponse takes an iterable of str or bytes, or a file, "
+        f"not {type(content).__name__}: {content!r:.100}; Response and JSONResponse send content as a whole"
+    )
 
 
 async def _iterate_at_once(content: Iterable[Content]) -> AsyncIterator[Content]:
     for chunk in content:
         yield chunk
-
-
-class _ThreadedIterator:
-    """A blocking iterable, each step in one of AnyIO's threads; a step under way does not hold up who leaves."""
-
-    def __init__(self, content: Iterable[Content]) -> None:
-        self.iterator = iter(content)
-        self.exclusive = ClosingGuard(getattr(self.iterator, "close", lambda: None))
-        self.ended = False
-
-    def __aiter__(self) -> _ThreadedIterator:
-        return self
-
-    async def __anext__(self) -> Content:
-        chunk = await anyio.to_thread.run_sync(self.exclusive.run, self.step, abandon_on_cancel=True)
-        if chunk is _END:
-            self.ended = True
-            raise StopAsyncIteration
-        return cast("Content", chunk)
-
-    def step(self) -> Any:
-        return next(self.iterator, _END)
-
-    async def aclose(self) -> None:
-        if not (self.ended and isinstance(self.iterator, Generator)) and hasattr(self.iterator, "close"):
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self.exclusive.close)
