@@ -6,9 +6,11 @@ import json
 import pickle
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from asgi_requests.exceptions import ClientDisconnect, HTTPException
+from asgi_requests.multidict import FormData
 from asgi_requests.requests import InvalidJSON, Request
 from wire import body_messages, http_scope, run
 
@@ -19,18 +21,25 @@ UPLOAD = b'--x\r\ncontent-disposition: form-data; name="f"; filename="a.txt"\r\n
 
 
 class Client:
-    """A receive that hands out messages, counts the calls, then waits as a quiet client does."""
+    """A receive that gives messages, counts its calls, never two at once, then waits as a quiet client does."""
 
     def __init__(self, *messages):
         self.messages = list(messages)
         self.calls = 0
+        self.pending = False
         self.gate = anyio.Event()
 
     async def __call__(self):
+        assert not self.pending, "receive was called while an earlier call was pending"
         self.calls += 1
-        if not self.messages:
-            await self.gate.wait()
-        return self.messages.pop(0)
+        self.pending = True
+        try:
+            while not self.messages:
+                self.gate = anyio.Event()
+                await self.gate.wait()
+            return self.messages.pop(0)
+        finally:
+            self.pending = False
 
     def say(self, *messages):
         self.messages += messages
@@ -80,13 +89,35 @@ async def test_a_stream_is_every_chunk_and_an_empty_one():
 
 
 @pytest.mark.parametrize("again", ["stream", "body", "json", "form", "replay"])
-@pytest.mark.parametrize("elsewhere", [False, True])
-async def test_a_stream_is_consumed_once(again, elsewhere):
+async def test_a_stream_is_consumed_once(again):
     request = Request(http_scope(headers=FORM), chunks(b"a", b"b"))
+    assert not request._stream_consumed
     assert [chunk async for chunk in request.stream()] == [b"a", b"b", b""]
-    request = Request(request.scope, request.receive) if elsewhere else request
+    assert request._stream_consumed
     with pytest.raises(RuntimeError, match="^Stream consumed$"):
         await read(request, again)
+
+
+@pytest.mark.parametrize(
+    ("how", "empty"), [("stream", [b""]), ("body", b""), ("json", InvalidJSON), ("form", FormData()), ("replay", b"")]
+)
+@pytest.mark.parametrize("first", ["stream", "form"])
+async def test_a_body_that_another_request_has_streamed_is_empty(first, how, empty):
+    outer = Request(http_scope(headers=FORM), chunks(b"a=1"))
+    await read(outer, first)
+    inner = Request(outer.scope, outer._receive)
+    if empty is InvalidJSON:
+        with pytest.raises(InvalidJSON):
+            await inner.json()
+    elif how == "replay":
+        assert (await (await inner.replay())())["body"] == empty
+    elif first == how == "form":
+        assert await inner.form() is await outer.form()
+    else:
+        assert await read(inner, how) == empty
+    if how == "stream":
+        with pytest.raises(RuntimeError, match="^Stream consumed$"):
+            await inner.body()
 
 
 @pytest.mark.parametrize("again", ["stream", "body", "json", "form", "replay"])
@@ -160,9 +191,10 @@ async def test_a_form_is_shared_too():
     scope = http_scope(headers=FORM)
     form = await Request(scope, client).form()
     assert form.multi_items() == [("a", "1"), ("b", "2")]
-    assert await Request(dict(scope), client).form() is form
+    other = Request(dict(scope), client)
+    assert await other.form() is form
     with pytest.raises(RuntimeError, match="^Stream consumed$"):
-        await Request(scope, client).body()
+        await other.body()
 
 
 async def test_a_middleware_that_read_the_body_does_not_starve_the_endpoint():
@@ -182,30 +214,112 @@ async def test_a_middleware_that_read_the_body_does_not_starve_the_endpoint():
 async def test_tasks_that_read_together_read_the_same():
     client = Client()
     scope = http_scope(headers=FORM)
-    scope["asgi_requests.body"] = shared = _holder()
     bodies = []
 
     async def reader(how):
         bodies.append(await read(Request(scope, client), how))
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(reader, "body")
-        await anyio.wait_all_tasks_blocked()
-        assert shared.reading
-        tasks.start_soon(reader, "body")
-        tasks.start_soon(reader, "stream")
-        tasks.start_soon(reader, "form")
-        await anyio.wait_all_tasks_blocked()
+        for how in ("body", "body", "stream", "form"):
+            tasks.start_soon(reader, how)
+            await anyio.wait_all_tasks_blocked()
         assert not await Request(scope, client).is_disconnected()
         client.say(part(b"a=1", more=False))
     assert sorted(map(str, bodies)) == sorted(map(str, [b"a=1", b"a=1", [b"a=1", b""], await Request(scope).form()]))
     assert client.calls == 1
 
 
-def _holder():
-    from asgi_requests._body import SharedBody
+WAYS = ["body", "json", "form", "stream", "replay", "receive"]
 
-    return SharedBody()
+
+async def turns():
+    """Let everything that can run do so."""
+    for _ in range(10):
+        await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["one request", "two requests"])
+@pytest.mark.parametrize("second", WAYS)
+@pytest.mark.parametrize("first", WAYS)
+async def test_readers_at_once_wait_for_each_other_or_fail(first, second, same):
+    client = Client()
+    request = Request(http_scope(headers=FORM), client)
+    outcomes = []
+
+    async def reader(request, how):
+        try:
+            if how == "receive":
+                outcomes.append((await request.receive())["type"])
+            elif how == "replay":
+                outcomes.append((await (await request.replay())())["body"])
+            else:
+                outcomes.append(await read(request, how))
+        except RuntimeError as exc:
+            outcomes.append(str(exc).partition(" in part")[0])
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(reader, request, first)
+        await turns()
+        tasks.start_soon(reader, request if same else Request(request.scope, client), second)
+        for piece in (b"[1,", b" 23", b"]"):
+            await turns()
+            client.say(part(piece, more=piece != b"]"))
+        await turns()
+        client.say(DISCONNECT)
+    whole = (b"[1, 23]", [1, 23], [b"[1, 23]", b""], [b"[1,", b" 23", b"]", b""])
+    for outcome in outcomes:
+        if isinstance(outcome, FormData):
+            assert outcome["[1, 23]"] == ""
+        else:
+            assert outcome in (*whole, "Stream consumed", "http.request", "http.disconnect")
+    assert len(outcomes) == 2
+    assert outcomes != ["Stream consumed"] * 2
+
+
+async def test_a_stream_in_one_task_is_not_read_on_in_another():
+    client = chunks(b"a", b"b", b"c")
+    request = Request(http_scope(), client)
+    stream = request.stream()
+    assert await anext(stream) == b"a"
+    failures = []
+
+    async def read_on():
+        with pytest.raises(RuntimeError, match="another task"):
+            await request.body()
+        failures.append(True)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read_on)
+    assert failures == [True]
+    assert [chunk async for chunk in stream] == [b"b", b"c", b""]
+
+
+async def test_whatever_receives_beside_a_stream_waits_for_its_end():
+    client = chunks(b"a", b"b")
+    request = Request(http_scope(), client)
+    heard = []
+
+    async def listen():
+        heard.append(await request.receive())
+
+    async with anyio.create_task_group() as tasks:
+        stream = request.stream()
+        assert await anext(stream) == b"a"
+        tasks.start_soon(listen)
+        await anyio.wait_all_tasks_blocked()
+        assert [chunk async for chunk in stream] == [b"b", b""]
+        client.say(DISCONNECT)
+    assert heard == [DISCONNECT]
+
+
+async def test_a_loop_over_the_stream_may_take_the_rest_at_once():
+    request = Request(http_scope(), chunks(b"head", b"a", b"b"))
+    pieces = []
+    async for chunk in request.stream():
+        pieces.append(chunk)
+        if chunk == b"head":
+            pieces.append(await request.body())
+    assert pieces == [b"head", b"ab", b""]
 
 
 async def test_a_cancelled_read_loses_nothing():

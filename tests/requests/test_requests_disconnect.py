@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from asgi_requests._body import SharedBody, shared_body
+from asgi_requests._bodies import shared_body
 from asgi_requests.exceptions import ClientDisconnect, HTTPException
 from asgi_requests.requests import Request, replay_receive
 from wire import body_messages, http_scope, run
@@ -161,7 +161,7 @@ async def test_one_may_wait_for_the_client_to_leave_while_another_reads():
         left = []
 
         async def watch():
-            left.append(await shared_body(scope).wait_for_disconnect(server))
+            left.append(await shared_body(scope, server).wait_for_disconnect())
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch)
@@ -186,25 +186,25 @@ async def test_one_may_wait_for_the_client_to_leave_while_another_reads():
 
 async def test_a_wait_for_the_client_gives_way_to_a_read_and_takes_in_no_more_than_64_kib():
     with Server() as server:
-        shared = SharedBody()
+        shared = shared_body(http_scope(), server)
         left = []
 
         async def watch():
-            left.append(await shared.wait_for_disconnect(server))
+            left.append(await shared.wait_for_disconnect())
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(shared.message, server)
+            tasks.start_soon(shared.take)
             await anyio.wait_all_tasks_blocked()
             tasks.start_soon(watch)
             await anyio.wait_all_tasks_blocked()
             server.say(*[part(b"x" * 65536)] * 3)
             await anyio.wait_all_tasks_blocked()
             assert server.receiver.statistics().current_buffer_used == 1
-            assert not await shared.disconnected(server)
-            await shared.message(server)
+            assert not await shared.disconnected()
+            await shared.take()
             await anyio.wait_all_tasks_blocked()
             assert server.receiver.statistics().current_buffer_used == 0
-            await shared.message(server)
+            await shared.take()
             server.say(part(b"", more=False), part(b"again", more=False))
         assert left == [False]
 
@@ -212,8 +212,8 @@ async def test_a_wait_for_the_client_gives_way_to_a_read_and_takes_in_no_more_th
 async def test_the_wait_for_a_client_that_leaves_in_mid_body_ends():
     with Server(part(b"a"), DISCONNECT) as server:
         scope = http_scope()
-        assert await shared_body(scope).wait_for_disconnect(server)
-        assert await shared_body(scope).wait_for_disconnect(server)
+        assert await shared_body(scope, server).wait_for_disconnect()
+        assert await shared_body(scope, server).wait_for_disconnect()
         with pytest.raises(ClientDisconnect):
             await Request(scope, server).body()
 

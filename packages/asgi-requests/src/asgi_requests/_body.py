@@ -1,98 +1,248 @@
-"""One body, many readers: what has been read of a request's body, kept where every Request over its scope finds it.
+"""What has been read through one `receive`: the body, and bytes received but not yet delivered.
 
-Rule: only this file decides whether a message still has to be delivered. Whoever takes a message from the server
-without delivering it (a look for a disconnect, a read that fails or is cancelled) leaves it here for the next reader,
-and while one task waits for a message, the others wait for that task.
+Rule: only this file calls the `receive` of a request, and never while an earlier call of it is pending. Bytes that
+arrive without being delivered (a disconnect poll, a read that fails or is cancelled) are kept for the next reader.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, Callable
+from types import MethodType
+from typing import TYPE_CHECKING, Any, cast
+from weakref import ref
 
 import anyio
 
+from ._arrival import arrives
+from ._chunks import Chunks
 from ._threads import asyncio_task
 from .exceptions import ClientDisconnect, HTTPException
-from .types import Message, Receive, Scope
+from .types import Message, Receive
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-
     from .multidict import FormData
 
-BODY_KEY = "asgi_requests.body"
 MISSING: Any = object()
+UNKNOWN: Any = object()
+"""The taker of a body whose messages went to something that is not a Request."""
 
-# How much of a body a look for a disconnect takes in ahead of its reader, in bytes.
-_READ_AHEAD = 65536
-# A `receive` has this many turns of the event loop to hand over a message that is there already.
-_TURNS = 3
+# How far a disconnect poll may read ahead of the body's reader: in bytes, and in messages, which may be empty.
+_BYTES_AHEAD = 65536
+_MESSAGES_AHEAD = 256
 
 
 class SharedBody:
-    """The body, JSON and form once they are read, and the messages received but not yet delivered.
+    """The body that every Request over one `receive` reads; `json` and `form` once they are parsed.
 
-    `reading` is who reads to the end, `streamed` once a stream has begun, `consumed` once it has ended.
+    `taker` is the Request that has begun to take the body in pieces, `consumed` whether it has the last one.
     """
 
-    __slots__ = (
-        "_changed",
-        "_complete",
-        "_disconnected",
-        "_kept",
-        "_kept_size",
-        "_looker",
-        "_receiving",
-        "body",
-        "consumed",
-        "form",
-        "json",
-        "reading",
-        "streamed",
-    )
+    body: bytes | None = None
+    json: Any = MISSING
+    form: FormData | None = None
+    taker: object | None = None
+    consumed = False
+    exclusive = False
+    _streams = 0
+    _streaming_task = 0
+    _receiving = False
+    _passing_on = 0
+    _complete = False
+    _end_is_kept = False
+    _disconnected = False
+    _messages_ahead = 0
+    _changed: anyio.Event | None = None
 
-    def __init__(self) -> None:
-        self.body: bytes | None = None
-        self.json: Any = MISSING
-        self.form: FormData | None = None
-        self.reading: object | None = None
-        self.streamed = self.consumed = False
-        self._receiving = self._complete = self._disconnected = False
-        self._looker: int | None = None
-        self._kept: deque[Message] | None = None
-        self._kept_size = 0
-        self._changed: anyio.Event | None = None
+    def __init__(self, receive: Receive) -> None:
+        # Held weakly: the object behind a server's `receive` often holds the scope, and the scope holds this.
+        self._function: Any = None
+        if type(receive) is MethodType:
+            self._function = receive.__func__
+            self._source = _reference(receive.__self__)
+        else:
+            self._source = _reference(receive)
+        self._kept = Chunks()
 
-    async def message(self, receive: Receive) -> Message:
-        """The next message: one that was kept, the disconnect if it was seen, or a fresh one."""
-        if self._looker is not None and await self._asked_by_looker():
-            return await receive()
-        if self._kept:
-            message = self._kept.popleft()
-            self._kept_size -= _weight(message)
-            self.wake()
-            return message
-        if self._disconnected:
-            return {"type": "http.disconnect"}
-        return await self._fresh(receive)
+    def is_over(self, receive: Receive) -> bool:
+        """Return whether this was read through `receive`; two bound methods are the same as `==` has it."""
+        if type(receive) is MethodType:
+            return self._function is receive.__func__ and self._source() is receive.__self__
+        return self._function is None and bool(self._source() == receive)
 
-    async def hand_out(self, receive: Receive) -> Message:
-        """The next message for a reader that is no Request: what it takes, no Request will see."""
-        message = await self.message(receive)
-        if message["type"] == "http.request" and self.reading is None and self._looker is None:
-            self.streamed = True
+    # State
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether bytes, or news of the client, have been received and not been delivered."""
+        return self.taker is None and (len(self._kept) > 0 or self._complete or self._disconnected)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was read, and no read is under way."""
+        if self.body is not None or self.taker is not None:
+            return False
+        return not (self.is_kept or self.exclusive or self._receiving)
+
+    def has_rest_for(self, reader: object, *, late: bool = False) -> bool:
+        """Return whether this reader may take what is left; False where another has taken all of it before.
+
+        Raises RuntimeError where the reader itself has taken it, where it went to something that is not a Request,
+        where only a part is taken, and, for a `late` reader, wherever it is taken.
+        """
+        taker = self.taker
+        if taker is None:
+            return True
+        if self.consumed:
+            if late or taker is reader or taker is UNKNOWN:
+                raise RuntimeError("Stream consumed")
+            return False
+        if taker is not reader:
+            raise RuntimeError("Stream consumed in part: another reader has begun to take the body")
+        if self._streams and self._streaming_task != _current_task():
+            raise RuntimeError("Stream consumed in part: another task is streaming the body")
+        return True
+
+    # Waiting
+
+    async def change(self) -> None:
+        """Wait until a message has been received, or a read has ended."""
+        if self._changed is None:
+            self._changed = anyio.Event()
+        await self._changed.wait()
+
+    def wake(self) -> None:
+        """Wake everyone who waits for a change."""
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the beginning of the body is under way to another reader, or the whole of it."""
+        return self.exclusive or (self._passing_on > 0 and self.taker is None and not self._complete)
+
+    def release(self) -> None:
+        """End a read to the end."""
+        self.exclusive = False
+        self.wake()
+
+    # Reading
+
+    async def read(self, reader: object, max_size: int | None = None, *, late: bool = False) -> bytes:
+        """Return the body, or what the reader's own stream has left of it; a read that fails leaves it to the next.
+
+        Raises ClientDisconnect, HTTPException (413) beyond `max_size` bytes, and what `has_rest_for` raises.
+        """
+        body = self.body
+        if body is None:
+            if not self.has_rest_for(reader, late=late):
+                return b""
+            body = await self._read_to_end(max_size)
+            if self.taker is not None:
+                self.consumed = True
+                return body
+            self.body = body
+        if max_size is not None and len(body) > max_size:
+            raise HTTPException(413)
+        return body
+
+    async def _read_to_end(self, max_size: int | None) -> bytes:
+        taker = self.taker
+        self.exclusive = True
+        try:
+            while True:
+                if max_size is not None and self._kept.size > max_size:
+                    raise HTTPException(413)
+                if self._complete:
+                    break
+                if self._disconnected:
+                    raise ClientDisconnect()
+                if not self._receiving:
+                    await self._keep_next()
+                    continue
+                await self.change()
+                if self.taker is not taker:
+                    raise RuntimeError("Stream consumed in part: another reader has begun to take the body")
+        finally:
+            self.release()
+        self._end_is_kept = False
+        return self._kept.join()
+
+    def begin_stream(self, reader: object) -> None:
+        """Note a stream, so that no other task takes pieces of it."""
+        self.taker = reader
+        self._streams += 1
+        self._streaming_task = _current_task()
+
+    def end_stream(self) -> None:
+        """Note the end of a stream, be it before the end of the body."""
+        self._streams -= 1
+        self.wake()
+
+    async def next_chunk(self) -> bytes | None:
+        """Return the next piece of the body, None at its end; raises ClientDisconnect."""
+        while not self.consumed:
+            message = await self._next_message()
+            if message["type"] == "http.request":
+                self.consumed = not message.get("more_body", False)
+                if chunk := _bytes(message):
+                    return chunk
+            elif message["type"] == "http.disconnect":
+                raise ClientDisconnect()
+        return None
+
+    async def chunks(self, reader: object) -> AsyncGenerator[bytes, None]:
+        """Iterate over the body in pieces, for a reader that holds it exclusively."""
+        if self.body is not None:
+            yield self.body
+            return
+        self.taker = reader
+        while (chunk := await self.next_chunk()) is not None:
+            yield chunk
+
+    async def take(self) -> Message:
+        """Return the next message to a reader that is not a Request, once no Request is reading in another task."""
+        while self.exclusive or (self._streams and self._streaming_task != _current_task()):
+            await self.change()
+        return await self.pass_on()
+
+    async def pass_on(self) -> Message:
+        """Return the next message to a reader that is not a Request, even between two pieces of a stream."""
+        was_complete = self._complete and not self._end_is_kept
+        self._passing_on += 1
+        try:
+            message = await self._next_message()
+        finally:
+            self._passing_on -= 1
+        # After its end a body has no pieces, whatever a `receive` repeats.
+        if message["type"] == "http.request" and not was_complete:
+            if self.taker is None:
+                self.taker = UNKNOWN
             self.consumed = not message.get("more_body", False)
         return message
 
-    async def _asked_by_looker(self) -> bool:
-        """Whether the one who looks asks here, through a `receive` of its own; others wait for what it comes upon."""
-        task = anyio.get_current_task().id
-        while self._looker is not None and not self._kept and self._looker != task:
+    async def _next_message(self) -> Message:
+        while not (self._kept or self._end_is_kept):
+            if self._disconnected:
+                return {"type": "http.disconnect"}
+            if not self._receiving:
+                self._messages_ahead = 0
+                return await self._receive()
             await self.change()
-        return self._looker == task
+        chunk = self._kept.popleft() if self._kept else b""
+        if more := bool(self._kept) or not self._complete:
+            self.wake()
+        else:
+            self._end_is_kept = False
+        if not self._kept:
+            self._messages_ahead = 0
+        return {"type": "http.request", "body": chunk, "more_body": more}
 
-    async def _fresh(self, receive: Receive) -> Message:
+    async def _receive(self) -> Message:
+        source = self._source()
+        if source is None:
+            raise RuntimeError("Stream consumed in part: the receive that gave it is gone")
+        receive = cast("Receive", source if self._function is None else MethodType(self._function, source))
         self._receiving = True
         try:
             message = await receive()
@@ -101,183 +251,69 @@ class SharedBody:
             self.wake()
         if message["type"] == "http.disconnect":
             self._disconnected = True
-        elif not message.get("more_body", False):
+        elif message["type"] == "http.request" and not message.get("more_body", False):
             self._complete = True
         return message
 
-    async def read(self, receive: Receive, max_size: int | None = None) -> bytes:
-        """The whole body; a read that fails or is cancelled leaves all of it to the next.
+    async def _keep_next(self) -> None:
+        """Keep the next message for its reader; one that comes after the end of the body has none."""
+        was_complete = self._complete
+        message = await self._receive()
+        if message["type"] == "http.request" and not was_complete:
+            self._kept.append(_bytes(message))
+            self._end_is_kept = self._complete
 
-        Raises ClientDisconnect, HTTPException (413) beyond `max_size`, RuntimeError where a stream has taken it.
-        """
-        while self.reading is not None:
-            await self.change()
-        if self.body is None:
-            if self.streamed:
-                self.refuse_streamed()
-            self.reading = self
-            body, taken, more = b"", [], True
-            try:
-                while more:
-                    at_hand = self._kept or self._looker is not None or self._disconnected
-                    message = await (self.message(receive) if at_hand else receive())
-                    if message["type"] == "http.request":
-                        taken.append(message)
-                        body = message.get("body", b"")
-                        more = message.get("more_body", False)
-                        if not more:
-                            self._complete = True
-                        if max_size is not None and (max_size := max_size - len(body)) < 0:
-                            raise HTTPException(413)
-                    elif message["type"] == "http.disconnect":
-                        self._disconnected = True
-                        raise ClientDisconnect()
-            except BaseException:
-                self._put_back(taken)
-                raise
-            finally:
-                self.reading = None
-                if self._changed is not None:
-                    self.wake()
-            self.body = body if len(taken) == 1 else b"".join([m.get("body", b"") for m in taken])
-            return self.body
-        if max_size is not None and len(self.body) > max_size:
-            raise HTTPException(413)
-        return self.body
+    # Disconnects
 
-    def refuse_streamed(self) -> None:
-        """Raise RuntimeError where a stream has taken the body, or has begun to."""
-        if self.consumed:
-            raise RuntimeError("Stream consumed")
-        if self.streamed:
-            raise RuntimeError("Stream consumed in part: a stream over this scope has begun to take the body")
-
-    async def change(self) -> None:
-        """Wait until a read ends or a message is taken, or given up."""
-        if self._changed is None:
-            self._changed = anyio.Event()
-        await self._changed.wait()
-
-    def wake(self) -> None:
-        """Wake those who wait for a change."""
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
-
-    async def disconnected(self, receive: Receive) -> bool:
-        """Whether the client has left, as far as the messages tell that have arrived; they are kept."""
+    async def disconnected(self) -> bool:
+        """Return whether the client has left, as far as the messages that have arrived tell; they are kept."""
         while not (self._disconnected or self._is_busy() or self._is_ahead()):
-            complete = self._complete
-            # What follows the last chunk can only be a disconnect; a `receive` that repeats itself is not heard out.
-            if not await self._keep_arrived(receive) or complete:
+            was_complete = self._complete
+            self._messages_ahead += 1
+            # Only a disconnect can follow the end of the body; a `receive` that repeats the end would never be done.
+            if not await arrives(self._keep_next) or was_complete:
                 break
         return self._disconnected
 
-    async def wait_for_disconnect(self, receive: Receive) -> bool:
-        """Wait for the client to leave, keeping what it sends meanwhile; false if `receive` will never tell."""
+    async def wait_for_disconnect(self) -> bool:
+        """Wait for the client to leave, keeping what it sends meanwhile; False if `receive` will never say so."""
         while not self._disconnected:
             if self._is_busy() or self._is_ahead():
                 await self.change()
-            else:
-                complete = self._complete
-                await self._keep_next(receive)
-                if complete:
-                    break
+                continue
+            was_complete = self._complete
+            self._messages_ahead += 1
+            await self._keep_next()
+            if was_complete:
+                break
         return self._disconnected
 
     def _is_busy(self) -> bool:
-        return self._receiving or self.reading is not None
+        return self._receiving or self.exclusive
 
     def _is_ahead(self) -> bool:
-        return self._kept_size >= _READ_AHEAD and not self._complete
-
-    async def _keep_next(self, receive: Receive) -> None:
-        """Leave the next message to its reader; what comes after the last chunk has none."""
-        complete = self._complete
-        self._looker = anyio.get_current_task().id
-        try:
-            message = await self._fresh(receive)
-        finally:
-            self._looker = None
-        if message["type"] == "http.request" and not complete:
-            if self._kept is None:
-                self._kept = deque()
-            self._kept.append(message)
-            self._kept_size += _weight(message)
-
-    async def _keep_arrived(self, receive: Receive) -> bool:
-        """Keep the next message if it is there; the wait for one that is not is cancelled."""
-        task = asyncio_task()
-        if task is None:
-            return await self._keep_arrived_on_trio(receive)
-        with anyio.CancelScope() as scope:
-            _cancel_later(task.get_loop(), scope, _TURNS)
-            await self._keep_next(receive)
-            return True
-        return False
-
-    async def _keep_arrived_on_trio(self, receive: Receive) -> bool:
-        arrived = False
-        failure: Exception | None = None
-
-        async def give_up() -> None:
-            for _ in range(_TURNS):
-                await anyio.sleep(0)  # noqa: ASYNC115 - anyio.lowlevel takes 3 ms to import
-            tasks.cancel_scope.cancel()
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(give_up)
-            try:
-                await self._keep_next(receive)
-                arrived = True
-            except Exception as exc:
-                # Kept out of the group, which would wrap it.
-                failure = exc
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                # Its traceback holds this frame: no cycle is to remain.
-                failure = None
-        return arrived
-
-    def _put_back(self, messages: list[Message]) -> None:
-        self._kept = deque((*messages, *(self._kept or ())))
-        self._kept_size += sum(map(_weight, messages))
+        ahead = self._kept.size >= _BYTES_AHEAD or self._messages_ahead >= _MESSAGES_AHEAD
+        return ahead and not self._complete
 
 
-def shared_body(scope: Scope) -> SharedBody:
-    """The holder of this scope, made when it is first asked for."""
-    shared: SharedBody | None = scope.get(BODY_KEY)
-    if shared is None:
-        shared = scope[BODY_KEY] = SharedBody()
-    return shared
+def _reference(source: Any) -> Callable[[], Any]:
+    try:
+        return ref(source)
+    except TypeError:
+        return lambda: source
 
 
-def _cancel_later(loop: AbstractEventLoop, scope: anyio.CancelScope, turns: int) -> None:
-    if turns:
-        loop.call_soon(_cancel_later, loop, scope, turns - 1)
-    else:
-        scope.cancel()
+def _bytes(message: Message) -> bytes:
+    """Return the bytes of a message, which may come as a bytearray or memoryview; raises TypeError for other types."""
+    body = message.get("body", b"")
+    return body if type(body) is bytes else bytes(memoryview(body))
 
 
-class Replay:
-    """A receive that hands out a body, then what the real one has to say."""
-
-    __slots__ = ("_body", "_receive")
-
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self._body: bytes | None = body
-        self._receive = receive
-
-    async def __call__(self) -> Message:
-        if self._body is None:
-            return await self._receive()
-        body, self._body = self._body, None
-        return {"type": "http.request", "body": body, "more_body": False}
-
-
-def _weight(message: Message) -> int:
-    # A message weighs something itself: empty ones cannot pile up without end.
-    return len(message.get("body", b"")) + 256
+def _current_task() -> int:
+    task = asyncio_task()
+    if task is not None:
+        return id(task)
+    try:
+        return anyio.get_current_task().id
+    except RuntimeError:  # a coroutine that runs outside of any event loop
+        return 0

@@ -14,7 +14,7 @@ from typing import Any
 
 import anyio
 
-from ._body import shared_body
+from ._bodies import shared_body
 from ._steps import FirstStep
 from ._threads import asyncio_task, outlast
 from .types import Receive, Scope
@@ -87,7 +87,7 @@ class _DisconnectWatcher:
 
 async def _client_left(scope: Scope, receive: Receive) -> bool:
     try:
-        return await shared_body(scope).wait_for_disconnect(receive)
+        return await shared_body(scope, receive).wait_for_disconnect()
     except Exception:
         # A receive that fails tells nothing about the client, and the response does not need it.
         return False

@@ -15,7 +15,8 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
-from ._body import MISSING, SharedBody, shared_body
+from ._bodies import Replay, shared_body
+from ._body import MISSING
 from .requests import Request
 from .responses import Response
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -86,7 +87,6 @@ class Run:
     start: Message | None = None
     error: Exception | None = None
     _dropped = False
-    _first = True
     _waiting: anyio.CancelScope | None = None
     _receiver: Any = None
 
@@ -95,16 +95,24 @@ class Run:
         self.scope: Scope = request.scope
         self.request = request
         self.server_send = send
-        self.shared: SharedBody = shared_body(self.scope)
         self.cancel_scope = anyio.CancelScope()
         self.begun = anyio.Event()
         self.resumed = anyio.Event()
         self.ended = anyio.Event()
         self.context = self._seen = contextvars.copy_context()
-        body = getattr(request, "_body", None)
-        if body is not None and body is not self.shared.body:
-            self.shared.body = body
-            self.shared.json = MISSING
+        self.replay = self._replay()
+
+    def _replay(self) -> Replay:
+        """Return what `receive` gives: the body as dispatch has read or replaced it, then what the server sends."""
+        request = self.request
+        shared = request._shared()
+        body = request.__dict__.get("_body")
+        if body is not None and body is not shared.body:
+            shared.body, shared.json, shared.form = body, MISSING, None
+        if shared.form is not None or shared.json is not MISSING:
+            inner = shared_body(self.scope, self.receive)
+            inner.json, inner.form = shared.json, shared.form
+        return Replay(shared, request._receive)
 
     async def main(self) -> None:
         """Call the application; what it raises is kept for those who wait for it."""
@@ -136,20 +144,10 @@ class Run:
         self._seen = after
 
     async def receive(self) -> Message:
-        """The body as it was read above, then what the server has to say; a disconnect once nobody listens."""
-        shared = self.shared
-        if self._first:
-            self._first = False
-            if shared.body is not None or shared.consumed:
-                return {"type": "http.request", "body": shared.body or b"", "more_body": False}
+        """Return the body as it was read above, then what the server sends; a disconnect once nobody listens."""
         if not self._dropped:
             with anyio.CancelScope() as self._waiting:
-                message = await self.request.receive()
-                # Taken raw, by no Request over this scope: one above must not wait for what will not come again.
-                if message["type"] == "http.request" and shared.reading is None and shared._looker is None:
-                    shared.streamed = True
-                    shared.consumed = not message.get("more_body", False)
-                return message
+                return await self.replay()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:

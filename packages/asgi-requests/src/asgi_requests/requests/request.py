@@ -1,16 +1,19 @@
-"""A request: its body as bytes, chunks, JSON or form, read once for every Request over the scope."""
+"""A request: its body as bytes, chunks, JSON or form, read once for every Request over the same `receive`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import partial
 from typing import Any, NoReturn, cast
 
 from .._awaitable import AwaitableOrContextManager
-from .._body import BODY_KEY, MISSING, Replay, SharedBody, shared_body
+from .._bodies import BODY_KEY, Delivery, Recall, Replay, shared_body
+from .._body import MISSING, UNKNOWN, SharedBody
 from .._fields import encode_value, refuse_control_characters
 from .._json import load_json
 from .._urlencoded import FormParser
 from ..exceptions import ClientDisconnect
+from ..headers import Headers
 from ..multidict import FormData
 from ..types import Message, Receive, Scope, Send
 from .connection import HTTPConnection, StateT
@@ -19,23 +22,26 @@ SERVER_PUSH_HEADERS_TO_COPY = {"accept", "accept-encoding", "accept-language", "
 
 
 async def empty_receive() -> NoReturn:
-    """The `receive` of a request that was given none; raises RuntimeError."""
+    """Raise RuntimeError: the `receive` of a request that was given none."""
     raise RuntimeError("Receive channel has not been made available")
 
 
 async def empty_send(message: Message) -> NoReturn:
-    """The `send` of a request that was given none; raises RuntimeError."""
+    """Raise RuntimeError: the `send` of a request that was given none."""
     raise RuntimeError("Send channel has not been made available")
 
 
 class Request(HTTPConnection[StateT]):
-    """An HTTP request; its body is read when asked for, once, and shared by every Request over the scope.
+    """An HTTP request; its body is read when asked for, once, and shared by every Request over the same `receive`.
 
-    A middleware that changes the body takes the key `asgi_requests.body` out of the scope it hands on.
+    A body that another Request has streamed to its end is empty. A middleware that changes the body passes a `receive`
+    of its own.
     """
 
     _form: FormData | None = None
-    _streaming = False
+    # Known to code that looks into Starlette's requests.
+    _stream_consumed = False
+    _is_disconnected = False
 
     def __init__(self, scope: Scope, receive: Receive = empty_receive, send: Send = empty_send) -> None:
         assert scope["type"] == "http"
@@ -50,59 +56,88 @@ class Request(HTTPConnection[StateT]):
 
     @property
     def receive(self) -> Receive:
-        """The next message, beginning with those that a look for a disconnect has come upon."""
-        return self._next_message
+        """The `receive` of this request: what a disconnect poll has read ahead, then the rest."""
+        return Delivery(shared_body(self.scope, self._receive), self._receive)
 
-    async def _next_message(self) -> Message:
-        return await shared_body(self.scope).hand_out(self._receive)
+    def _shared(self) -> SharedBody:
+        """Return what is read through `receive`, or what an inner Request has read of what was passed on."""
+        receive = self._receive
+        if receive is empty_receive and BODY_KEY in self.scope:
+            receive = self.scope[BODY_KEY].recall(receive)
+        shared = shared_body(self.scope, receive)
+        if shared.taker is UNKNOWN:
+            return self.scope[BODY_KEY].read_inside(shared) or shared
+        return shared
+
+    async def _claim(self) -> tuple[SharedBody, bool]:
+        """Return what to read from, once nobody else reads it, and whether this reader comes after another."""
+        shared, late = self._shared(), isinstance(self._receive, Recall)
+        while shared.is_awaited:
+            await shared.change()
+            shared, late = self._shared(), True
+        return shared, late
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """The body in chunks and an empty one at the end; the body in one piece where it has been read.
+        """Iterate over the body in chunks and an empty one at the end; in one piece where it has been read.
 
         Raises ClientDisconnect, and RuntimeError where the body has been streamed or is being streamed elsewhere.
         """
-        shared = shared_body(self.scope)
-        body = getattr(self, "_body", None)
+        body = self.__dict__.get("_body")
         if body is None:
-            while shared.reading not in (None, self):
-                await shared.change()
+            shared, late = await self._claim()
             body = shared.body
         if body is not None:
             yield body
-        else:
-            if not self._streaming or shared.consumed:
-                shared.refuse_streamed()
-            shared.streamed = self._streaming = True
-            while not shared.consumed:
-                message = await shared.message(self._receive)
-                if message["type"] == "http.request":
-                    shared.consumed = not message.get("more_body", False)
-                    if chunk := message.get("body", b""):
-                        yield chunk
-                elif message["type"] == "http.disconnect":
-                    raise ClientDisconnect()
+        elif self._stream_consumed:
+            raise RuntimeError("Stream consumed")
+        elif shared.has_rest_for(self, late=late):
+            shared.begin_stream(self)
+            try:
+                while (chunk := await shared.next_chunk()) is not None:
+                    yield chunk
+            except ClientDisconnect:
+                self._is_disconnected = True
+                raise
+            finally:
+                shared.end_stream()
+        self._stream_consumed = True
         yield b""
 
     async def body(self) -> bytes:
-        """The whole body, or what this request's own stream has left of it.
+        """Return the whole body, or what this request's own stream has left of it.
 
         Raises ClientDisconnect, and RuntimeError where the body has been streamed.
         """
-        body: bytes | None = getattr(self, "_body", None)
+        body: bytes | None = self.__dict__.get("_body")
         if body is None:
-            if self._streaming or type(self).stream is not Request.stream:
+            if self._streams_in_its_own_way():
                 body = b"".join([chunk async for chunk in self.stream()])
             else:
-                body = await shared_body(self.scope).read(self._receive)
+                body = await self._read()
             self._body = body
         return body
 
+    async def _read(self, max_size: int | None = None) -> bytes:
+        shared, late = await self._claim()
+        if self._stream_consumed and shared.body is None:
+            raise RuntimeError("Stream consumed")
+        try:
+            body = await shared.read(self, max_size, late=late)
+        except ClientDisconnect:
+            self._is_disconnected = True
+            raise
+        self._stream_consumed = True
+        return body
+
+    def _streams_in_its_own_way(self) -> bool:
+        return getattr(self.stream, "__func__", None) is not _STREAM
+
     async def json(self) -> Any:
-        """The body as JSON; raises InvalidJSON, a json.JSONDecodeError that answers 400, and what `body()` raises."""
+        """Return the body as JSON; raises InvalidJSON, which answers 400, and what `body()` raises."""
         if not hasattr(self, "_json"):
             body = await self.body()
-            shared: SharedBody | None = self.scope.get(BODY_KEY)
-            if shared is None or shared.body is not body:
+            shared = self._shared()
+            if shared.body is not body:
                 self._json = load_json(body)
             elif shared.json is MISSING:
                 self._json = shared.json = load_json(body)
@@ -113,10 +148,10 @@ class Request(HTTPConnection[StateT]):
     def form(
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
     ) -> AwaitableOrContextManager[FormData]:
-        """The form, to await, or to enter so that its files are closed at the end; sizes are in bytes.
+        """Return the form, to await, or to enter so that its files are closed at the end; sizes are in bytes.
 
-        The limits of the first to ask hold. Raises MultiPartException, an HTTPException (400), for a form that is
-        malformed or beyond a limit, and RuntimeError where the body has been streamed.
+        The limits of the first to ask hold. Raises MultiPartException, an HTTPException, for a form that is malformed
+        (400) or beyond a limit (413), and RuntimeError where the body has been streamed.
         """
         coroutine = self._get_form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
         return AwaitableOrContextManager(coroutine, self.close)
@@ -125,70 +160,72 @@ class Request(HTTPConnection[StateT]):
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
     ) -> FormData:
         if self._form is None:
-            shared = shared_body(self.scope)
-            own: bytes | None = getattr(self, "_body", None)
-            if type(self).stream is not Request.stream or (own is not None and own is not shared.body):
-                self._form = await self._parse_form(max_files, max_fields, max_part_size)
+            parser: Any
+            content_type = self.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
+            if content_type == "application/x-www-form-urlencoded":
+                parser = partial(FormParser, max_fields=max_fields, max_part_size=max_part_size)
+            elif content_type == "multipart/form-data":
+                from ..forms import MultiPartParser
+
+                parser = partial(
+                    MultiPartParser, max_files=max_files, max_fields=max_fields, max_part_size=max_part_size
+                )
             else:
-                self._form = await self._shared_form(shared, max_files, max_fields, max_part_size)
+                parser = None
+            self._form = FormData() if parser is None else await self._parse_form(parser)
         return self._form
 
-    async def _shared_form(
-        self, shared: SharedBody, max_files: int | float, max_fields: int | float, max_part_size: int
-    ) -> FormData:
-        while shared.reading is not None:
-            await shared.change()
+    async def _parse_form(self, parser: Callable[[Headers, AsyncIterator[bytes]], Any]) -> FormData:
+        """Parse the form, or take the one that another Request has parsed."""
+        shared, late = await self._claim()
+        own: bytes | None = self.__dict__.get("_body")
+        if self._streams_in_its_own_way() or (own is not None and own is not shared.body):
+            form: FormData = await parser(self.headers, self.stream()).parse()
+            return form
         if shared.form is None:
             if shared.body is None:
-                shared.refuse_streamed()
-            shared.reading = self
+                if self._stream_consumed:
+                    raise RuntimeError("Stream consumed")
+                # Not even this request's own stream may have begun: the rest of a form is another form.
+                if not shared.has_rest_for(None, late=late):
+                    return FormData()
+            shared.exclusive = True
             try:
-                shared.form = await self._parse_form(max_files, max_fields, max_part_size)
+                shared.form = await parser(self.headers, shared.chunks(self)).parse()
+            except BaseException:
+                # What the parser has taken is lost: the rest must not pass for the body.
+                if shared.taker is self:
+                    shared.taker = UNKNOWN
+                raise
             finally:
-                shared.reading = None
-                shared.wake()
+                shared.release()
+        self._stream_consumed = True
         return shared.form
 
-    async def _parse_form(self, max_files: int | float, max_fields: int | float, max_part_size: int) -> FormData:
-        content_type = self.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
-        if content_type == "multipart/form-data":
-            from ..forms import MultiPartParser
-
-            return await MultiPartParser(
-                self.headers,
-                self.stream(),
-                max_files=max_files,
-                max_fields=max_fields,
-                max_part_size=max_part_size,
-            ).parse()
-        if content_type == "application/x-www-form-urlencoded":
-            return await FormParser(
-                self.headers, self.stream(), max_fields=max_fields, max_part_size=max_part_size
-            ).parse()
-        return FormData()
-
     async def close(self) -> None:
-        """Close the files of the form, if it was read; another Request may parse it anew from a body in memory."""
+        """Close the files of the form, if it was read; another Request may parse it again from a body in memory."""
         if self._form is not None:
             await self._form.close()
-            shared = shared_body(self.scope)
+            shared = self._shared()
             if shared.form is self._form and shared.body is not None:
                 shared.form = None
 
     async def is_disconnected(self) -> bool:
-        """Whether the client is known to have left; what it sent before stays to be read.
+        """Return whether the client is known to have left; what it sent before stays to be read.
 
-        Looks past at most 64 KiB of a body that nobody has read yet.
+        Looks past at most 64 KiB of a body that has not been read yet.
         """
-        return await shared_body(self.scope).disconnected(self._receive)
+        if not self._is_disconnected:
+            self._is_disconnected = await shared_body(self.scope, self._receive).disconnected()
+        return self._is_disconnected
 
     async def replay(self, *, max_size: int = 1024 * 1024) -> Receive:
-        """A `receive` to hand to another application: the body, read here and kept, then what the server has to say.
+        """Return a `receive` for another application: the body, read here and kept, then what the server sends next.
 
         `max_size` is in bytes; raises HTTPException (413) for a larger body, and what `body()` raises.
         """
-        body = await shared_body(self.scope).read(self._receive, max_size)
-        return replay_receive(body, self.receive)
+        await self._read(max_size)
+        return Replay(self._shared(), self._receive)
 
     async def send_push_promise(self, path: str) -> None:
         """Have the server push a path (RFC 9113 §8.4), where it offers to; raises ValueError for CR, LF or NUL."""
@@ -211,6 +248,15 @@ class Request(HTTPConnection[StateT]):
             await self._send({"type": "http.response.early_hint", "links": links})
 
 
+# Compared with what an instance has, so that a replaced `stream` is called; another one may have replaced it here.
+_STREAM = Request.stream
+
+
 def replay_receive(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that hands out `body` in one message and from then on is `receive`; it invents no disconnect."""
-    return Replay(body, receive)
+    """Return a `receive` that gives `body` in one message and then is `receive`; it invents no disconnect."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
