@@ -23,8 +23,7 @@ from wire import Reply, http_scope, run, websocket_scope
 COPIES = {
     "the host of a request": [
         asgi_middleware._authority.requested_host,
-        asgi_routing._scope.host_header,
-        asgi_routing._scope.host_name,
+        asgi_routing._scope.requested_host,
         asgi_requests._authority.request_netloc,
         asgi_requests._authority.is_authority,
     ],
@@ -38,8 +37,8 @@ COPIES = {
     "plain answers": [
         asgi_middleware._replies.send_text,
         asgi_middleware._replies.reject,
-        asgi_routing._replies.reply,
-        asgi_routing._replies.reply_not_found,
+        asgi_routing._replies.send_response,
+        asgi_routing._replies.reject,
     ],
 }
 MOST_LINES = 150  # ARCHITECTURE, "Seams": about so many in the whole repository
@@ -122,8 +121,8 @@ def _middleware_host(headers: Any) -> str | None:
 
 
 def _routing_host(headers: Any) -> str | None:
-    found = asgi_routing._scope.host_name({"headers": headers})
-    return None if found is None else found.lower()
+    found = asgi_routing._scope.requested_host({"headers": headers})
+    return None if found is None else found.name
 
 
 def _requests_host(headers: Any) -> str | None:
@@ -141,12 +140,10 @@ def test_hosts_are_read_alike(read: Callable[[Any], str | None], host: str, name
     assert read([(b"accept", b"*/*"), (b"Host", host.encode("utf-8"))]) == name
 
 
-# Host, what most read, and who reads it otherwise: asgi-requests as Starlette does, asgi-routing because a host that
-# is no address matches no pattern of a route.
+# Host, what most read, and who reads it otherwise: asgi-requests as Starlette does.
 DIFFERENCES: list[tuple[str, str | None, str, str | None]] = [
     ("example.org:", "example.org", "requests", None),
     ("example.org:65536", "example.org", "requests", None),
-    ("[:::::]", None, "routing", "[:::::]"),
 ]
 
 
@@ -207,7 +204,7 @@ def test_vary_is_merged_alike(present: list[str], added: str, merged: str) -> No
 
 
 async def _routing_refusal(scope: Any, receive: Any, send: Any) -> None:
-    await asgi_routing._replies.reply_not_found(scope, receive, send)
+    await asgi_routing._replies.reject(scope, receive, send)
 
 
 async def _middleware_refusal(scope: Any, receive: Any, send: Any) -> None:

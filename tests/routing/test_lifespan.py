@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 
 import anyio
 import pytest
 
-from asgi_routing import Host, Mount, Route, Router
+from asgi_routing import Host, Mount, Route, Router, RouteWarning
 from wire import Reply, run
 
 STARTUP, SHUTDOWN = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
@@ -395,5 +396,123 @@ async def test_cancellation_passes_through_the_nest():
     with anyio.move_on_after(0.01) as limit:
         await run(router, {"type": "lifespan", "state": {}}, [STARTUP], reply=reply)
     assert limit.cancelled_caught
-    assert reply.types == ["lifespan.startup.complete"]
+    assert reply.types == ["lifespan.startup.complete", "lifespan.shutdown.failed"]
     assert events == ["own started", "b closed", "a closed"]
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["start", "stop"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemExit("no database configured"),
+        KeyboardInterrupt(),
+        asyncio.CancelledError(),
+        GeneratorExit(),
+        BaseExceptionGroup("both", [SystemExit(1), ValueError("no")]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("where", ["own", "mounted", "between others"])
+async def test_whatever_ends_a_lifespan_is_told_to_the_server_and_raised(where, error, started):
+    events = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        if not started:
+            raise error
+        yield
+        raise error
+
+    router = Router(lifespan=lifespan)
+    if where == "mounted":
+        router = router_of(router, events=events)
+    elif where == "between others":
+        router = router_of(speaking("a", events), router, speaking("c", events), events=events)
+    reply = await live_badly(router, type(error))
+    phase = "shutdown" if started else "startup"
+    assert reply.types == [*(["lifespan.startup.complete"] if started else []), f"lifespan.{phase}.failed"]
+    assert type(error).__name__ in reply.messages[-1]["message"]
+    assert "c called" not in events or started
+
+
+async def test_an_exit_comes_before_an_error():
+    async def failing(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise ValueError("first")
+
+    async def leaving(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise SystemExit(1)
+
+    reply = await live_badly(router_of(leaving, failing, events=[]), SystemExit)
+    assert "ValueError: first" in reply.messages[-1]["message"]
+    assert "SystemExit: 1" in reply.messages[-1]["message"]
+
+
+async def test_an_error_is_raised_although_the_server_is_gone():
+    async def gone(message):
+        raise OSError("gone")
+
+    async def receive():
+        return STARTUP
+
+    with pytest.raises(ValueError, match="no database"):
+        await Router(lifespan=failing_start)({"type": "lifespan"}, receive, gone)
+
+
+async def a_coroutine(app):
+    raise NotImplementedError
+
+
+class WithoutContext:
+    def __call__(self, app):
+        return 7
+
+
+@pytest.mark.parametrize(
+    ("lifespan", "text"),
+    [
+        (lambda app: None, "the lifespan .*<lambda> returned None"),
+        (a_coroutine, "the lifespan a_coroutine returned <coroutine"),
+        (WithoutContext(), "the lifespan <.*WithoutContext.*> returned 7"),
+    ],
+)
+async def test_a_lifespan_that_makes_no_context_manager_is_named(lifespan, text):
+    reply = Reply()
+    scope = {"type": "lifespan", "state": {}}
+    with pytest.raises(TypeError, match=f"{text}.*: decorate it with contextlib.asynccontextmanager"):
+        await run(Router(lifespan=lifespan), scope, (STARTUP, SHUTDOWN), reply=reply)
+    assert reply.types == ["lifespan.startup.failed"]
+
+
+class Lifespans:
+    def bound(self):
+        raise NotImplementedError
+
+    def right(self, app):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("lifespan", "text"),
+    [
+        (lambda: None, "Router: the lifespan .*<lambda> takes no argument: it is called with the application"),
+        (Lifespans().bound, "Router: the lifespan Lifespans.bound takes no argument"),
+        (7, "Router: the lifespan 7 cannot be called: pass a function of the application that yields once"),
+    ],
+)
+def test_a_lifespan_that_could_never_be_called_is_warned_of(lifespan, text):
+    with pytest.warns(RouteWarning, match=text) as caught:
+        Router(lifespan=lifespan)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "lifespan", [Lifespans().right, lambda *args: None, contextlib.asynccontextmanager(a_coroutine), None]
+)
+def test_a_lifespan_that_takes_the_application_is_not_warned_of(lifespan):
+    Router(lifespan=lifespan)

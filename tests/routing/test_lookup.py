@@ -79,13 +79,15 @@ async def nothing(scope, receive, send):
 
 
 SEGMENTS = ["a", "b", "A", "1", "", "{p}", "{p:int}", "{p:even}", "{p:float}", "x{p}", "{p}.j", "{p:path}", "{p:dated}"]
+SEGMENTS += ["{p}-{q}", "{p:int}{q}.j", "{p:path}-{q}"]
 METHODS = [None, ["GET"], ["POST"], ["GET", "PUT"]]
 
 
 @st.composite
 def paths(draw):
     segments = draw(st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3))
-    return "/" + "/".join(segment.replace("{p", f"{{p{i}") for i, segment in enumerate(segments))
+    numbered = (segment.replace("{p", f"{{p{i}").replace("{q", f"{{q{i}") for i, segment in enumerate(segments))
+    return "/" + "/".join(numbered)
 
 
 @st.composite
@@ -105,7 +107,8 @@ def routes(draw):
 
 
 REQUEST_PATHS = st.lists(
-    st.sampled_from(["a", "b", "A", "1", "2", "", "x1", "1.j", "1.5", "a\n", "\n", "٣", "9" * 5000]), max_size=4
+    st.sampled_from(["a", "b", "A", "1", "2", "", "x1", "1.j", "1.5", "a-1-.j", "a\n", "\n", "٣", "9" * 5000]),
+    max_size=4,
 ).map(lambda segments: "/" + "/".join(segments)) | st.sampled_from(["", "*", "a/b", "a"])
 
 
@@ -122,14 +125,14 @@ def scan(table, scope):
 
 def look_up(router, scope, method):
     routes = router._routes
-    matcher = getattr(routes, scope["type"]) or routes.compile(scope["type"])
-    known = matcher.known.get(method, {}).get(scope["path"])
+    lookup = getattr(routes, scope["type"]) or routes.compile(scope["type"])
+    known = lookup.static.get((scope["path"], method))
     if known is not None:
         return next(i for i, route in enumerate(routes) if route is known[0]), known[1]
-    candidate, found = matcher.find(scope["path"], method, scope)
-    if candidate is None:
-        return [(c.place, f["path_params"] if c.read is None else f) for c, f in found]
-    return candidate.place, found["path_params"] if candidate.read is None else found
+    indexed, found = lookup.find(scope["path"], method, scope)
+    if indexed is None:
+        return [(c.place, f["path_params"] if c.extract is None else f) for c, f in found]
+    return indexed.place, found["path_params"] if indexed.extract is None else found
 
 
 @settings(max_examples=200, deadline=None)
@@ -148,7 +151,7 @@ def look_up(router, scope, method):
 )
 def test_a_lookup_answers_as_a_scan_in_order_would(table, requests):
     router = Router(table)
-    for path, method, headers, websocket in requests * 2:
+    for path, method, headers, websocket in requests:
         if websocket:
             scope, method = websocket_scope(path, headers=headers), ""
         else:
@@ -295,3 +298,81 @@ def test_routes_of_websockets_and_of_http_share_a_path(endpoint):
     router = Router([WebSocketRoute("/a", endpoint("ws")), Route("/a", endpoint("http"))])
     assert look_up(router, websocket_scope("/a"), "")[0] == 0
     assert look_up(router, http_scope("GET", "/a"), "GET")[0] == 1
+
+
+async def test_a_host_that_stands_before_a_path_has_it_although_the_path_was_answered_before(endpoint):
+    table = [Host("b.example", endpoint("host")), Route("/x", endpoint("path")), Route("/{n:int}", endpoint("number"))]
+    router = Router(table)
+    for path, text in (("/x", "path"), ("/1", "number")):
+        for host, answer in ((b"a.example", text), (b"b.example", "host"), (b"a.example", text)):
+            assert (await request(router, "GET", path, headers=[(b"host", host)])).text == answer
+
+
+async def test_what_a_convertor_of_the_program_says_is_asked_for_each_request(endpoint):
+    class Changing(Convertor):
+        regex = "[a-z]+"
+        known = {"new"}
+
+        def convert(self, value):
+            if value not in self.known:
+                raise ValueError
+            return value
+
+        def to_string(self, value):
+            return value
+
+    register_url_convertor("changing", Changing())
+    try:
+        router = Router([Route("/{name:changing}", endpoint("own")), Route("/{name}", endpoint("any"))])
+    finally:
+        del CONVERTOR_TYPES["changing"]
+    assert (await request(router, "GET", "/late")).text == "any"
+    Changing.known.add("late")
+    assert (await request(router, "GET", "/late")).text == "own"
+
+
+async def test_the_parameters_of_a_static_path_are_each_request_s_own():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(dict(scope["path_params"]))
+        scope["path_params"]["x"] = 1
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    router = Router([Route("/{name}", app, methods=["POST"]), Route("/a", app)])
+    for method in ("GET", "POST") * 2:
+        await request(router, method, "/a")
+    assert seen == [{}, {"name": "a"}] * 2
+
+
+async def test_the_static_table_has_what_a_scan_finds_and_does_not_grow(endpoint):
+    table = [
+        Route("/a", endpoint("post"), methods=["POST"]),
+        Route("/{name}", endpoint("put"), methods=["PUT"]),
+        Route("/a", Application(), name="all"),
+        Route("/a", endpoint("never"), methods=["DELETE"]),
+        Mount("/m", endpoint("mount")),
+        Route("/m/a", endpoint("hidden")),
+    ]
+    router = Router(table)
+    assert (await request(router, "POST", "/a")).text == "post"
+    static = router._routes.http.static
+    assert {method for path, method in static if path == "/a"} >= {"GET", "POST", "PUT", "DELETE"}
+    assert (static["/a", "POST"][0], static["/a", "PUT"], static["/a", "DELETE"][0]) == (
+        table[0],
+        (table[1], {"name": "a"}),
+        table[2],
+    )
+    assert not [path for path, _ in static if path == "/m/a"]
+    size = len(static)
+    for i in range(100):
+        await request(router, "GET", f"/{i}")
+        await request(router, f"M{i}", "/a")
+    assert len(static) == size
+
+
+class Application:
+    async def __call__(self, scope, receive, send):
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})

@@ -34,6 +34,10 @@ def table(endpoint):
         ("/r/slash", {"root_path": "/r"}, "/r/slash/"),
         ("/slash", {"root_path": "/r"}, "/r/slash/"),
         ("/r/m/inner", {"root_path": "/r"}, "/r/m/inner/"),
+        ("/m/inner", {"root_path": "/r"}, "/r/m/inner/"),
+        ("/m/inner", {"root_path": "/r/"}, "/r/m/inner/"),
+        ("/slashes/slash", {"root_path": "/slashes"}, "/slashes/slash/"),
+        ("/slash", {"root_path": "/s"}, "/slash/"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -62,6 +66,24 @@ async def test_a_location_with_two_slashes_is_written_so_that_it_leads_back(endp
     assert reply.header("location") == "/%2Fevil.org/"
 
 
+@pytest.mark.parametrize(
+    ("path", "root_path", "location"),
+    [("/api", "/api", "/api/"), ("/api", "/api/", "/api/"), ("", "", "/"), ("", "/api", "/api/")],
+)
+@pytest.mark.parametrize("make", [lambda e: Route("/", e), lambda e: Mount("", e), lambda e: Mount("/", e)])
+async def test_the_root_of_an_application_is_redirected_to_its_slash(make, path, root_path, location, endpoint):
+    router = Router([make(endpoint("root"))])
+    reply = await request(router, "GET", path, root_path=root_path)
+    assert (reply.status, reply.header("location")) == (307, location)
+    assert (await request(router, "GET", location, root_path=root_path)).text == "root"
+
+
+async def test_a_mount_is_redirected_to_its_slash_below_a_root_path(endpoint):
+    router = Router([Mount("/api", routes=[Mount("/v1", routes=[Route("/", endpoint("v1"))])])])
+    reply = await request(router, "GET", "/r/api/v1", root_path="/r")
+    assert (reply.status, reply.header("location")) == (307, "/r/api/v1/")
+
+
 async def test_a_redirect_may_be_permanent(endpoint):
     reply = await request(Router(table(endpoint), redirect_status=308), "POST", "/slash")
     assert (reply.status, reply.header("location")) == (308, "/slash/")
@@ -72,6 +94,8 @@ async def test_a_redirect_may_be_permanent(endpoint):
     [
         ({"headers": [(b"host", b"e.org:81")]}, "http://e.org:81/slash/"),
         ({"headers": [(b"host", b"e.org/x")], "server": ("s", 80)}, "http://s/slash/"),
+        ({"headers": [(b"host", b"e.org:65536")], "server": ("s", 80)}, "http://s/slash/"),
+        ({"headers": [(b"host", b"E.org.:")]}, "http://E.org./slash/"),
         ({"server": ("s", 8000)}, "http://s:8000/slash/"),
         ({"server": ("::1", 443), "scheme": "https"}, "https://[::1]/slash/"),
         ({"server": ("/run/x.sock", None)}, "/slash/"),
@@ -83,7 +107,7 @@ async def test_a_redirect_may_be_absolute(extra, location, endpoint):
     assert reply.header("location") == location
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/nothing/", "/", ""])
+@pytest.mark.parametrize("path", ["/nothing", "/nothing/", "/", "", "//"])
 async def test_what_would_lead_nowhere_is_not_redirected(path, endpoint):
     assert (await request(Router(table(endpoint)), "GET", path)).status == 404
 

@@ -191,7 +191,7 @@ async def test_a_route_class_without_a_template_shows_itself_below_a_mount(endpo
     await run(Router([Mount("/m", routes=[route])]), scope)
     assert last.seen[0]["mine"] is True
     assert scope["route"] is route
-    assert "mine" not in scope
+    assert scope["mine"] is True
 
 
 @pytest.mark.parametrize("kind", [Route, WebSocketRoute])

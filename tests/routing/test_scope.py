@@ -26,12 +26,12 @@ async def test_the_parameters_of_the_caller_are_not_edited(endpoint):
     assert scope["path_params"] == {"tenant": "x", "id": 1}
 
 
-async def test_a_mount_leaves_the_path_of_its_caller_and_returns_what_matched(endpoint):
+async def test_a_mount_adds_its_part_to_the_root_path_of_the_one_scope(endpoint):
     app = endpoint("app")
     inner = Router([Route("/users/{id:int}", app)])
-    scope = http_scope("GET", "/m/x/users/7")
+    scope = http_scope("GET", "/m/x/users/7", root_path="")
     await run(Router([Mount("/m/{tenant}", inner)]), scope)
-    assert (scope["path"], scope["root_path"], "app_root_path" in scope) == ("/m/x/users/7", "", False)
+    assert (scope["path"], scope["root_path"], scope["app_root_path"]) == ("/m/x/users/7", "/m/x", "")
     assert scope["endpoint"] is app
     assert scope["path_params"] == {"tenant": "x", "id": 7}
     assert scope["route"].path_format == "/m/{tenant}/users/{id}"
@@ -39,7 +39,50 @@ async def test_a_mount_leaves_the_path_of_its_caller_and_returns_what_matched(en
     assert not [key for key in scope if key.startswith("asgi_routing.")]
 
 
-async def test_what_matched_is_returned_past_an_exception():
+@pytest.mark.parametrize(
+    "table",
+    [
+        lambda app: [Route("/m/{id:int}", app)],
+        lambda app: [Mount("/m", routes=[Route("/{id:int}", app)])],
+        lambda app: [Mount("", routes=[Mount("/m", routes=[Route("/{id:int}", app)])])],
+        lambda app: [Host("h.test", Router([Mount("/m", routes=[Route("/{id:int}", app)])]))],
+        lambda app: [Mount("/m", routes=[Route("/{id:int}", app)], middleware=[(Passing, (), {})])],
+    ],
+    ids=["route", "mount", "two mounts", "host", "mount with middleware"],
+)
+async def test_who_stands_outside_sees_what_matched_when_the_response_starts(table, endpoint):
+    app, seen = endpoint("app"), []
+
+    async def outside(scope, receive, send):
+        async def watch(message):
+            seen.append((scope["route"].path_format, scope["endpoint"], scope["path_params"]))
+            await send(message)
+
+        await router(scope, receive, watch)
+
+    router = Router(table(app))
+    await run(outside, http_scope("GET", "/m/7", headers=[(b"host", b"h.test")]))
+    assert seen == [("/m/{id}", app, {"id": 7})] * 2
+
+
+class Passing:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+async def test_keys_that_an_endpoint_adds_are_seen_outside():
+    async def app(scope, receive, send):
+        scope["route_pattern"] = "theirs"
+
+    scope = http_scope("GET", "/m/a")
+    await run(Router([Mount("/m", routes=[Route("/a", app)])]), scope)
+    assert scope["route_pattern"] == "theirs"
+
+
+async def test_what_matched_is_seen_past_an_exception():
     async def failing(scope, receive, send):
         raise ValueError("boom")
 
@@ -47,20 +90,133 @@ async def test_what_matched_is_returned_past_an_exception():
     with pytest.raises(ValueError, match="boom"):
         await run(Router([Mount("/m", routes=[Route("/a", failing)])]), scope)
     assert scope["route"].path_format == "/m/a"
-    assert scope["root_path"] == ""
+    assert (scope["root_path"], scope["app_root_path"]) == ("/m", "")
+    assert not [key for key in scope if key.startswith("asgi_routing.")]
 
 
-async def test_a_subclass_chooses_what_a_mount_hands_back():
-    class Telling(Mount):
-        returned_keys = (*Mount.returned_keys, "story", "never")
+NESTS = {
+    "router": lambda: Router([Route("/a", nobody)]),
+    "empty": lambda: Router(),
+    "mount": lambda: Router([Mount("/m/{tenant}", routes=[Route("/a", nobody)])]),
+    "two mounts": lambda: Router([Mount("/m", routes=[Mount("/{tenant}", routes=[Route("/a", nobody)])])]),
+    "host": lambda: Router([Host("{tenant}.test", Router([Route("/a", nobody)]))]),
+    "mount alone": lambda: Mount("/m/{tenant}", routes=[Route("/a", nobody)]),
+    "middleware": lambda: Router([Mount("/m", routes=[Route("/a", nobody)], middleware=[(Passing, (), {})])]),
+    "default": lambda: Router(default=Router([Mount("/m", routes=[Route("/a", nobody)])])),
+}
 
-    async def app(scope, receive, send):
-        scope["story"] = "told"
+
+async def nobody(scope, receive, send):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("make", NESTS.values(), ids=NESTS)
+@pytest.mark.parametrize("extra", [{}, {"root_path": "/r", "path_params": {"outer": 1}, "app_root_path": "/r"}])
+async def test_what_matches_nothing_leaves_the_scope_as_it_found_it(make, extra):
+    path = extra.get("root_path", "") + "/m/x/b"
+    scope = http_scope("GET", path, headers=[(b"host", b"acme.test")], **extra)
+    before = dict(scope)
+    for _ in range(2):
+        assert (await run(make(), scope)).status == 404
+        # How far the path led stays, for metrics and traces.
+        assert {key: scope[key] for key in scope if key not in ("route", "endpoint")} == before
+
+
+async def test_two_applications_may_be_tried_with_one_scope(endpoint):
+    app = endpoint("app")
+    first = Router([Mount("/m/{tenant}", routes=[Route("/a", nobody)]), Route("/named", nobody, name="x")])
+    second = Router([Mount("/m", routes=[Route("/{id}/b", app, name="x")])])
+
+    async def cascade(scope, receive, send):
+        refused = []
+
+        async def hold(message):
+            refused.append(message)
+
+        await first(scope, receive, hold)
+        assert refused[0]["status"] == 404
+        await second(scope, receive, send)
+
+    scope = http_scope("GET", "/m/7/b")
+    assert (await run(cascade, scope)).text == "app"
+    assert scope["path_params"] == {"id": "7"}
+    assert scope["root_path"] == "/m"
+    assert scope["router"] is second
+    assert app.seen[0]["router"].url_path_for("x", id="9") == "/m/9/b"
+
+
+async def test_a_mount_that_found_nothing_can_still_be_named():
+    scope = http_scope("GET", "/api/missing")
+    await run(Router([Mount("/api", routes=[Mount("/v1", nobody)])]), scope)
+    assert scope["route"].path_format == "/api"
+
+
+async def test_a_404_that_is_raised_restores_the_scope_too():
+    class Raising(Router):
+        async def not_found(self, scope, receive, send):
+            raise LookupError
 
     scope = http_scope("GET", "/m/a")
-    await run(Router([Telling("/m", app)]), scope)
-    assert scope["story"] == "told"
-    assert "never" not in scope
+    before = dict(scope)
+    with pytest.raises(LookupError):
+        await run(Router([Mount("/m", Raising())]), scope)
+    assert {key: scope[key] for key in scope if key not in ("route", "endpoint")} == before
+
+
+async def test_a_router_in_place_of_a_404_keeps_what_it_finds(endpoint):
+    second = Router([Mount("/n", routes=[Route("/{id}", endpoint("second"))])])
+    scope = http_scope("GET", "/n/7")
+    first = Router([Route("/a", nobody)], default=second)
+    assert (await run(Router([Mount("", first)]), scope)).text == "second"
+    assert (scope["root_path"], scope["path_params"]) == ("/n", {"id": "7"})
+
+
+async def test_a_response_of_a_mounted_application_is_a_match_whatever_its_status():
+    async def refusing(scope, receive, send):
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body"})
+
+    scope = http_scope("GET", "/static/x.css")
+    await run(Router([Mount("/static", refusing)]), scope)
+    assert (scope["root_path"], scope["route"].path_format) == ("/static", "/static")
+
+
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [("", "/"), ("/static", "/static"), ("/t/{tenant}", "/t/{tenant}"), ("/t/{n:int}", "/t/{n}")],
+)
+async def test_a_mounted_application_has_the_template_of_the_mount(path, template, endpoint):
+    scope = http_scope("GET", path.replace("{tenant}", "acme").replace("{n:int}", "7") + "/x.css")
+    mount = Mount(path, endpoint("app"))
+    await run(Router([mount]), scope)
+    assert scope["route"] == mount
+    assert (scope["route"].path_format, scope["route"].full_path_format) == (template, template)
+    assert mount.path_format.endswith("/{path}")
+
+
+async def test_the_whole_template_of_a_route_is_a_documented_attribute(endpoint):
+    router = Router([Route("/a/{b:int}", endpoint("a")), Mount("/m", routes=[WebSocketRoute("/{c}", endpoint("c"))])])
+    for scope, template in (
+        (http_scope("GET", "/r/a/1", root_path="/r"), "/a/{b}"),
+        (websocket_scope("/m/x"), "/m/{c}"),
+    ):
+        await run(router, scope)
+        assert scope["route"].full_path_format == template
+    assert Host("h", nobody).full_path_format is None
+
+
+async def test_a_class_that_writes_its_route_itself_is_shown_with_its_mounts(endpoint):
+    class Writing(Route):
+        def matches(self, scope):
+            match, child_scope = super().matches(scope)
+            return match, child_scope | ({"route": self} if child_scope else {})
+
+    for prefix in ("", "/m"):
+        route = Writing("/a", endpoint("a"))
+        scope = http_scope("GET", f"{prefix}/a")
+        await run(Router([Mount("/m", routes=[route]), route]), scope)
+        assert scope["route"].path_format == f"{prefix}/a"
+        assert scope["route"] == route
 
 
 @pytest.mark.parametrize("path", ["/a/1/b/2/c/3", "/a/9/b/8/c/7"])
@@ -88,14 +244,14 @@ async def test_one_router_in_two_mounts_has_two_templates(endpoint):
 async def test_a_foreign_application_below_mounts_has_their_template(endpoint):
     scope = http_scope("GET", "/a/b/c")
     await run(Router([Mount("/a", routes=[Mount("/b", endpoint("b"))])]), scope)
-    assert scope["route"].path_format == "/a/b/{path}"
+    assert scope["route"].path_format == "/a/b"
 
 
 async def test_a_scope_used_twice_has_the_template_of_the_second_time(endpoint):
     router = Router([Mount("/m", endpoint("m")), Route("/a", endpoint("a"))])
     scope = http_scope("GET", "/m/x")
     await run(router, scope)
-    scope["path"] = "/a"
+    scope |= {"path": "/a", "root_path": ""}
     await run(router, scope)
     assert scope["route"].path_format == "/a"
 
@@ -114,11 +270,11 @@ async def test_the_state_is_the_same_object_below_a_mount(endpoint):
     assert app.seen[0]["state"] is scope["state"]
 
 
-async def test_a_mount_alone_serves_and_leaves_its_callers_path(endpoint):
+async def test_a_mount_alone_serves(endpoint):
     app = endpoint("app")
     scope = http_scope("GET", "/m/a")
     assert (await run(Mount("/m", app), scope)).text == "app"
-    assert (scope["root_path"], app.seen[0]["root_path"]) == ("", "/m")
+    assert (scope["path"], scope["root_path"], app.seen[0]["root_path"]) == ("/m/a", "/m", "/m")
 
 
 @pytest.mark.parametrize("make", [WebSocketRoute, lambda path, app: Router([WebSocketRoute(path, app)])])
@@ -193,7 +349,7 @@ def test_a_scope_may_lack_a_root_path():
         ("/m/a", "", "/m/a", "/m"),
         ("/r/m/a", "/r", "/r/m/a", "/r/m"),
         ("/r/m/a", "/r/", "/r/m/a", "/r/m"),
-        ("/m/a", "/r", "/r/m/a", "/r/m"),
+        ("/m/a", "/r", "/m/a", "/r/m"),
         ("/m/", "", "/m/", "/m"),
         ("/m/a\nb", "", "/m/a\nb", "/m"),
     ],
@@ -221,15 +377,41 @@ def test_a_mount_gives_its_routes_and_its_application(endpoint):
     assert Mount("/m", inner).base_app is inner
 
 
-async def test_a_subclass_of_mount_makes_its_own_router(endpoint):
+@pytest.mark.parametrize("root_path", ["/r", "/r/"])
+@pytest.mark.parametrize("path", ["/m/n/a", "/r/m/n/a"])
+async def test_routes_below_mounts_are_found_under_a_root_path_that_the_server_may_leave_out(path, root_path, endpoint):
+    app = endpoint("app")
+    router = Router([Mount("/m", routes=[Mount("/{x}", routes=[Route("/a", app)])])])
+    assert (await request(router, "GET", path, root_path=root_path)).text == "app"
+    assert (app.seen[0]["path"], app.seen[0]["root_path"]) == (path, "/r/m/n")
+
+
+@pytest.mark.parametrize("path", ["/rm/a", "/m", "/mm/a", "/x/m/a"])
+async def test_a_path_that_lacks_the_root_path_keeps_whole_segments(path, endpoint):
+    scope = {"path": path, "root_path": "/r/m", "app_root_path": "/r"}
+    assert get_route_path(scope) == path
+
+
+async def test_subclasses_choose_the_classes_they_make():
     class OwnRouter(Router):
         pass
 
     class OwnMount(Mount):
-        def make_router(self, routes):
-            return OwnRouter(routes)
+        router_class = OwnRouter
+
+    class Made(Router):
+        route_class = type("OwnRoute", (Route,), {})
+        websocket_route_class = type("OwnSocket", (WebSocketRoute,), {})
+        mount_class = OwnMount
+        host_class = type("OwnHost", (Host,), {})
 
     assert type(OwnMount("/m", routes=[]).app) is OwnRouter
+    router = Made()
+    router.add_route("/a", nobody)
+    router.add_websocket_route("/b", nobody)
+    router.mount("/c", nobody)
+    router.host("d", nobody)
+    assert [type(route).__name__ for route in router.routes] == ["OwnRoute", "OwnSocket", "OwnMount", "OwnHost"]
 
 
 async def test_a_copied_mount_with_another_path_matches_there(endpoint):

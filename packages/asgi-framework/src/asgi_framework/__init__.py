@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         status,
     )
     from asgi_requests.templating import Jinja2Templates
-    from asgi_routing import Convertor, NoMatchFound, URLPath, register_url_convertor
+    from asgi_routing import Convertor, NoMatchFound, register_url_convertor
     from asgi_routing.schemas import SchemaGenerator
 
     from .applications import App
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     )
     from .config import Config, Environ
     from .middleware import AuthenticationMiddleware, ExceptionMiddleware, ServerErrorMiddleware
-    from .routing import Host, Match, Mount, Route, Router, WebSocketRoute
+    from .routing import Host, Match, Mount, Route, Router, URLPath, WebSocketRoute
     from .testclient import TestClient
 
 __version__ = "1.0.0"
@@ -183,7 +183,7 @@ _MODULES = {
         "iterate_in_threadpool run_in_threadpool status "
     ),
     "asgi_requests.templating": "Jinja2Templates",
-    "asgi_routing": "Convertor NoMatchFound URLPath register_url_convertor",
+    "asgi_routing": "Convertor NoMatchFound register_url_convertor",
     "asgi_routing.schemas": "SchemaGenerator",
     ".applications": "App",
     ".authentication": (
@@ -191,7 +191,7 @@ _MODULES = {
     ),
     ".config": "Config Environ",
     ".middleware": "AuthenticationMiddleware ExceptionMiddleware ServerErrorMiddleware",
-    ".routing": "Host Match Mount Route Router WebSocketRoute",
+    ".routing": "Host Match Mount Route Router URLPath WebSocketRoute",
     ".testclient": "TestClient",
 }
 _ORIGINS = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec
 
-import asgi_routing
 from asgi_middleware import Middleware
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_requests.state import State
@@ -67,7 +66,7 @@ class App:
                 error_handler = handler
             else:
                 handlers[key] = handler
-        app: ASGIApp = ExceptionMiddleware(_entrance(self.router), handlers, self.debug)
+        app: ASGIApp = ExceptionMiddleware(self.router.entrance, handlers, self.debug)
         for cls, args, kwargs in reversed(self.user_middleware):
             app = _build(cls, app, args, kwargs)
         if self.max_body_size is not None:
@@ -135,11 +134,6 @@ class App:
 
         for finding in self.router.check():
             logging.getLogger("asgi_framework").warning("%s", finding)
-
-
-def _entrance(router: Router) -> ASGIApp:
-    """What calling the router comes to: its middleware stack, unless a subclass has a `__call__` of its own."""
-    return router.middleware_stack if type(router).__call__ is asgi_routing.Router.__call__ else router
 
 
 def _build(cls: Any, app: ASGIApp, args: Any, kwargs: Any) -> ASGIApp:

@@ -4,22 +4,24 @@
 
     routes = [Route("/", index), Mount("/api", routes=[Route("/users/{id:int}", user, methods=["GET", "DELETE"])])]
 
-A class, such as an HTTPEndpoint, or any other callable object is an ASGI application; what a class raises is answered
-where it stood, as with functions. What nothing matches is raised as an HTTPException within an application, so that
-its exception handlers see it.
+A class, such as an HTTPEndpoint, or any other callable object is an ASGI application; exceptions of a class are
+handled inside the middleware of its route, as those of functions are. A path that no route matches is raised as an
+HTTPException within an application, so that its exception handlers see it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import asgi_routing
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.exceptions import SCOPE_KEY
 from asgi_requests.exceptions import HTTPException
-from asgi_routing import BaseRoute, Match, NoMatchFound, URLPath
+from asgi_requests.urls import URL
+from asgi_routing import BaseRoute, Match, NoMatchFound
 from asgi_routing.lifespan import Lifespan
+from asgi_routing.router import RouterOptions
 
 from ._endpoints import answered, is_function, request_response, websocket_session
 from .types import ASGIApp, Receive, Scope, Send
@@ -42,11 +44,23 @@ Endpoint = Callable[..., Any]
 Records = Iterable[Iterable[Any]]
 
 
+class URLPath(asgi_routing.URLPath):
+    """The path of a URL, percent-encoded; `make_absolute_url` makes a URL of it."""
+
+    __slots__ = ()
+
+    def make_absolute_url(self, base_url: str | URL) -> URL:  # type: ignore[override]
+        """Return the whole URL, at the scheme, host and root path of `base_url`."""
+        return URL(super().make_absolute_url(base_url))
+
+
 class Route(asgi_routing.Route):
-    """One path, some methods, and the function or ASGI application that answers them.
+    """One path, some methods, and the function or ASGI application that serves them.
 
     `max_body_size` is in bytes and replaces the limit of what is around the route; a larger body is a 413.
     """
+
+    url_path_class = URLPath
 
     def __init__(
         self,
@@ -70,28 +84,32 @@ class Route(asgi_routing.Route):
         )
 
     def application(self, endpoint: Endpoint) -> ASGIApp:
-        """A function is adapted; a class is an application whose errors are answered, anything else is one already."""
+        """Return a function adapted; a class as an application whose exceptions are handled; anything else as it is."""
         if is_function(endpoint):
             return request_response(endpoint)
         return answered(endpoint) if isinstance(endpoint, type) else endpoint
 
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raise 405 for the exception handlers of the application, or answer it where there is none."""
+        """Raise 405 for the exception handlers of the application, or answer it if there is none."""
         if SCOPE_KEY not in scope:
             return await super().method_not_allowed(scope, receive, send)
         raise HTTPException(405, headers={"Allow": ", ".join(self.allowed_methods(scope))})
 
 
 class WebSocketRoute(asgi_routing.WebSocketRoute):
-    """One path, and the function or ASGI application that speaks WebSocket there."""
+    """One path, and the function or ASGI application that serves WebSockets there."""
+
+    url_path_class = URLPath
 
     def application(self, endpoint: Endpoint) -> ASGIApp:
-        """A function is adapted; any other endpoint is an ASGI application already."""
+        """Return a function adapted; any other endpoint is an ASGI application already."""
         return websocket_session(endpoint) if is_function(endpoint) else endpoint
 
 
 class Mount(asgi_routing.Mount):
     """Everything below a path, for one application or for some routes; `max_body_size` as for a Route."""
+
+    url_path_class = URLPath
 
     def __init__(
         self,
@@ -106,17 +124,21 @@ class Mount(asgi_routing.Mount):
         self.max_body_size = max_body_size
         super().__init__(path, app, routes, name, middleware=_limited(middleware, max_body_size))
 
-    def make_router(self, routes: Iterable[BaseRoute]) -> ASGIApp:
-        """A Router of this module."""
-        return Router(list(routes))
-
 
 class Host(asgi_routing.Host):
     """Everything at a host name, for one application."""
 
+    url_path_class = URLPath
+
 
 class Router(asgi_routing.Router):
     """Routes in their order, as one application; `max_body_size` as for a Route."""
+
+    route_class = Route
+    websocket_route_class = WebSocketRoute
+    mount_class = Mount
+    host_class = Host
+    url_path_class = URLPath
 
     def __init__(
         self,
@@ -127,52 +149,20 @@ class Router(asgi_routing.Router):
         *,
         middleware: Records | None = None,
         max_body_size: int | None = None,
-        auto_options: bool = False,
-        redirect_status: int = 307,
-        absolute_redirects: bool = False,
-        lifespan_of_mounts: bool = False,
+        **options: Unpack[RouterOptions],
     ) -> None:
         self.max_body_size = max_body_size
-        super().__init__(
-            routes,
-            redirect_slashes,
-            default,
-            lifespan,
-            middleware=_limited(middleware, max_body_size),
-            auto_options=auto_options,
-            redirect_status=redirect_status,
-            absolute_redirects=absolute_redirects,
-            lifespan_of_mounts=lifespan_of_mounts,
-        )
+        records = _limited(middleware, max_body_size)
+        super().__init__(routes, redirect_slashes, default, lifespan, middleware=records, **options)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raise 404 for the exception handlers of the application, or answer it where there is none."""
+        """Raise 404 for the exception handlers of the application, or answer it if there is none."""
         if scope["type"] == "http" and SCOPE_KEY in scope:
             raise HTTPException(404)
         await super().not_found(scope, receive, send)
 
-    def add_route(
-        self,
-        path: str,
-        endpoint: Endpoint,
-        methods: Collection[str] | None = None,
-        name: str | None = None,
-        include_in_schema: bool = True,
-    ) -> None:
-        """Add a Route at the end."""
-        self.routes.append(Route(path, endpoint, methods=methods, name=name, include_in_schema=include_in_schema))
 
-    def add_websocket_route(self, path: str, endpoint: Endpoint, name: str | None = None) -> None:
-        """Add a WebSocketRoute at the end."""
-        self.routes.append(WebSocketRoute(path, endpoint, name=name))
-
-    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
-        """Add a Mount at the end."""
-        self.routes.append(Mount(path, app=app, name=name))
-
-    def host(self, host: str, app: ASGIApp, name: str | None = None) -> None:
-        """Add a Host at the end."""
-        self.routes.append(Host(host, app=app, name=name))
+Mount.router_class = Router
 
 
 class BodyTooLarge(HTTPException):
@@ -184,7 +174,7 @@ class BodyTooLarge(HTTPException):
 
 
 def _limited(middleware: Records | None, max_body_size: int | None) -> list[Iterable[Any]]:
-    """The middleware with the body limit outside of it, so that whatever reads the body is held to it."""
+    """Return the middleware within the body limit: whatever reads the body is held to it."""
     records = list(middleware or ())
     if max_body_size is not None:
         records.insert(0, (RequestBodyLimitMiddleware, (max_body_size,), {"too_large": BodyTooLarge}))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ._scope import get_route_path
+from ._urlpath import URLPath
 from .convertors import CONVERTOR_TYPES, Convertor, register_url_convertor
-from .exceptions import NoMatchFound
-from .paths import PARAM_REGEX, URLPath, compile_path, get_route_path, replace_params
+from .exceptions import InvalidParameter, NoMatchFound, RouteWarning
+from .paths import PARAM_REGEX, compile_path, replace_params
 from .router import Router
 from .routes import BaseRoute, Host, Match, Mount, Route, WebSocketRoute, get_name
 
@@ -16,10 +18,12 @@ __all__ = [
     "BaseRoute",
     "Convertor",
     "Host",
+    "InvalidParameter",
     "Match",
     "Mount",
     "NoMatchFound",
     "Route",
+    "RouteWarning",
     "Router",
     "URLPath",
     "WebSocketRoute",

@@ -1,6 +1,6 @@
 """Print the routes of an application: `python -m asgi_routing package.module:app [--check]`.
 
-With `--check` the findings of `check_routes` follow, and the exit code is 1 where there are any.
+With `--check` the findings of `check_routes` follow, and the exit code is 1 if there are any.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from importlib import import_module
 
 from .check import check_routes
 from .routes import BaseRoute
-from .table import format_table
+from .table import format_table, routes_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table, and the findings if asked; the exit code."""
+    """Print the table and, with `--check`, the findings; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m asgi_routing", description="Print the routes of an application.")
     parser.add_argument("application", metavar="package.module:app")
-    parser.add_argument("--check", action="store_true", help="look for unreachable routes and doubled names too")
+    parser.add_argument("--check", action="store_true", help="look for unreachable routes and mistakes too")
     options = parser.parse_args(arguments)
     try:
         routes = _routes_of(options.application)
@@ -40,8 +40,10 @@ def _routes_of(target: str) -> Sequence[BaseRoute]:
     if "" not in sys.path:
         sys.path.insert(0, "")
     app = reduce(getattr, names.split("."), import_module(module))
-    routes: Sequence[BaseRoute] = app.routes
-    return routes
+    routes = routes_of(app)
+    if routes is None:
+        raise ValueError(f"{target} has no routes, nor has an application that it wraps as `app`: {app!r}")
+    return list(routes)
 
 
 if __name__ == "__main__":

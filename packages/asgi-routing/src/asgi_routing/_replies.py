@@ -1,4 +1,4 @@
-"""The few answers that routing gives itself, as plain ASGI messages."""
+"""The few responses that routing gives itself, as plain ASGI messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .types import Receive, Scope, Send
 
 
-async def reply(
+async def send_response(
     scope: Scope,
     send: Send,
     status: int,
@@ -17,7 +17,7 @@ async def reply(
     media_type: str = "text/plain; charset=utf-8",
     prefix: str = "",
 ) -> None:
-    """Answer with a text, UTF-8; HEAD gets the head alone. `prefix` is `websocket.` for a denial response."""
+    """Send a text, UTF-8; HEAD gets the headers alone. `prefix` is `websocket.` for a denial response."""
     body = text.encode()
     head = list(headers)
     if status != 204:  # RFC 9110 §8.6: no Content-Length in a 204
@@ -28,12 +28,12 @@ async def reply(
     await send({"type": f"{prefix}http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
 
 
-async def reply_not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer 404; a WebSocket is refused with it where the server offers that, and closed elsewhere."""
+async def reject(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 404; a WebSocket is denied with it where the server offers that, and closed elsewhere."""
     if scope["type"] == "http":
-        return await reply(scope, send, 404, "Not Found")
+        return await send_response(scope, send, 404, "Not Found")
     if (await receive())["type"] != "websocket.connect":
         return None
     if "websocket.http.response" in (scope.get("extensions") or ()):
-        return await reply(scope, send, 404, "Not Found", prefix="websocket.")
+        return await send_response(scope, send, 404, "Not Found", prefix="websocket.")
     return await send({"type": "websocket.close", "code": 1000, "reason": ""})

@@ -1,11 +1,12 @@
-"""The list of a router's routes, which knows its compiled form and forgets it when it changes."""
+"""The list of a router's routes, which keeps its compiled form until it changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, SupportsIndex
 
-from ._matcher import Matcher
+from ._index import compile_routes
+from ._lookup import Lookup
 from .routes import BaseRoute
 
 
@@ -17,62 +18,62 @@ class RouteList(list[BaseRoute]):
 
     __slots__ = ("http", "websocket")
 
-    http: Matcher | None
-    websocket: Matcher | None
+    http: Lookup | None
+    websocket: Lookup | None
 
     def __init__(self, routes: Iterable[BaseRoute] = ()) -> None:
         super().__init__(routes)
-        self.forget()
+        self.invalidate()
 
-    def compile(self, kind: str) -> Matcher:
-        """The lookup for scopes of type `kind`, built anew."""
-        matcher = Matcher(self, kind)
-        setattr(self, kind, matcher)
-        return matcher
+    def compile(self, scope_type: str) -> Lookup:
+        """Compile the lookup for scopes of that type again, and return it."""
+        lookup = compile_routes(self, scope_type)
+        setattr(self, scope_type, lookup)
+        return lookup
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Drop the compiled lookups, as a change of the list does; call it after a route itself was changed."""
         self.http = self.websocket = None
 
     def append(self, route: BaseRoute, /) -> None:
         super().append(route)
-        self.forget()
+        self.invalidate()
 
     def extend(self, routes: Iterable[BaseRoute], /) -> None:
         super().extend(routes)
-        self.forget()
+        self.invalidate()
 
     def insert(self, place: SupportsIndex, route: BaseRoute, /) -> None:
         super().insert(place, route)
-        self.forget()
+        self.invalidate()
 
     def remove(self, route: BaseRoute, /) -> None:
         super().remove(route)
-        self.forget()
+        self.invalidate()
 
     def pop(self, place: SupportsIndex = -1, /) -> BaseRoute:
-        self.forget()
+        self.invalidate()
         return super().pop(place)
 
     def clear(self) -> None:
         super().clear()
-        self.forget()
+        self.invalidate()
 
     def reverse(self) -> None:
         super().reverse()
-        self.forget()
+        self.invalidate()
 
     def sort(self, **order: Any) -> None:
         super().sort(**order)
-        self.forget()
+        self.invalidate()
 
     def __setitem__(self, place: Any, route: Any) -> None:
         super().__setitem__(place, route)
-        self.forget()
+        self.invalidate()
 
     def __delitem__(self, place: SupportsIndex | slice) -> None:
         super().__delitem__(place)
-        self.forget()
+        self.invalidate()
 
     def __iadd__(self, routes: Iterable[BaseRoute], /) -> RouteList:  # type: ignore[override, misc]
         self.extend(routes)
@@ -80,7 +81,7 @@ class RouteList(list[BaseRoute]):
 
     def __imul__(self, times: SupportsIndex, /) -> RouteList:
         super().__imul__(times)
-        self.forget()
+        self.invalidate()
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,25 +1,39 @@
-"""Readings of a scope that routing needs."""
+"""What routing reads from a scope."""
 
 from __future__ import annotations
 
-import re
-
+from ._host import ParsedHost, parse_host
 from .types import Scope
 
-_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.~!$&'()*+,;=%-]+)(?::([0-9]*))?", re.ASCII)
+
+def get_route_path(scope: Scope) -> str:
+    """Return the part of the path below `root_path`; all of it if the server left the root path out.
+
+    If the server did, the path has what mounts have added to `root_path`, but not `app_root_path`.
+    """
+    path: str = scope["path"]
+    root_path: str = scope.get("root_path", "")
+    if root_path.endswith("/"):
+        root_path = root_path.rstrip("/")
+    if not root_path:
+        return path
+    if path.startswith(root_path):
+        below = path[len(root_path) :]
+        return below if not below or below[0] == "/" else path
+    base = scope.get("app_root_path", "").rstrip("/")
+    if base and root_path.startswith(f"{base}/") and path.startswith(f"{root_path[len(base) :]}/"):
+        return path[len(root_path) - len(base) :]
+    return path
 
 
-def host_header(scope: Scope) -> str | None:
-    """The Host header as it was sent, or None where it is missing, sent twice or malformed (RFC 9110 §7.2)."""
+def get_full_path(scope: Scope) -> str:
+    """Return the whole path, with the application's root path even if the server left it out."""
+    path: str = scope["path"]
+    base: str = scope.get("app_root_path", scope.get("root_path", "")).rstrip("/")
+    return path if path.startswith(base) else base + path
+
+
+def requested_host(scope: Scope) -> ParsedHost | None:
+    """Return the host that the request names, or None if Host is missing, repeated or malformed (RFC 9110 §7.2)."""
     values = [value for name, value in scope.get("headers", ()) if name.lower() == b"host"]
-    if len(values) != 1:
-        return None
-    text = values[0].decode("latin-1")
-    return text if _HOST.fullmatch(text) else None
-
-
-def host_name(scope: Scope) -> str | None:
-    """The host that the request names, without its port; an IPv6 address keeps its brackets."""
-    text = host_header(scope)
-    found = None if text is None else _HOST.fullmatch(text)
-    return None if found is None else found[1]
+    return parse_host(values[0].decode("latin-1")) if len(values) == 1 else None

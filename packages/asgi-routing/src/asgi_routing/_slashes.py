@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from typing import Protocol
+from urllib.parse import quote
 
-from ._scope import host_header
-from .paths import get_full_path, without_authority
+from ._host import default_port
+from ._scope import get_full_path, requested_host
+from ._urlpath import without_authority
 from .types import Scope
 
 _SAFE = "/!$&'()*+,;=:@"
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))  # a query is kept as it came, but never breaks the header
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class _Table(Protocol):
@@ -20,20 +21,18 @@ class _Table(Protocol):
 
 
 def other_slash(path: str) -> str:
-    """The path without the slashes at its end, or with one where it has none."""
+    """Return the path without the slashes at its end, or with one if it has none."""
     return path.rstrip("/") if path.endswith("/") else f"{path}/"
 
 
 def slash_redirect(router: _Table, scope: Scope) -> bytes | None:
-    """The Location of the same path but for its last slash, where a route matches that; the query is kept.
+    """Return the Location of the same path but for its last slash, if a route matches that; the query is kept.
 
     It never begins with two slashes: a client would read a host there (RFC 3986 §4.2).
     """
     other = {**scope, "path": other_slash(scope["path"])}
     if not router.is_match(other):
         return None
-    from urllib.parse import quote
-
     location = without_authority(quote(get_full_path(other), safe=_SAFE, errors="surrogateescape")).encode()
     if query := scope.get("query_string", b""):
         location += b"?" + quote(query, safe=_PRINTABLE).encode()
@@ -41,13 +40,15 @@ def slash_redirect(router: _Table, scope: Scope) -> bytes | None:
 
 
 def _origin(scope: Scope) -> bytes:
-    """`scheme://host` as the client named it, or as the server knows itself; nothing where neither is known."""
+    """Return `scheme://host` as the client named it, or as the server knows itself; nothing if neither is known."""
     scheme = scope.get("scheme", "http")
-    host = host_header(scope)
-    if host is None and scope.get("server"):
+    requested = requested_host(scope)
+    if requested is not None and requested.has_valid_port:
+        host = f"{requested.text}:{requested.port}" if requested.port else requested.text
+    elif scope.get("server") and scope["server"][1] is not None:
         name, port = scope["server"]
-        if port is None:
-            return b""
         name = f"[{name}]" if ":" in name else name
-        host = name if port == _DEFAULT_PORTS.get(scheme) else f"{name}:{port}"
-    return b"" if host is None else f"{scheme}://{host}".encode("latin-1")
+        host = name if port == default_port(scheme) else f"{name}:{port}"
+    else:
+        return b""
+    return f"{scheme}://{host}".encode("latin-1")

@@ -1,9 +1,9 @@
-"""What is wrong with a table of routes, found before the first request.
+"""Check a table of routes before the first request.
 
     for finding in router.check():
         print(finding)
 
-A route is shadowed where others, declared before it, answer everything that it could.
+A route is shadowed if others, declared before it, serve everything that it could.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ._matcher import Matcher, as_written, overrides
+from ._index import compile_routes, matches_as_written
+from ._lookup import Lookup
+from ._mistakes import endpoint_mistake, template_mistake
+from ._patterns import is_own_pattern
 from .convertors import (
     NOT_CONVERTIBLE,
     Convertor,
@@ -22,8 +25,9 @@ from .convertors import (
     StringConvertor,
     UUIDConvertor,
 )
-from .paths import PARAM_FORMAT_REGEX, without_port
-from .routes import BaseRoute, Host, Mount, Route, WebSocketRoute
+from .paths import PARAM_FORMAT_REGEX
+from .routes import BaseRoute, Host, Mount, PathRoute, Route, WebSocketRoute
+from .routes.host import host_to_match
 
 _SAMPLES = {
     StringConvertor: "-",
@@ -35,7 +39,10 @@ _SAMPLES = {
 
 
 class Finding(NamedTuple):
-    """Something to look at: its kind (`shadowed` or `duplicate name`), the earlier and the later route, in words."""
+    """Something to look at: its kind, the earlier and the later route, and both in words.
+
+    The kinds are `shadowed`, `duplicate name` and `mistake`, which is about one route: `first` and `second` are it.
+    """
 
     kind: str
     first: BaseRoute
@@ -47,32 +54,35 @@ class Finding(NamedTuple):
 
 
 def check_routes(routes: Sequence[BaseRoute]) -> list[Finding]:
-    """The routes that can never be reached, and the pairs of one name but different paths, those of mounts included."""
-    return [*_shadowed(routes), *_namesakes(routes)]
+    """Return the routes that can never be reached, the pairs of one name but different paths, and likely mistakes.
+
+    The routes of mounts and hosts are checked too.
+    """
+    return [*_shadowed(routes), *_duplicate_names(routes), *_mistakes(routes)]
 
 
 def _shadowed(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
-    matchers = {kind: Matcher(routes, kind) for kind in ("http", "websocket")}
+    lookups = {kind: compile_routes(routes, kind) for kind in ("http", "websocket")}
     for place, route in enumerate(routes):
-        first = _shadow(route, _earlier(routes, place, matchers))
+        first = _shadow(route, _earlier(routes, place, lookups))
         if first is not None:
             yield Finding("shadowed", first, route, f"{route} is never reached: {first} answers before it")
         elif isinstance(route, (Mount, Host)):
             yield from _shadowed(route.routes)
 
 
-def _earlier(routes: Sequence[BaseRoute], place: int, matchers: dict[str, Matcher]) -> list[BaseRoute]:
-    """The earlier routes that could shadow one: those at a path that it matches, or all where we know of none."""
+def _earlier(routes: Sequence[BaseRoute], place: int, lookups: dict[str, Lookup]) -> list[BaseRoute]:
+    """Return the earlier routes that could shadow one: those at a path that it matches, or all if none is known."""
     route = routes[place]
     sample = _sample(route)
     if sample is None:
         return list(routes[:place])
     kind = "websocket" if isinstance(route, WebSocketRoute) else "http"
-    return [candidate.route for candidate in matchers[kind].at_path(sample) if candidate.place < place]
+    return [indexed.route for indexed in lookups[kind].at_path(sample) if indexed.place < place]
 
 
 def _shadow(route: BaseRoute, earlier: list[BaseRoute]) -> BaseRoute | None:
-    """The route that, with those before it, leaves nothing for this one."""
+    """Return the route that, with those before it, leaves nothing for this one."""
     left = set(route.methods or ()) if isinstance(route, Route) else set()
     for other in earlier:
         if not _covers(other, route):
@@ -85,9 +95,10 @@ def _shadow(route: BaseRoute, earlier: list[BaseRoute]) -> BaseRoute | None:
 
 
 def _covers(first: BaseRoute, second: BaseRoute) -> bool:
-    """Whether every path, or host, of the second is one of the first, as far as that can be told."""
+    """Return whether every path, or host, of the second is surely one of the first."""
     if isinstance(first, Host) and isinstance(second, Host):
-        return _known(first) and _host(first) == _host(second) and first.param_convertors == second.param_convertors
+        same = host_to_match(first) == host_to_match(second) and first.param_convertors == second.param_convertors
+        return same and matches_as_written(first)
     if not isinstance(first, Mount) and isinstance(first, WebSocketRoute) is not isinstance(second, WebSocketRoute):
         return False
     if isinstance(second, Mount) and not isinstance(first, Mount):
@@ -128,7 +139,7 @@ def _covers_segment(own: Convertor[Any], segment: str, convertors: dict[str, Con
 
 
 def _includes(own: Convertor[Any], other: Convertor[Any]) -> bool:
-    """Whether every text of the one convertor is one of the other."""
+    """Return whether every text of the second convertor is one of the first."""
     if type(own) is StringConvertor:
         return type(other) in (StringConvertor, IntegerConvertor, FloatConvertor, UUIDConvertor)
     if type(own) is FloatConvertor and type(other) is IntegerConvertor:
@@ -137,7 +148,7 @@ def _includes(own: Convertor[Any], other: Convertor[Any]) -> bool:
 
 
 def _convertor(segment: str, convertors: dict[str, Convertor[Any]]) -> Convertor[Any] | None:
-    """The convertor of a segment that is one parameter."""
+    """Return the convertor of a segment that is one parameter."""
     found = PARAM_FORMAT_REGEX.fullmatch(segment)
     return convertors.get(found[1]) if found else None
 
@@ -148,7 +159,7 @@ def _same_convertors(segment: str, first: Any, second: Any) -> bool:
 
 
 def _sample(route: BaseRoute) -> str | None:
-    """A path that the route matches, where that is easy to tell."""
+    """Return a path that the route matches, if that is easy to tell."""
     if not _has_path(route):
         return None
     pathed: Any = route
@@ -162,19 +173,10 @@ def _sample(route: BaseRoute) -> str | None:
 
 
 def _has_path(route: BaseRoute) -> bool:
-    return isinstance(route, (Route, WebSocketRoute, Mount)) and _known(route) and as_written(route)
+    return isinstance(route, (PathRoute, Mount)) and matches_as_written(route) and is_own_pattern(route)
 
 
-def _known(route: BaseRoute) -> bool:
-    """Whether the route matches as its class of ours does."""
-    return not overrides(route, "matches", Route, WebSocketRoute, Mount, Host)
-
-
-def _host(route: Host) -> str:
-    return without_port(route.host_format).lower()
-
-
-def _namesakes(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
+def _duplicate_names(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
     seen: dict[str, tuple[str, BaseRoute]] = {}
     for name, template, route in _named(routes, "", ""):
         first_template, first = seen.setdefault(name, (template, route))
@@ -191,3 +193,15 @@ def _named(routes: Sequence[BaseRoute], names: str, prefix: str) -> Iterator[tup
             yield names + name, template, route
         if isinstance(route, (Mount, Host)):
             yield from _named(route.routes, f"{names}{name}:" if name else names, template.removesuffix("/{path}"))
+
+
+def _mistakes(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
+    for route in routes:
+        template = getattr(route, "host", None) if isinstance(route, Host) else getattr(route, "path", None)
+        found = [template_mistake(template)] if isinstance(template, str) else []
+        if isinstance(route, PathRoute):
+            found.append(endpoint_mistake(route.app, route.endpoint))
+        for mistake in filter(None, found):
+            yield Finding("mistake", route, route, f"{route}: {mistake}")
+        if isinstance(route, (Mount, Host)):
+            yield from _mistakes(route.routes)

@@ -1,15 +1,18 @@
-"""What stands behind the colon of `{id:int}`: the text a parameter may have, and its value.
+"""Convertors: the text that a parameter such as `{id:int}` may have, and the value made of it.
 
-class YearConvertor(Convertor[int]):
-    regex = "[0-9]{4}"
+    class YearConvertor(Convertor[int]):
+        regex = "[0-9]{4}"
 
-    def convert(self, value: str) -> int:
-        return int(value)
+        def convert(self, value: str) -> int:
+            return int(value)
 
-    def to_string(self, value: int) -> str:
-        return f"{value:04}"
+        def to_string(self, value: int) -> str:
+            return f"{value:04}"
 
-register_url_convertor("year", YearConvertor())
+    register_url_convertor("year", YearConvertor())
+
+Clients choose the text that `regex` is run on: write one that does not backtrack much. One character class that is
+repeated, such as `[a-z0-9-]+`, is matched in linear time whatever stands beside it.
 """
 
 from __future__ import annotations
@@ -33,11 +36,11 @@ class Convertor(Generic[T]):
     regex: ClassVar[str] = ""
 
     def convert(self, value: str) -> T:
-        """The value of a text that `regex` matches."""
+        """Return the value of a text that `regex` matches."""
         raise NotImplementedError
 
     def to_string(self, value: T) -> str:
-        """The text of a value, not yet percent-encoded; raises where there is none."""
+        """Return the text of a value, not yet percent-encoded; raise for a value that has none."""
         raise NotImplementedError
 
 
@@ -57,7 +60,7 @@ class StringConvertor(Convertor[str]):
 
 
 class PathConvertor(Convertor[str]):
-    """Everything that is left: slashes, line breaks and nothing at all included."""
+    """The rest of the path, possibly empty: slashes and line breaks included."""
 
     regex = "(?s:.*)"
 
@@ -69,7 +72,7 @@ class PathConvertor(Convertor[str]):
 
 
 class IntegerConvertor(Convertor[int]):
-    """ASCII digits; more of them than `sys.get_int_max_str_digits()` allows are no match."""
+    """ASCII digits; more of them than `sys.get_int_max_str_digits()` allows do not match."""
 
     regex = "[0-9]+"
 
@@ -83,7 +86,7 @@ class IntegerConvertor(Convertor[int]):
 
 
 class FloatConvertor(Convertor[float]):
-    """ASCII digits, and perhaps a point and more digits; no sign, no exponent."""
+    """ASCII digits, optionally a point and more digits; no sign, no exponent."""
 
     regex = r"[0-9]+(\.[0-9]+)?"
 
@@ -93,7 +96,7 @@ class FloatConvertor(Convertor[float]):
     def to_string(self, value: float) -> str:
         value = float(value)
         assert not value < 0.0, "Negative floats are not supported"
-        assert value == value, "NaN values are not supported"  # noqa: PLR0124 - what NaN means
+        assert value == value, "NaN values are not supported"  # noqa: PLR0124 - only NaN differs from itself
         assert value != float("inf"), "Infinite values are not supported"
         text = repr(value)
         if "e" in text:
@@ -127,9 +130,9 @@ CONVERTOR_TYPES: dict[str, Convertor[Any]] = {
 
 
 BUILT_IN = frozenset(map(type, CONVERTOR_TYPES.values()))
-"""Our own kinds: they say the same of a text each time, and give values that nobody can change."""
+"""The kinds whose answer depends on the text alone, and whose values cannot be changed."""
 
 
 def register_url_convertor(key: str, convertor: Convertor[Any]) -> None:
-    """Let paths written from now on say `{name:key}`."""
+    """Make `{name:key}` available to paths compiled from now on."""
     CONVERTOR_TYPES[key] = convertor

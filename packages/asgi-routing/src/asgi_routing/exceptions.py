@@ -1,4 +1,4 @@
-"""What routing raises."""
+"""The exceptions and warnings of routing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 class NoMatchFound(Exception):
-    """Raised where no route has the name, or takes just these parameters.
+    """Raised if no route has the name, or none of that name takes just these parameters.
 
-    `missing` and `surplus` name parameters of the route that has the name; `reason` says why a value was refused.
+    `missing` and `unexpected` name parameters of the nearest route of that name; `reason` says why a value was refused.
     """
 
     def __init__(
@@ -18,31 +18,51 @@ class NoMatchFound(Exception):
         path_params: Mapping[str, Any],
         *,
         missing: Iterable[str] = (),
-        surplus: Iterable[str] = (),
+        unexpected: Iterable[str] = (),
         reason: str = "",
     ) -> None:
         self.name = name
         self.path_params = dict(path_params)
         self.missing = tuple(missing)
-        self.surplus = tuple(surplus)
+        self.unexpected = tuple(unexpected)
         self.reason = reason
         parts = [f'No route exists for name "{name}" and params "{", ".join(path_params)}".']
         parts += [f'Missing: "{key}".' for key in self.missing]
-        parts += [f'Surplus: "{key}".' for key in self.surplus]
+        parts += [f'Unexpected: "{key}".' for key in self.unexpected]
         super().__init__(" ".join([*parts, reason] if reason else parts))
 
     @property
-    def nearness(self) -> int:
-        """How near a route was: 2 where only a value was refused, 1 where the parameters differ, 0 for none."""
+    def specificity(self) -> int:
+        """How near a route was: 2 if only a value was refused, 1 if the parameters differ, 0 if there was none."""
         if self.reason:
             return 2
-        return 1 if self.missing or self.surplus else 0
+        return 1 if self.missing or self.unexpected else 0
+
+    def renamed(self, name: str, path_params: Mapping[str, Any]) -> NoMatchFound:
+        """Return the same finding for the name and parameters that the caller asked for."""
+        return type(self)(name, path_params, missing=self.missing, unexpected=self.unexpected, reason=self.reason)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.name, self.path_params, self.missing, self.surplus, self.reason)
+        return _rebuild, (type(self), self.name, self.path_params, self.missing, self.unexpected, self.reason)
+
+
+class InvalidParameter(NoMatchFound, AssertionError, ValueError):
+    """Raised if a convertor refuses the value of a parameter.
+
+    Convertors refuse values with an AssertionError or a ValueError; whoever expects one of these gets it.
+    """
+
+
+class RouteWarning(UserWarning):
+    """A warning about a route that can never serve what it was written for."""
 
 
 def _rebuild(
-    name: str, path_params: dict[str, Any], missing: tuple[str, ...], surplus: tuple[str, ...], reason: str
+    kind: type[NoMatchFound],
+    name: str,
+    path_params: dict[str, Any],
+    missing: tuple[str, ...],
+    unexpected: tuple[str, ...],
+    reason: str,
 ) -> NoMatchFound:
-    return NoMatchFound(name, path_params, missing=missing, surplus=surplus, reason=reason)
+    return kind(name, path_params, missing=missing, unexpected=unexpected, reason=reason)

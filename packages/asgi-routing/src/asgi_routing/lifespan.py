@@ -9,13 +9,18 @@
 Mounted applications need no task each: they are nested. When one has started and asks for its next message, the next
 one is started within that call, and the last one waits for the server; so they stop in reverse, in the tasks they
 started in, on any event loop. One that gives up waiting for its message ends those started after it.
+
+Rule: whatever ends a lifespan, the server hears of it. It would serve requests with nothing started otherwise.
 """
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from functools import partial
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from typing import Any, Protocol
 
 from .routes import BaseRoute, Host, Mount
@@ -23,9 +28,6 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 
 Lifespan = Callable[[Any], Any]
 LifespanContext = Callable[[Any], AbstractAsyncContextManager[Any]]
-
-_GENERATOR = 0x20  # inspect.CO_GENERATOR; importing inspect costs more than this package
-_ASYNC_GENERATOR = 0x200
 
 
 class _Owner(Protocol):
@@ -37,18 +39,18 @@ class _Owner(Protocol):
 
 
 def as_context(lifespan: Lifespan | None) -> LifespanContext:
-    """A function from the application to an async context manager, of a generator function or of such a function."""
+    """Return a function from the application to an async context manager, of whatever kind of lifespan."""
     if lifespan is None:
         return _NoLifespan()
     function: Any = lifespan
     while isinstance(function, partial):
         function = function.func
     flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-    if flags & _ASYNC_GENERATOR:
+    if flags & CO_ASYNC_GENERATOR:
         return asynccontextmanager(lifespan)
-    if flags & _GENERATOR:
+    if flags & CO_GENERATOR:
         context = contextmanager(lifespan)
-        return lambda app: _Lifted(context(app))
+        return lambda app: _SyncToAsync(context(app))
     return lifespan
 
 
@@ -65,7 +67,7 @@ class _NoLifespan(AbstractAsyncContextManager[None]):
         return None
 
 
-class _Lifted(AbstractAsyncContextManager[Any]):
+class _SyncToAsync(AbstractAsyncContextManager[Any]):
     """A context manager as an async one."""
 
     def __init__(self, context: AbstractContextManager[Any]) -> None:
@@ -74,30 +76,43 @@ class _Lifted(AbstractAsyncContextManager[Any]):
     async def __aenter__(self) -> Any:
         return self.context.__enter__()
 
-    async def __aexit__(self, *exc: Any) -> bool | None:  # noqa: PYI036 - handed on as they come
+    async def __aexit__(self, *exc: Any) -> bool | None:  # noqa: PYI036 - passed through as they come
         return self.context.__exit__(*exc)
 
 
 async def run_lifespan(owner: _Owner, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve the lifespan of a router; a failure is told to the server with its traceback, and raised."""
+    """Serve the lifespan of a router; a failure is sent to the server with its traceback, and raised."""
     await receive()
-    nest = _Nest(_mounted(owner.routes, {id(owner)}) if owner.lifespan_of_mounts else (), scope, receive, send)
+    mounted = _mounted(owner.routes, {id(owner)}) if owner.lifespan_of_mounts else ()
+    nested = NestedLifespans(mounted, scope, receive, send)
     try:
-        async with owner.lifespan_context(scope.get("app")) as state:
+        async with _context(owner.lifespan_context, scope.get("app")) as state:
             if state is not None:
                 if "state" not in scope:
                     raise RuntimeError('The server does not support "state" in the lifespan scope.')
                 scope["state"].update(state)
-            await nest.run(0)
-    except Exception as exc:
-        import traceback
+            await nested.run(0)
+    except BaseException as exc:
+        # SystemExit, a cancellation or a group of exceptions as well: uvicorn would serve requests.
+        nested.add_failure(traceback.format_exc(), exc)
+    await nested.report()
 
-        nest.failed(traceback.format_exc(), exc)
-    await nest.report()
+
+def _context(lifespan: LifespanContext, app: Any) -> AbstractAsyncContextManager[Any]:
+    """Return what the lifespan makes for an application; raise TypeError, naming it, if that is no context manager."""
+    context = lifespan(app)
+    if hasattr(type(context), "__aenter__"):
+        return context
+    if hasattr(context, "close"):
+        context.close()  # a coroutine would warn that it was never awaited
+    name = getattr(lifespan, "__qualname__", repr(lifespan))
+    raise TypeError(
+        f"the lifespan {name} returned {context!r}: decorate it with contextlib.asynccontextmanager, and let it yield"
+    )
 
 
 def _mounted(routes: Iterable[BaseRoute], seen: set[int]) -> Iterator[ASGIApp]:
-    """The mounted applications, each once, and after a router of ours those mounted in it."""
+    """Yield the mounted applications, each once, and after a router of ours those mounted in it."""
     for route in routes:
         if isinstance(route, (Mount, Host)) and id(route.app) not in seen:
             seen.add(id(route.app))
@@ -106,7 +121,7 @@ def _mounted(routes: Iterable[BaseRoute], seen: set[int]) -> Iterator[ASGIApp]:
                 yield from _mounted(route.routes, seen)
 
 
-class _Nest:
+class NestedLifespans:
     """The lifespans of some applications, each within the one before it, and innermost the server's."""
 
     def __init__(self, apps: Iterable[ASGIApp], scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,38 +131,42 @@ class _Nest:
         self.send = send
         self.started = False
         self.failures: list[str] = []
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     async def run(self, place: int) -> None:
-        """Start what stands at this place and after it, wait for the end, and stop it again."""
+        """Start the application at this place and those after it, wait for the end, and stop them again."""
         if place < len(self.apps):
-            return await _Mounted(self, place).run()
+            return await MountedLifespan(self, place).run()
         await self.send({"type": "lifespan.startup.complete"})
         self.started = True
         await self.receive()
         return None
 
-    def failed(self, message: str, error: Exception | None = None) -> None:
-        """Keep a failure for the server, and the first exception to raise."""
-        self.failures.append(message)
-        self.error = self.error or error
+    def add_failure(self, message: str, error: BaseException | None = None) -> None:
+        """Keep a failure for the server, and the first exception to be raised."""
+        if error is None or error is not self.error:  # it is told once on its way out through several applications
+            self.failures.append(message)
+        if self.error is None or (isinstance(self.error, Exception) and not isinstance(error, Exception | None)):
+            self.error = error  # a cancellation or an exit comes before an error
 
     async def report(self) -> None:
-        """Tell the server how it ended."""
-        if self.failures:
-            phase = "shutdown" if self.started else "startup"
-            await self.send({"type": f"lifespan.{phase}.failed", "message": "\n".join(self.failures)})
-        else:
-            await self.send({"type": "lifespan.shutdown.complete"})
-        if self.error is not None:
-            raise self.error
+        """Send the server how it ended, and raise what went wrong."""
+        try:
+            if self.failures:
+                phase = "shutdown" if self.started else "startup"
+                await self.send({"type": f"lifespan.{phase}.failed", "message": "\n".join(self.failures)})
+            else:
+                await self.send({"type": "lifespan.shutdown.complete"})
+        finally:
+            if self.error is not None:
+                raise self.error
 
 
-class _Mounted:
-    """One application in the nest: what it is told, and what it says."""
+class MountedLifespan:
+    """One of the nested applications: what it is sent, and what it has answered."""
 
-    def __init__(self, nest: _Nest, place: int) -> None:
-        self.nest = nest
+    def __init__(self, nested: NestedLifespans, place: int) -> None:
+        self.nested = nested
         self.place = place
         self.asked = False
         self.complete = False
@@ -155,11 +174,14 @@ class _Mounted:
         self.failed = False
 
     async def run(self) -> None:
-        app = self.nest.apps[self.place]
+        app = self.nested.apps[self.place]
         try:
-            await app({**self.nest.scope}, self.receive, self.send)
+            await app({**self.nested.scope}, self.receive, self.send)
         except Exception as exc:
             self.fail(app, exc)
+        except BaseException as exc:
+            self.nested.add_failure(traceback.format_exc(), exc)
+            raise
         await self.go_on()
 
     async def receive(self) -> Message:
@@ -175,24 +197,20 @@ class _Mounted:
             self.complete = True
         elif kind in ("lifespan.startup.failed", "lifespan.shutdown.failed"):
             self.failed = True
-            self.nest.failed(message.get("message", ""))
+            self.nested.add_failure(message.get("message", ""))
 
     async def go_on(self) -> None:
-        """Run those that come after, once; none does where this one failed to start."""
+        """Run those that come after, once; none if this one failed to start."""
         if not self.went_on and not (self.failed and not self.complete):
             self.went_on = True
-            await self.nest.run(self.place + 1)
+            await self.nested.run(self.place + 1)
 
     def fail(self, app: ASGIApp, exc: Exception) -> None:
-        """Tell an application that does not speak lifespan from one that failed, and may have said so."""
-        nest = self.nest
-        if self.failed:
-            nest.error = nest.error or exc
+        """Tell an application that does not support lifespans from one that failed, and may have said so."""
+        nested = self.nested
+        if self.failed or exc is nested.error:
+            nested.error = nested.error or exc
         elif self.complete or self.went_on:
-            import traceback
-
-            nest.failed(traceback.format_exc(), exc)
+            nested.add_failure(traceback.format_exc(), exc)
         else:
-            import logging
-
-            logging.getLogger("asgi_routing").info("%r does not speak lifespan", app, exc_info=exc)
+            logging.getLogger("asgi_routing").info("%r does not support the lifespan protocol", app, exc_info=exc)

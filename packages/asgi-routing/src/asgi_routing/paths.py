@@ -1,4 +1,4 @@
-"""Path templates: `/users/{id:int}` to a pattern, and back to a URL.
+"""Path templates: from `/users/{id:int}` to a pattern, and back to a path.
 
 pattern, path_format, convertors = compile_path("/users/{id:int}")
 assert path_format == "/users/{id}"
@@ -10,88 +10,91 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
+from ._urlpath import URLPath, without_authority
 from .convertors import CONVERTOR_TYPES, NOT_CONVERTIBLE, Convertor
-from .exceptions import NoMatchFound
-from .types import Scope
+from .exceptions import InvalidParameter
 
 PARAM_REGEX = re.compile("{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 PARAM_FORMAT_REGEX = re.compile("{([a-zA-Z_][a-zA-Z0-9_]*)}")
 
 _PORT = re.compile(":[0-9]*$")
-_SAFE = "/!$&'()*+,;=:@"  # what RFC 3986 §3.3 lets stand in a path
+# What RFC 3986 §3.3 allows in a path, and braces: those of a parameter that is missing are to be seen. A percent sign
+# stays where it begins an encoded character: the caller has quoted the value.
+_TO_ENCODE = re.compile(r"[^A-Za-z0-9/._~!$&'()*+,;=:@%{}-]+|%(?![0-9A-Fa-f]{2})")
+_DOT_SEGMENT = re.compile(r"(?:\.|%2[eE]){1,2}")
+_CANNOT_WRITE = (*NOT_CONVERTIBLE, TypeError, AttributeError)
 
 
 def parse_path(path: str) -> tuple[str, dict[str, Convertor[Any]]]:
-    """The template without its convertors, and the convertor of every parameter, in order."""
+    """Return the template without its convertors, and the convertor of every parameter, in order."""
     if "{" not in path:
         return path, {}
     convertors: dict[str, Convertor[Any]] = {}
-    twice: set[str] = set()
+    duplicates: set[str] = set()
     for name, kind in PARAM_REGEX.findall(path):
         key = kind[1:] or "str"
-        assert key in CONVERTOR_TYPES, f"Unknown path convertor '{key}'"
+        assert key in CONVERTOR_TYPES, f"Unknown path convertor '{key}' in {path!r}: there are {_known_convertors()}"
         if name in convertors:
-            twice.add(name)
+            duplicates.add(name)
         convertors[name] = CONVERTOR_TYPES[key]
-    if twice:
-        plural = "s" if len(twice) > 1 else ""
-        raise ValueError(f"Duplicated param name{plural} {', '.join(sorted(twice))} at path {path}")
+    if duplicates:
+        plural = "s" if len(duplicates) > 1 else ""
+        raise ValueError(f"Duplicated param name{plural} {', '.join(sorted(duplicates))} at path {path}")
     return PARAM_REGEX.sub(r"{\1}", path), convertors
 
 
-def pattern_source(path_format: str, convertors: Mapping[str, Convertor[Any]]) -> str:
-    r"""The source of the pattern of a whole path. It ends in `\Z`: `$` would let a last line break pass."""
-    pieces = PARAM_FORMAT_REGEX.split(path_format)
-    for i, piece in enumerate(pieces):
-        if i % 2 and piece in convertors:
-            pieces[i] = f"(?P<{piece}>{convertors[piece].regex})"
+def split_template(path_format: str, convertors: Mapping[str, Convertor[Any]]) -> tuple[list[str], list[str]]:
+    """Return the literals of a template, one more than its parameters, and the names of these."""
+    first, *rest = PARAM_FORMAT_REGEX.split(path_format)
+    literals, names = [first], []
+    for name, literal in zip(rest[::2], rest[1::2], strict=True):
+        if name in convertors:
+            names.append(name)
+            literals.append(literal)
         else:
-            pieces[i] = re.escape(f"{{{piece}}}" if i % 2 else piece)
-    return f"^{''.join(pieces)}\\Z"
+            literals[-1] += f"{{{name}}}{literal}"
+    return literals, names
+
+
+def pattern_source(path_format: str, convertors: Mapping[str, Convertor[Any]]) -> str:
+    r"""Return the source of the pattern of a whole path. It ends in `\Z`: `$` would let a last line break pass."""
+    literals, names = split_template(path_format, convertors)
+    source = re.escape(literals[0])
+    for name, literal in zip(names, literals[1:], strict=True):
+        source += f"(?P<{name}>{convertors[name].regex}){re.escape(literal)}"
+    return f"^{source}\\Z"
 
 
 def build_pattern(path_format: str, convertors: Mapping[str, Convertor[Any]]) -> re.Pattern[str]:
-    """The compiled pattern of a path, or of a host, where case and port do not count."""
+    """Return the compiled pattern of a path, or of a host, where case and port do not count."""
     if path_format.startswith("/"):
         return re.compile(pattern_source(path_format, convertors))
     return re.compile(pattern_source(without_port(path_format), convertors), re.IGNORECASE)
 
 
 def without_port(host: str) -> str:
-    """The host of `host:port`."""
+    """Return the host of `host:port`."""
     return _PORT.sub("", host)
 
 
 def compile_path(path: str) -> tuple[re.Pattern[str], str, dict[str, Convertor[Any]]]:
-    """The pattern, the format (`/users/{id}`) and the convertors of a path, or of a host.
+    """Return the pattern, the format (`/users/{id}`) and the convertors of a path, or of a host.
 
-    Raises ValueError where a parameter occurs twice, AssertionError where a convertor is unknown.
+    Raises ValueError if a parameter occurs twice, AssertionError if a convertor is unknown.
     """
     path_format, convertors = parse_path(path)
     return build_pattern(path_format, convertors), path_format, convertors
 
 
-def read_params(found: re.Match[str], convertors: Mapping[str, Convertor[Any]]) -> dict[str, Any] | None:
-    """The converted parameters of a match, or None where a convertor refuses its text."""
-    params: dict[str, Any] = found.groupdict()
-    try:
-        for name, convertor in convertors.items():
-            params[name] = convertor.convert(params[name])
-    except NOT_CONVERTIBLE:
-        return None
-    if len(params) > len(convertors):  # a convertor's pattern has named groups of its own
-        return {name: params[name] for name in convertors}
-    return params
-
-
 def replace_params(
     path: str, param_convertors: Mapping[str, Convertor[Any]], path_params: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """The path with its parameters filled in, percent-encoded, and the parameters it has no place for.
+    """Return the path with its parameters filled in, percent-encoded, and the parameters it has no place for.
 
-    A parameter that is not given keeps its braces. A URLPath is encoded already and stays as it is.
-    Raises NoMatchFound for a value that its convertor would not match back.
+    A parameter that is not given keeps its braces, and what is encoded already (`%20`) stays as it is.
+    Raises InvalidParameter for a value that its convertor would not match back.
     """
     remaining = dict(path_params)
     pieces = PARAM_FORMAT_REGEX.split(path)
@@ -101,92 +104,45 @@ def replace_params(
             pieces[i] = _fill(path, name, param_convertors[name], remaining.pop(name))
         else:
             pieces[i] = f"{{{name}}}"
+    for i in range(0, len(pieces), 2):
+        pieces[i] = percent_encode(pieces[i])
     filled = without_authority("".join(pieces))
     if _has_dots(filled, path):
-        raise NoMatchFound(path, path_params, reason='No parameter may make a segment "." or "..".')
+        raise InvalidParameter(path, path_params, reason='No parameter may make a segment "." or "..".')
     return filled, remaining
 
 
-def without_authority(path: str) -> str:
-    """The path, so written that no client reads a host in its first segments (RFC 3986 §4.2)."""
-    return f"/%2F{path[2:]}" if path.startswith("//") else path
+def percent_encode(text: str) -> str:
+    """Return a path as it stands in a URL; what is percent-encoded already stays as it is."""
+    return _TO_ENCODE.sub(lambda found: quote(found[0], safe="", errors="surrogateescape"), text)
 
 
 def missing_params(convertors: Mapping[str, Convertor[Any]], path_params: Mapping[str, Any]) -> list[str]:
-    """The parameters of a template that are not given."""
+    """Return the parameters of a template that are not given."""
     return [name for name in convertors if name not in path_params]
 
 
 def _fill(path: str, name: str, convertor: Convertor[Any], value: Any) -> str:
     if isinstance(value, URLPath):
         return str(value)
-    text = convertor.to_string(value)
-    if re.fullmatch(convertor.regex, text) is None:
-        raise _refusal(path, name, value)
     try:
-        convertor.convert(text)
-    except NOT_CONVERTIBLE as exc:
-        raise _refusal(path, name, value) from exc
-    from urllib.parse import quote
-
-    return quote(text, safe=_SAFE)
-
-
-def _refusal(path: str, name: str, value: object) -> NoMatchFound:
-    return NoMatchFound(path, {name: value}, reason=f'The convertor of "{name}" would not match {value!r} back.')
+        text = convertor.to_string(value)
+        matches = re.fullmatch(convertor.regex, text) is not None
+        if matches:
+            convertor.convert(text)
+            return percent_encode(text)
+    except _CANNOT_WRITE as exc:
+        reason = f'The convertor of "{name}" does not take {value!r}: {str(exc) or type(exc).__name__}.'
+        raise InvalidParameter(path, {name: value}, reason=reason) from exc
+    reason = f'The convertor of "{name}" would not match {value!r} back.'
+    raise InvalidParameter(path, {name: value}, reason=reason)
 
 
 def _has_dots(filled: str, template: str) -> bool:
-    """Whether a parameter made a segment `.` or `..`, which clients resolve, encoded or not (RFC 3986 §5.2.4)."""
-    if "." not in filled:
-        return False
+    """Return whether a parameter made a segment `.` or `..`, which clients resolve even encoded (RFC 3986 §5.2.4)."""
     kept = template.split("/")
-    return any(segment in (".", "..") and segment not in kept for segment in filled.split("/"))
+    return any(_DOT_SEGMENT.fullmatch(segment) and segment not in kept for segment in filled.split("/"))
 
 
-class URLPath(str):
-    """The path of a URL, percent-encoded, with the kind of connection and the host it is for, where known."""
-
-    __slots__ = ("host", "protocol")
-
-    protocol: str
-    host: str
-
-    def __new__(cls, path: str, protocol: str = "", host: str = "") -> URLPath:
-        assert protocol in ("http", "websocket", "")
-        self = super().__new__(cls, path)
-        self.protocol = protocol
-        self.host = host
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return URLPath, (str(self), self.protocol, self.host)
-
-    def make_absolute_url(self, base_url: object) -> str:
-        """The whole URL, at the scheme, host and root path of `base_url` (a str, or what str() makes one of)."""
-        from urllib.parse import urlsplit
-
-        base = urlsplit(str(base_url))
-        scheme = base.scheme
-        if self.protocol:
-            secure = scheme in ("https", "wss")
-            scheme = ("http" if self.protocol == "http" else "ws") + ("s" if secure else "")
-        return f"{scheme}://{self.host or base.netloc}{base.path.rstrip('/')}{self}"
-
-
-def get_route_path(scope: Scope) -> str:
-    """The part of the path below `root_path`; all of it where the server left the root path out."""
-    path: str = scope["path"]
-    root_path: str = scope.get("root_path", "")
-    if root_path.endswith("/"):
-        root_path = root_path.rstrip("/")
-    if not root_path or not path.startswith(root_path):
-        return path
-    below = path[len(root_path) :]
-    return below if not below or below[0] == "/" else path
-
-
-def get_full_path(scope: Scope) -> str:
-    """The whole path, root path included even where the server left it out."""
-    root_path: str = scope.get("root_path", "").rstrip("/")
-    return root_path + get_route_path(scope)
+def _known_convertors() -> str:
+    return ", ".join(sorted(CONVERTOR_TYPES))

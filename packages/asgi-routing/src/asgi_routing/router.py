@@ -11,17 +11,19 @@ assert router.url_path_for("hello", name="you & me") == "/hello/you%20&%20me"
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from ._matcher import Candidate, Matcher
-from ._replies import reply, reply_not_found
+from ._lookup import IndexedRoute, Lookup
+from ._mistakes import lifespan_mistake, warn_of
+from ._replies import reject, send_response
 from ._routelist import RouteList
+from ._scope import get_route_path
 from ._slashes import other_slash, slash_redirect
+from ._urlpath import URLPath
 from .lifespan import Lifespan, as_context, run_lifespan
-from .paths import URLPath, get_route_path
 from .routes import BaseRoute, Host, Mount, Route, WebSocketRoute
-from .routes.base import PREFIX, MiddlewareRecords, enter, wrap
-from .routes.below import url_below
+from .routes._reverse import reverse
+from .routes.base import PREFIX, UNMATCHED, MiddlewareRecords, serve_match, wrap
 from .routes.route import ALLOWED_METHODS
 from .types import ASGIApp, Receive, Scope, Send
 
@@ -29,14 +31,29 @@ if TYPE_CHECKING:
     from .check import Finding
 
 
-class Router:
-    """Gives each request to the first of its routes that matches, in order of declaration.
+class RouterOptions(TypedDict, total=False):
+    """The options of a Router beyond Starlette's; see there."""
 
-    `default` answers where no route does. `auto_options` answers OPTIONS with 204 and `Allow` where no route does.
+    auto_options: bool
+    redirect_status: int
+    absolute_redirects: bool
+    lifespan_of_mounts: bool
+
+
+class Router:
+    """An application that gives each request to the first of its routes that matches, in order of declaration.
+
+    `default` serves what no route matches. `auto_options` answers OPTIONS with 204 and `Allow` where no route does.
     Paths that are right but for the last slash are redirected with `redirect_status`, which keeps the method (307,
     308), to a relative URL, or with `absolute_redirects` to one that names the request's host.
     `lifespan_of_mounts` starts and stops the mounted applications too.
     """
+
+    route_class: ClassVar[Callable[..., BaseRoute]] = Route
+    websocket_route_class: ClassVar[Callable[..., BaseRoute]] = WebSocketRoute
+    mount_class: ClassVar[Callable[..., BaseRoute]] = Mount
+    host_class: ClassVar[Callable[..., BaseRoute]] = Host
+    url_path_class: ClassVar[type[URLPath]] = URLPath
 
     def __init__(
         self,
@@ -54,130 +71,187 @@ class Router:
         self._routes = RouteList(routes or ())
         self.redirect_slashes = redirect_slashes
         self.default: ASGIApp = self.not_found if default is None else default
+        warn_of(lifespan_mistake(lifespan), self)
         self.lifespan_context = as_context(lifespan)
         self.auto_options = auto_options
         self.redirect_status = redirect_status
         self.absolute_redirects = absolute_redirects
         self.lifespan_of_mounts = lifespan_of_mounts
         records = list(middleware or ())
-        plain = not records and type(self).app is Router.app
-        self.middleware_stack: ASGIApp = self._answer if plain else wrap(self.app, records)
+        self._is_plain = not records and type(self).app is _APP
+        self._call = type(self).__call__
+        self.middleware_stack: ASGIApp = self.dispatch if self._is_plain else wrap(self.app, records)
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes, in the order in which they are asked: a list to change at any time. Setting it copies."""
+        """The routes, in the order in which they are tried: a list to change at any time. Setting it copies."""
         return self._routes
 
     @routes.setter
     def routes(self, routes: Iterable[BaseRoute]) -> None:
         self._routes = RouteList(routes)
 
+    @property
+    def entrance(self) -> ASGIApp:
+        """The callable to use in place of the router by an application around it: it saves two coroutines.
+
+        It is the router itself where that has middleware, or a `__call__` or `app` that is overridden or patched.
+        """
+        untouched = self._is_plain and type(self).__call__ is _CALL and self.middleware_stack == self.dispatch
+        return self.dispatch if untouched else self
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve; the middleware of the router comes first."""
+        """Serve a connection, through the middleware of the router."""
+        if "router" not in scope:
+            scope["router"] = self
         stack = self.middleware_stack
         await stack(scope, receive, send)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, within the middleware."""
-        await self._answer(scope, receive, send)
+        """Serve a connection, within the middleware."""
+        if "router" not in scope:
+            scope["router"] = self
+        await self.dispatch(scope, receive, send)
 
-    def _answer(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """What answers the scope, to be awaited: it is no coroutine itself, which every request would pay for."""
+    def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Find the route, write it to the scope, and return what serves the connection, to be awaited.
+
+        This is no coroutine function: a request that a route serves needs none for the router.
+        """
         routes = self._routes
-        kind = scope["type"]
-        if kind == "http":
-            matcher = routes.http or routes.compile(kind)
+        scope_type = scope["type"]
+        if scope_type == "http":
+            lookup = routes.http or routes.compile(scope_type)
             method = scope["method"]
-        elif kind == "websocket":
-            matcher = routes.websocket or routes.compile(kind)
+        elif scope_type == "websocket":
+            lookup = routes.websocket or routes.compile(scope_type)
             method = ""
         else:
-            assert kind == "lifespan", f"Routers serve HTTP, WebSocket and lifespan, not {kind!r}"
+            assert scope_type == "lifespan", f"Routers serve HTTP, WebSocket and lifespan, not {scope_type!r}"
             return self.lifespan(scope, receive, send)
         prefix = None
         if "router" in scope:
             prefix = scope.get(PREFIX)
         else:
+            # An outer application has called `entrance`; `__call__` may have been patched since.
             scope["router"] = self
+            if self.__class__.__call__ is not self._call:
+                return self(scope, receive, send)
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        known = matcher.known[method].get(path) if method in matcher.known else None
+        known = lookup.static.get((path, method))
         if known is not None:
             route, params = known
-            found: Any = params.copy()
+            params = params.copy()
         else:
-            candidate, found = matcher.find(path, method, scope)
-            if candidate is None:
-                return self._unmatched(matcher, scope, receive, send, path, found)
-            route = candidate.route
-            if not candidate.direct:
-                return enter(route, scope, _keys(candidate, found, scope), receive, send)
+            indexed, found = lookup.find(path, method, scope)
+            if indexed is None:
+                return self._unmatched(lookup, scope, receive, send, path, found)
+            route = indexed.route
+            if not indexed.direct:
+                child_scope = _child_scope(indexed, found, scope)
+                return serve_match(route, lookup.view(route, prefix or ""), scope, child_scope, receive, send, self)
+            params = found
         if "path_params" in scope:
-            found = {**scope["path_params"], **found}
-        scope["path_params"] = found
+            params = {**scope["path_params"], **params}
+        shown = lookup.view(route, prefix) if prefix else route
+        if route.__class__.handle is not lookup.handle:
+            keys = {"endpoint": route.endpoint, "path_params": params}
+            return serve_match(route, shown, scope, keys, receive, send, self)
+        # The route's `handle` would only call `app`: the method is one that it serves.
+        scope["path_params"] = params
         scope["endpoint"] = route.endpoint
-        scope["route"] = matcher.view(route, prefix) if prefix else route
+        scope["route"] = shown
         app: ASGIApp = route.app
         return app(scope, receive, send)
 
     def _unmatched(
         self,
-        matcher: Matcher,
+        lookup: Lookup,
         scope: Scope,
         receive: Receive,
         send: Send,
         path: str,
-        partial: Sequence[tuple[Candidate, Any]],
+        partial: Sequence[tuple[IndexedRoute, Any]],
     ) -> Awaitable[None]:
-        """What answers where no route matches fully: what matches but for its method or its slash, else `default`."""
+        """Return what serves a path that no route matches fully: 405, a redirect for its slash, or `default`."""
         if partial:
-            return self._answer_in_part(scope, receive, send, partial)
-        if self.redirect_slashes and len(path) > 1 and scope["type"] == "http" and matcher.concerns(other_slash(path)):
+            return self._serve_partial(lookup, scope, receive, send, partial)
+        if self.redirect_slashes and path != "/" and scope["type"] == "http" and lookup.may_match(other_slash(path)):
             location = slash_redirect(self, scope)
             if location is not None:
-                return reply(scope, send, self.redirect_status, headers=[(b"location", location)])
-        return self.default(scope, receive, send)
+                return send_response(scope, send, self.redirect_status, headers=[(b"location", location)])
+        return self._serve_default(scope, receive, send)
 
-    async def _answer_in_part(
-        self, scope: Scope, receive: Receive, send: Send, partial: Sequence[tuple[Candidate, Any]]
+    async def _serve_default(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve with `default`, and leave the scope as if the router had never seen it.
+
+        An application may be a cascade: the next router that is tried with this scope is the first of its own.
+        """
+        route = scope.get("route")
+        nested = UNMATCHED in scope
+        scope[UNMATCHED] = False
+        try:
+            await self.default(scope, receive, send)
+        finally:
+            # `default` may be a router, too, and have found something.
+            found = not scope.pop(UNMATCHED, False) and scope.get("route") is not route
+            if nested:
+                scope[UNMATCHED] = not found
+            if not found and scope.get("router") is self:
+                del scope["router"]
+
+    async def _serve_partial(
+        self,
+        lookup: Lookup,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        partial: Sequence[tuple[IndexedRoute, Any]],
     ) -> None:
         """Let the first route that matches but for its method answer; it finds the methods of all of them."""
-        allowed = {method for candidate, _ in partial for method in candidate.methods or ()}
+        allowed = {method for indexed, _ in partial for method in indexed.methods or ()}
         if self.auto_options:
             allowed.add("OPTIONS")
         scope[ALLOWED_METHODS] = tuple(sorted(allowed))
         try:
             if self.auto_options and scope["method"] == "OPTIONS":
                 return await self.answer_options(scope, receive, send)
-            candidate, found = partial[0]
-            return await enter(candidate.route, scope, _keys(candidate, found, scope), receive, send)
+            indexed, found = partial[0]
+            route = indexed.route
+            shown, child_scope = lookup.view(route, scope.get(PREFIX, "")), _child_scope(indexed, found, scope)
+            return await serve_match(route, shown, scope, child_scope, receive, send, self)
         finally:
             del scope[ALLOWED_METHODS]
 
     def is_match(self, scope: Scope) -> bool:
-        """Whether some route matches an HTTP request, be it with other methods only."""
-        matcher = self._routes.http or self._routes.compile("http")
-        candidate, partial = matcher.find(get_route_path(scope), scope["method"], scope)
-        return candidate is not None or bool(partial)
+        """Return whether some route matches an HTTP request, even if with other methods only."""
+        lookup = self._routes.http or self._routes.compile("http")
+        indexed, partial = lookup.find(get_route_path(scope), scope["method"], scope)
+        return indexed is not None or bool(partial)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404, or refuse a WebSocket; a subclass may raise instead."""
-        await reply_not_found(scope, receive, send)
+        """Answer 404, or deny a WebSocket; a subclass may raise instead."""
+        await reject(scope, receive, send)
 
     async def answer_options(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer OPTIONS with 204 and the methods that the path allows (RFC 9110 §9.3.7)."""
         allow = ", ".join(scope[ALLOWED_METHODS]).encode("latin-1")
-        await reply(scope, send, 204, headers=[(b"allow", allow)])
+        await send_response(scope, send, 204, headers=[(b"allow", allow)])
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the lifespan: the context of this router, and within it that of mounted applications, if so asked."""
+        """Serve the lifespan: the context of this router and, with `lifespan_of_mounts`, of what is mounted in it."""
         await run_lifespan(self, scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """The path of the route of that name, percent-encoded; raises NoMatchFound where no route takes it."""
-        return url_below(self._routes, name, path_params, name, path_params)
+        """Return the path of the route of that name, percent-encoded.
+
+        Raises NoMatchFound if no route has that name and these parameters, or a convertor refuses a value.
+        """
+        url = reverse(self._routes, name, path_params, name, path_params)
+        return url if isinstance(url, self.url_path_class) else self.url_path_class(url, url.protocol, url.host)
 
     def check(self) -> list[Finding]:
-        """What is wrong with the table: routes that are never reached, and routes of one name."""
+        """Return what is wrong with the table: routes that are never reached, duplicate names, mistakes in paths."""
         from .check import check_routes
 
         return check_routes(self.routes)
@@ -189,28 +263,30 @@ class Router:
 
     def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
         """Add an application for everything below a path."""
-        self.routes.append(Mount(path, app=app, name=name))
+        self.routes.append(type(self).mount_class(path, app=app, name=name))
 
     def host(self, host: str, app: ASGIApp, name: str | None = None) -> None:
         """Add an application for everything at a host."""
-        self.routes.append(Host(host, app=app, name=name))
+        self.routes.append(type(self).host_class(host, app=app, name=name))
 
     def add_route(
         self,
         path: str,
-        endpoint: Callable[..., Awaitable[Any]],
+        endpoint: Callable[..., Any],
         methods: Collection[str] | None = None,
         name: str | None = None,
         include_in_schema: bool = True,
     ) -> None:
-        """Add an application for one path."""
+        """Add an endpoint for one path."""
         self.routes.append(
-            Route(path, endpoint=endpoint, methods=methods, name=name, include_in_schema=include_in_schema)
+            type(self).route_class(
+                path, endpoint=endpoint, methods=methods, name=name, include_in_schema=include_in_schema
+            )
         )
 
-    def add_websocket_route(self, path: str, endpoint: Callable[..., Awaitable[Any]], name: str | None = None) -> None:
-        """Add an application for the WebSockets of one path."""
-        self.routes.append(WebSocketRoute(path, endpoint=endpoint, name=name))
+    def add_websocket_route(self, path: str, endpoint: Callable[..., Any], name: str | None = None) -> None:
+        """Add an endpoint for the WebSockets of one path."""
+        self.routes.append(type(self).websocket_route_class(path, endpoint=endpoint, name=name))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Router) and self.routes == other.routes
@@ -218,10 +294,16 @@ class Router:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _keys(candidate: Candidate, found: Any, scope: Scope) -> Scope:
-    """The scope keys of a match: what its `matches` said, or those that come with its parameters."""
-    if candidate.read is None:
-        keys: Scope = found
-        return keys
-    endpoint = getattr(candidate.route, "endpoint", None)
+Mount.router_class = Router
+
+# As they are written here: instrumentation may put functions of its own in their place.
+_CALL, _APP = Router.__call__, Router.app
+
+
+def _child_scope(indexed: IndexedRoute, found: Any, scope: Scope) -> Scope:
+    """Return the scope keys of a match: those that its `matches` gave, or those that go with its parameters."""
+    if indexed.extract is None:
+        child_scope: Scope = found
+        return child_scope
+    endpoint = getattr(indexed.route, "endpoint", None)
     return {"endpoint": endpoint, "path_params": {**scope.get("path_params", {}), **found}}

@@ -1,4 +1,4 @@
-"""An OpenAPI description out of the docstrings of endpoints: what stands in them below `---`, as YAML.
+"""Descriptions for OpenAPI, read from the docstrings of endpoints: the YAML below `---` in them.
 
     schemas = SchemaGenerator({"openapi": "3.2.0", "info": {"title": "Shop", "version": "1"}})
     schema = schemas.get_schema(router.routes)
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._replies import reply
+from ._replies import send_response
 from .routes import BaseRoute, Host, Mount, Route
 from .routes.route import is_function
 from .types import Receive, Scope, Send
@@ -34,7 +34,7 @@ class EndpointInfo(NamedTuple):
 
 
 class OpenAPIResponse:
-    """A schema as YAML, as an ASGI application that answers with it."""
+    """An ASGI application that answers with a schema as YAML."""
 
     media_type = "application/vnd.oai.openapi"
 
@@ -43,40 +43,46 @@ class OpenAPIResponse:
         self.body = self.render(content)
 
     def render(self, content: dict[str, Any]) -> bytes:
-        """The YAML of a schema, UTF-8."""
+        """Return the YAML of a schema, UTF-8."""
         assert isinstance(content, dict), "The schema passed to OpenAPIResponse should be a dictionary."
         text: str = _yaml().dump(content, default_flow_style=False)
         return text.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the schema."""
-        await reply(scope, send, self.status_code, self.body.decode(), media_type=self.media_type)
+        await send_response(scope, send, self.status_code, self.body.decode(), media_type=self.media_type)
 
 
 class BaseSchemaGenerator:
-    """What a generator of schemas needs: the endpoints below some routes, and what their docstrings say."""
+    """A base for generators of schemas: it finds the endpoints of routes and reads their docstrings."""
 
     def get_schema(self, routes: Iterable[BaseRoute]) -> dict[str, Any]:
-        """The schema of these routes."""
+        """Return the schema of these routes."""
         raise NotImplementedError
 
     def get_endpoints(self, routes: Iterable[BaseRoute]) -> list[EndpointInfo]:
-        """Every documented method of every path, mounts and hosts included."""
+        """Return every method of every path, mounts and hosts included."""
         return [info for route in routes for info in self._endpoints_of(route)]
 
     def parse_docstring(self, func_or_method: Callable[..., Any]) -> dict[str, Any]:
-        """The YAML mapping below the last `---` of a docstring, or an empty one.
+        """Return the YAML mapping below the last `---` of a docstring, or an empty one.
 
-        Raises ImportError without pyyaml, and yaml.YAMLError where the text is no YAML.
+        Raises ImportError without pyyaml, and yaml.YAMLError if the text is not valid YAML.
         """
         docstring = func_or_method.__doc__
         if not docstring:
             return {}
-        parsed = _yaml().safe_load(docstring.rpartition("---")[2])
+        yaml = _yaml()
+        try:
+            parsed = yaml.safe_load(docstring.rpartition("---")[2])
+        except yaml.YAMLError as exc:
+            name = getattr(func_or_method, "__qualname__", repr(func_or_method))
+            exc.add_note(f"in the docstring of {func_or_method.__module__}.{name}: write the YAML below a line ---")
+            raise
         return parsed if isinstance(parsed, dict) else {}
 
     def OpenAPIResponse(self, request: Any) -> OpenAPIResponse:  # noqa: N802 - the name it has elsewhere
-        """The schema of `request.app`, ready to be returned or called."""
+        """Return the schema of `request.app`, ready to be returned or called."""
         return OpenAPIResponse(self.get_schema(request.app.routes))
 
     def _endpoints_of(self, route: BaseRoute) -> Iterator[EndpointInfo]:
@@ -99,13 +105,13 @@ class BaseSchemaGenerator:
 
 
 class SchemaGenerator(BaseSchemaGenerator):
-    """Adds `paths` to a base schema. The method QUERY needs OpenAPI 3.2 and is left out below that."""
+    """A generator that adds `paths` to a base schema. QUERY needs OpenAPI 3.2 and is left out below that."""
 
     def __init__(self, base_schema: dict[str, Any]) -> None:
         self.base_schema = base_schema
 
     def get_schema(self, routes: Iterable[BaseRoute]) -> dict[str, Any]:
-        """The base schema with the paths of these routes; the base schema stays as it is."""
+        """Return the base schema with the paths of these routes; the base schema stays as it is."""
         paths: dict[str, Any] = {path: dict(verbs) for path, verbs in self.base_schema.get("paths", {}).items()}
         version = _VERSION.match(str(self.base_schema.get("openapi", "")))
         knows_query = version is not None and (int(version[1]), int(version[2])) >= (3, 2)

@@ -1,16 +1,18 @@
-"""A table of routes, to be read by people: method, path, name, endpoint."""
+"""A table of routes, for people to read: method, path, name, endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from .routes import BaseRoute, Host, Mount, WebSocketRoute
 
 _HEAD = ("method", "path", "name", "endpoint")
+_VERBS = ("get", "head", "post", "put", "patch", "delete", "options", "query")
 
 
 def format_table(routes: Iterable[BaseRoute]) -> str:
-    """The routes, those of mounts below their mount, one a line, in the order in which they are asked."""
+    """Return the routes one a line, in the order in which they are tried, those of mounts below their mount."""
     rows = [_HEAD, *_rows(routes, "", "")]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = (
@@ -19,15 +21,28 @@ def format_table(routes: Iterable[BaseRoute]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def routes_of(app: Any) -> Iterable[BaseRoute] | None:
+    """Return the routes of an application, or of the one that its middleware wraps as `app`; None if it has none."""
+    seen: set[int] = set()
+    while app is not None and id(app) not in seen:
+        routes = getattr(app, "routes", None)
+        if isinstance(routes, Iterable):
+            return routes
+        seen.add(id(app))
+        app = getattr(app, "app", None)
+    return None
+
+
 def _rows(routes: Iterable[BaseRoute], prefix: str, names: str) -> Iterator[tuple[str, str, str, str]]:
     for route in routes:
         name = getattr(route, "name", None)
         shown = names + (name or "")
         if isinstance(route, (Mount, Host)):
             below = prefix + (route.path if isinstance(route, Mount) else f"{{{route.host}}}")
-            if not route.routes:
+            mounted = routes_of(route.base_app)
+            if not mounted:
                 yield "*", f"{below}/*", shown, _describe(route.app)
-            yield from _rows(route.routes, below, f"{shown}:" if name else names)
+            yield from _rows(mounted or (), below, f"{shown}:" if name else names)
         else:
             path = prefix + str(getattr(route, "path", "*"))
             yield _methods(route), path, shown, _describe(getattr(route, "endpoint", route))
@@ -36,7 +51,16 @@ def _rows(routes: Iterable[BaseRoute], prefix: str, names: str) -> Iterator[tupl
 def _methods(route: BaseRoute) -> str:
     if isinstance(route, WebSocketRoute):
         return "WEBSOCKET"
-    return ",".join(sorted(getattr(route, "methods", None) or ())) or "*"
+    methods = set(getattr(route, "methods", None) or ()) or _methods_of_class(getattr(route, "endpoint", None))
+    return ",".join(sorted(methods)) or "*"
+
+
+def _methods_of_class(endpoint: object) -> set[str]:
+    """Return the methods of a class that has a function for each, as an HTTPEndpoint has; HEAD goes with GET."""
+    if not isinstance(endpoint, type):
+        return set()
+    methods = {verb.upper() for verb in _VERBS if callable(getattr(endpoint, verb, None))}
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def _describe(endpoint: object) -> str:

@@ -23,12 +23,12 @@ HOMES: dict[str, dict[str, str]] = {
         "..types": "Scope",
         "._typing": "SupportsAsyncClose SupportsAsyncCloseType T T_co",
         "asgi_requests.concurrency": "is_async_callable",
-        "asgi_routing.paths": "get_route_path",
+        "asgi_routing": "get_route_path",
     },
     "starlette.applications": {
         "..applications": "Starlette=App",
         "..middleware": "ExceptionMiddleware ServerErrorMiddleware",
-        "..routing": "Router",
+        "..routing": "Router URLPath",
         "._body_limit": "RequestBodyLimitMiddleware",
         "..types": "ASGIApp Receive Scope Send",
         "._typing": "AppType ExceptionHandler Lifespan P _MiddlewareFactory=MiddlewareFactory",
@@ -36,7 +36,6 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_requests.requests": "Request",
         "asgi_requests.responses": "Response",
         "asgi_requests.state": "State",
-        "asgi_routing.paths": "URLPath",
         "asgi_routing.routes": "BaseRoute",
     },
     "starlette.authentication": {
@@ -85,7 +84,7 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_requests.state": "State",
         "asgi_requests.uploads": "UploadFile",
         "asgi_requests.urls": "Address URL",
-        "asgi_routing.paths": "URLPath",
+        "..routing": "URLPath",
     },
     "starlette.endpoints": {
         "..types": "Message Receive Scope Send",
@@ -243,7 +242,7 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_requests.urls": "URL",
     },
     "starlette.routing": {
-        "..routing": "Host Mount Route Router WebSocketRoute request_response websocket_session",
+        "..routing": "Host Mount Route Router URLPath WebSocketRoute request_response websocket_session",
         "._body_limit": "RequestBodyLimitMiddleware",
         "._exceptions": "wrap_app_handling_exceptions",
         "._hosts": "parse_host_header",
@@ -263,9 +262,8 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_requests.websockets": "WebSocket WebSocketClose",
         "asgi_routing.convertors": "Convertor",
         "asgi_routing.exceptions": "NoMatchFound",
-        "asgi_routing.paths": (
-            "CONVERTOR_TYPES PARAM_FORMAT_REGEX PARAM_REGEX URLPath compile_path get_route_path replace_params"
-        ),
+        "asgi_routing": "get_route_path",
+        "asgi_routing.paths": "CONVERTOR_TYPES PARAM_FORMAT_REGEX PARAM_REGEX compile_path replace_params",
         "asgi_routing.routes": "BaseRoute Match get_name",
     },
     "starlette.schemas": {
@@ -288,7 +286,7 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_requests.staticfiles": "NotModifiedResponse StaticFiles",
         "asgi_requests.urls": "URL",
         "asgi_requests.websockets": "WebSocketClose",
-        "asgi_routing.paths": "get_route_path",
+        "asgi_routing": "get_route_path",
     },
     "starlette.templating": {
         "..types": "Receive Scope Send",

@@ -13,7 +13,8 @@ from __future__ import annotations
 from .base import BaseRoute, Match, get_name
 from .host import Host
 from .mount import Mount
+from .path import PathRoute
 from .route import Route
 from .websocket import WebSocketRoute
 
-__all__ = ["BaseRoute", "Host", "Match", "Mount", "Route", "WebSocketRoute", "get_name"]
+__all__ = ["BaseRoute", "Host", "Match", "Mount", "PathRoute", "Route", "WebSocketRoute", "get_name"]

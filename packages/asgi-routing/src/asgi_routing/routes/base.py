@@ -1,26 +1,32 @@
-"""What every route is, and how one is entered."""
+"""What every route is, and how a route is given a connection that it matches.
+
+Rule: keys are written to the caller's own scope, as `scope["route"]` is for those outside. Where a router below a
+mount finds nothing, the mount puts back what it changed: another application may be tried with the same scope.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, ClassVar
 
-from .._replies import reply_not_found
+from .._replies import reject
+from .._urlpath import URLPath
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
-from ..paths import URLPath, build_pattern, missing_params, replace_params
+from ..paths import missing_params, replace_params
 from ..types import ASGIApp, Receive, Scope, Send
 
 PREFIX = "asgi_routing.prefix"
+UNMATCHED = "asgi_routing.unmatched"
 
-_IN_PLACE = {"endpoint", "path_params", "route"}
+_MISSING: Any = object()
 
 MiddlewareRecords = Iterable[Iterable[Any]]
 
 
 class Match(Enum):
-    """How a route answers a scope: not at all, at that path but not with that method, or fully."""
+    """How a route matches a scope: not at all, its path but not its method, or fully."""
 
     NONE = 0
     PARTIAL = 1
@@ -28,107 +34,141 @@ class Match(Enum):
 
 
 class BaseRoute:
-    """One entry of a router's table: subclasses say what they match and how they answer it.
+    """One entry of a router's table: subclasses say what they match and how they handle it."""
 
-    `returned_keys` are the scope keys that a route with a scope of its own hands back to its caller's scope.
-    """
+    url_path_class: ClassVar[type[URLPath]] = URLPath
 
-    returned_keys: ClassVar[tuple[str, ...]] = ("route", "endpoint", "path_params")
+    @property
+    def full_path_format(self) -> str | None:
+        """The whole template, without convertors, for metrics and traces (`http.route`); None if there is none.
+
+        In `scope["route"]` it begins with the templates of the mounts around the route, but not with the root path
+        of the server: that is `scope["app_root_path"]` or, outside of mounts, `scope["root_path"]`.
+        """
+        path_format = getattr(self, "path_format", None)
+        return path_format if isinstance(path_format, str) else None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the scope is for this route, and the keys that its scope then gets."""
+        """Return whether the scope is for this route, and the keys to be added to it."""
         raise NotImplementedError
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """The path of the route of that name; raises NoMatchFound where it is not this one."""
+        """Return the path of the route of that name; raise NoMatchFound if it is another."""
         raise NotImplementedError
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a scope that this route matches, fully or in part."""
+        """Serve a scope that this route matches, fully or in part."""
         raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an application of one route."""
         match, child_scope = self.matches(scope)
         if match is Match.NONE:
-            return await reply_not_found(scope, receive, send)
-        return await enter(self, scope, child_scope, receive, send)
+            return await reject(scope, receive, send)
+        shown = with_mount_prefix(self, scope.get(PREFIX, ""))
+        return await serve_match(self, shown, scope, child_scope, receive, send)
 
 
-class PathPattern:
-    """The `path_regex` of a route: compiled when it is first asked for, as most routes never need it."""
+async def serve_match(
+    route: BaseRoute,
+    shown: BaseRoute,
+    scope: Scope,
+    child_scope: Scope,
+    receive: Receive,
+    send: Send,
+    router: object = None,
+) -> None:
+    """Add to the scope what matched, and let the route handle it; `shown` is the route for `scope["route"]`.
 
-    def __get__(self, route: Any, owner: type | None = None) -> Any:
-        if route is None:
-            return self
-        pattern = route.__dict__["path_regex"] = build_pattern(route.path_format, route.param_convertors)
-        return pattern
-
-
-async def enter(route: BaseRoute, scope: Scope, child_scope: Scope, receive: Receive, send: Send) -> None:
-    """Let a matching route answer: in the caller's scope where it only learns what matched, else in a copy.
-
-    From the copy the caller learns what matched, and keeps its own path and root path.
+    If a router below finds nothing, all is put back but `route` and `endpoint`: they say how far the path led.
+    `router` is taken out of the scope then, if it stands there.
     """
-    if "root_path" not in child_scope and child_scope.keys() <= _IN_PLACE:
-        scope["route"] = placed(route, scope)
-        scope.update(child_scope)
-        return await route.handle(scope, receive, send)
-    own = {**scope, "route": placed(route, scope), **child_scope}
+    before = {key: scope.get(key, _MISSING) for key in child_scope}
+    nested = UNMATCHED in scope
+    scope["route"] = shown
+    scope.update(child_scope)
+    if "route" in child_scope:  # a class of routes that writes itself: FastAPI's do
+        scope["route"] = with_mount_prefix(child_scope["route"], scope.get(PREFIX, ""))
+    scope[UNMATCHED] = False
     try:
-        await route.handle(own, receive, send)
+        await route.handle(scope, receive, send)
     finally:
-        for key in route.returned_keys:
-            if key in own:
-                scope[key] = own[key]
+        unmatched = scope.pop(UNMATCHED, False)
+        if nested:
+            scope[UNMATCHED] = unmatched
+        for key, value in before.items():
+            if key == PREFIX or (unmatched and key not in ("route", "endpoint")):
+                _put_back(scope, key, value)
+        if unmatched and router is not None and scope.get("router") is router:
+            del scope["router"]
 
 
-def placed(route: BaseRoute, scope: Scope) -> BaseRoute:
-    """The route as `scope["route"]` shows it: below mounts, a copy whose `path_format` is the whole template."""
-    prefix = scope.get(PREFIX)
-    return with_prefix(route, prefix) if prefix else route
+def _put_back(scope: Scope, key: str, value: Any) -> None:
+    if value is _MISSING:
+        scope.pop(key, None)
+    else:
+        scope[key] = value
 
 
-def with_prefix(route: BaseRoute, prefix: str) -> BaseRoute:
-    """A copy of a route with the templates of its mounts before its own; the route itself where it has none."""
-    path_format = getattr(route, "path_format", None)
-    if path_format is None:
+def with_mount_prefix(route: BaseRoute, prefix: str) -> BaseRoute:
+    """Return the route as `scope["route"]` shows it: a copy whose `path_format` is the whole template.
+
+    The route itself is returned where its own template is the whole one, or it has none.
+    """
+    own = getattr(route, "__dict__", {})
+    template = getattr(route, "full_path_format", own.get("path_format"))
+    if template is None or "path_format" not in own or (not prefix and template == own["path_format"]):
         return route
-    view = object.__new__(type(route))
-    view.__dict__.update(route.__dict__, path_format=prefix + path_format)
-    return view
+    shown = object.__new__(type(route))
+    shown.__dict__.update(own, path_format=prefix + template or "/")
+    return shown
 
 
 def get_name(endpoint: Callable[..., Any]) -> str:
-    """The name of a function or class, or of the class of anything else."""
+    """Return the name of a function or class, or of the class of anything else."""
     return getattr(endpoint, "__name__", endpoint.__class__.__name__)
 
 
 def wrap(app: ASGIApp, middleware: MiddlewareRecords | None) -> ASGIApp:
-    """The application within its middleware, each a `(cls, args, kwargs)`; the first is outermost."""
-    for cls, args, kwargs in reversed(list(middleware or ())):
+    """Return the application within its middleware, each a `(cls, args, kwargs)`; the first is outermost.
+
+    Raises TypeError for anything else in the list.
+    """
+    for cls, args, kwargs in reversed([*_checked(middleware or ())]):
         app = cls(app, *args, **kwargs)
     return app
 
 
-def url_of(
-    name: str, path_format: str, convertors: Mapping[str, Convertor[Any]], path_params: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """`replace_params`, whose refusals name the route; raises NoMatchFound for a missing parameter too."""
-    if missing := missing_params(convertors, path_params):
-        raise NoMatchFound(name, path_params, missing=missing)
-    try:
-        return replace_params(path_format, convertors, path_params)
-    except NoMatchFound as exc:
-        raise NoMatchFound(name, path_params, reason=exc.reason) from exc
+def _checked(middleware: MiddlewareRecords) -> Iterator[tuple[Any, Any, Any]]:
+    for record in middleware:
+        try:
+            cls, args, kwargs = record
+        except (TypeError, ValueError) as exc:
+            shown = getattr(record, "__name__", None) or repr(record)
+            raise TypeError(
+                f"middleware={shown}: a list of middleware has Middleware(cls, ...) or (cls, args, kwargs) in it"
+            ) from exc
+        yield cls, args, kwargs
 
 
-def whole_url_of(
+def fill_template(
     name: str, path_format: str, convertors: Mapping[str, Convertor[Any]], path_params: Mapping[str, Any]
 ) -> str:
-    """The path with all its parameters, and no other; raises NoMatchFound, naming the missing and the surplus."""
-    missing = missing_params(convertors, path_params)
-    surplus = [key for key in path_params if key not in convertors]
-    if missing or surplus:
-        raise NoMatchFound(name, path_params, missing=missing, surplus=surplus)
-    return url_of(name, path_format, convertors, path_params)[0]
+    """Return the path with what is given of its parameters; the others keep their braces.
+
+    Raises NoMatchFound, naming the route, for a value that is refused.
+    """
+    try:
+        return replace_params(path_format, convertors, path_params)[0]
+    except NoMatchFound as exc:
+        raise exc.renamed(name, path_params) from exc
+
+
+def check_params(
+    name: str, convertors: Mapping[str, Convertor[Any]], path_params: Mapping[str, Any], required: Iterable[str]
+) -> None:
+    """Raise NoMatchFound, naming what is missing and what is unexpected, unless these are the parameters."""
+    missing = missing_params({key: convertors[key] for key in required}, path_params)
+    unexpected = [key for key in path_params if key not in convertors]
+    if missing or unexpected:
+        raise NoMatchFound(name, path_params, missing=missing, unexpected=unexpected)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .._scope import host_name
+from .._host import parse_host
+from .._mistakes import template_mistake, warn_of
+from .._patterns import by_pattern, compile_extract
+from .._scope import requested_host
+from .._urlpath import URLPath
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
-from ..paths import URLPath, build_pattern, parse_path, read_params
+from ..paths import PARAM_FORMAT_REGEX, build_pattern, parse_path, percent_encode, without_port
 from ..types import ASGIApp, Receive, Scope, Send
-from .base import BaseRoute, Match, url_of, whole_url_of
-from .below import url_below
+from ._reverse import reverse
+from .base import BaseRoute, Match, check_params, fill_template
 
 
 class Host(BaseRoute):
     """Every path at one host, such as `api.example.org` or `{tenant}.example.org`, for one application.
 
-    Neither case nor port count when requests are matched (RFC 9110 §4.2.3). A malformed or repeated Host matches none.
+    Neither case nor port nor a final dot count when requests are matched, and parameters are in lower case
+    (RFC 9110 §4.2.3). A malformed or repeated Host matches none.
     """
 
     def __init__(self, host: str, app: ASGIApp, name: str | None = None) -> None:
@@ -29,6 +34,9 @@ class Host(BaseRoute):
         self.param_convertors: dict[str, Convertor[Any]]
         self.host_format, self.param_convertors = parse_path(host)
         self.host_regex: re.Pattern[str] = build_pattern(self.host_format, self.param_convertors)
+        self._own_regex = self.host_regex
+        self._extract = compile_extract(host_to_match(self), self.param_convertors, re.IGNORECASE)
+        warn_of(template_mistake(host), self)
 
     @property
     def base_app(self) -> ASGIApp:
@@ -37,29 +45,35 @@ class Host(BaseRoute):
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes of the application, where it has any."""
+        """The routes of the application, if it has any."""
         routes: list[BaseRoute] = getattr(self.app, "routes", [])
         return routes
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        host = host_name(scope) if scope["type"] in ("http", "websocket") else None
-        found = None if host is None else self.host_regex.match(host)
-        params = None if found is None else read_params(found, self.param_convertors)
+        host = requested_host(scope) if scope["type"] in ("http", "websocket") else None
+        if host is None:
+            return Match.NONE, {}
+        replaced = self.host_regex is not self._own_regex
+        extract = by_pattern(self.host_regex, self.param_convertors) if replaced else self._extract
+        params = extract(host.name)
         if params is None:
             return Match.NONE, {}
         return Match.FULL, {"path_params": {**scope.get("path_params", {}), **params}, "endpoint": self.app}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        own = {key: value for key, value in path_params.items() if key in self.param_convertors}
         if self.name is not None and name == self.name and "path" in path_params:
             path = path_params.pop("path")
-            return URLPath(path, host=whole_url_of(name, self.host_format, self.param_convertors, path_params))
+            check_params(name, self.param_convertors, path_params, ())
+            host = fill_template(name, self.host_format, self.param_convertors, own)
+            return self.url_path_class(path if isinstance(path, URLPath) else percent_encode(str(path)), host=host)
         if self.name is not None and not name.startswith(f"{self.name}:"):
             raise NoMatchFound(name, path_params, missing=["path"] if name == self.name else [])
         below = name if self.name is None else name[len(self.name) + 1 :]
-        inner = {key: value for key, value in path_params.items() if key not in self.param_convertors}
-        url = url_below(self.routes, below, inner, name, path_params)
-        host, _ = url_of(name, self.host_format, self.param_convertors, path_params)
-        return URLPath(url, protocol=url.protocol, host=host)
+        inner = {key: value for key, value in path_params.items() if key not in own}
+        url = reverse(self.routes, below, inner, name, path_params)
+        host = fill_template(name, self.host_format, self.param_convertors, own)
+        return self.url_path_class(url, protocol=url.protocol, host=host)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
@@ -71,3 +85,13 @@ class Host(BaseRoute):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(host={self.host!r}, name={self.name or ''!r}, app={self.app!r})"
+
+
+def host_to_match(route: Host) -> str:
+    """Return the template as the host of a request is compared with it: without port and final dot, in lower case."""
+    template = without_port(route.host_format)
+    parsed = None if route.param_convertors else parse_host(template)
+    if parsed is not None:
+        return parsed.name
+    pieces = PARAM_FORMAT_REGEX.split(template.removesuffix("."))
+    return "".join(f"{{{piece}}}" if i % 2 else piece.lower() for i, piece in enumerate(pieces))

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
+from .._mistakes import template_mistake, warn_of
+from .._patterns import PathPattern, extract_of
+from .._scope import get_route_path
+from .._urlpath import URLPath
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
-from ..paths import URLPath, get_route_path, parse_path, read_params, without_authority
+from ..paths import parse_path
 from ..types import ASGIApp, Receive, Scope, Send
-from .base import PREFIX, BaseRoute, Match, MiddlewareRecords, PathPattern, url_of, whole_url_of, wrap
-from .below import url_below
+from ._reverse import reverse
+from .base import PREFIX, BaseRoute, Match, MiddlewareRecords, check_params, fill_template, wrap
+
+_REST = "/{path}"
 
 
 class Mount(BaseRoute):
     """Everything below a path, for one application or for some routes.
 
     The application finds the path as it was, and the mount's own part added to `root_path`, as ASGI defines them.
-    A subclass may override `make_router`, which makes an application of `routes`.
+    A subclass may set `router_class`, which makes an application of `routes`.
     """
 
+    router_class: ClassVar[Callable[[list[BaseRoute]], ASGIApp]]
     path_regex = PathPattern()
 
     def __init__(
@@ -34,18 +41,13 @@ class Mount(BaseRoute):
         assert path == "" or path.startswith("/"), "Routed paths must start with '/'"
         assert app is not None or routes is not None, "Either 'app=...', or 'routes=' must be specified"
         self.path = path.rstrip("/")
-        self._base_app: ASGIApp = self.make_router(routes or ()) if app is None else app
+        self._base_app: ASGIApp = type(self).router_class(list(routes or ())) if app is None else app
         self.app: ASGIApp = wrap(self._base_app, middleware)
         self.name = name
         self.path_format: str
         self.param_convertors: dict[str, Convertor[Any]]
         self.path_format, self.param_convertors = parse_path(f"{self.path}/{{path:path}}")
-
-    def make_router(self, routes: Iterable[BaseRoute]) -> ASGIApp:
-        """The application for the routes of a mount that was given no `app`."""
-        from ..router import Router
-
-        return Router(routes)
+        warn_of(template_mistake(path), self)
 
     @property
     def base_app(self) -> ASGIApp:
@@ -54,53 +56,55 @@ class Mount(BaseRoute):
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes of the mounted application, where it has any."""
+        """The routes of the mounted application, if it has any."""
         routes: list[BaseRoute] = getattr(self._base_app, "routes", [])
         return routes
+
+    @property
+    def full_path_format(self) -> str | None:
+        """The template without `/{path}`, which is not the mount's: `/static`."""
+        return self.path_format.removesuffix(_REST)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] not in ("http", "websocket"):
             return Match.NONE, {}
         route_path = get_route_path(scope)
-        own_format = self.path_format[:-7]  # without /{path}
+        own_format = self.path_format.removesuffix(_REST)
         params = self._own_params(route_path, own_format)
         if params is None:
             return Match.NONE, {}
         remaining = params.pop("path", None)
         own_path = own_format if remaining is None else route_path[: len(route_path) - len(remaining) - 1]
         root_path = scope.get("root_path", "")
-        base = root_path.rstrip("/")
-        child_scope = {
+        return Match.FULL, {
             "path_params": {**scope.get("path_params", {}), **params},
             "app_root_path": scope.get("app_root_path", root_path),
-            "root_path": base + own_path,
+            "root_path": root_path.rstrip("/") + own_path,
             "endpoint": self.app,
             PREFIX: scope.get(PREFIX, "") + own_format,
         }
-        if base and route_path is scope["path"]:
-            child_scope["path"] = base + route_path  # the server left the root path out
-        return Match.FULL, child_scope
 
     def _own_params(self, route_path: str, own_format: str) -> dict[str, Any] | None:
-        """The parameters of a matching path, and the rest of it as `path` unless the mount's own part is fixed."""
+        """Return the parameters of a matching path, with the rest as `path` unless the mount's own part is fixed."""
         if len(self.param_convertors) == 1 and "path_regex" not in vars(self):
-            return {} if route_path.startswith(own_format) and route_path[len(own_format) :][:1] == "/" else None
-        found = self.path_regex.match(route_path)
-        return None if found is None else read_params(found, self.param_convertors)
+            return {} if route_path.startswith(f"{own_format}/") else None
+        return extract_of(self)(route_path)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         if self.name is not None and name == self.name:
             if "path" in path_params:
                 path_params["path"] = str(path_params["path"]).lstrip("/")
-            return URLPath(whole_url_of(name, self.path_format, self.param_convertors, path_params))
+            check_params(name, self.param_convertors, path_params, ["path"])
+            return self.url_path_class(fill_template(name, self.path_format, self.param_convertors, path_params))
         if self.name is not None and not name.startswith(f"{self.name}:"):
             raise NoMatchFound(name, path_params)
         below = name if self.name is None else name[len(self.name) + 1 :]
         own = {key: convertor for key, convertor in self.param_convertors.items() if key != "path"}
         inner = {key: value for key, value in path_params.items() if key not in own}
-        url = url_below(self.routes, below, inner, name, path_params)
-        prefix, _ = url_of(name, self.path_format.removesuffix("/{path}"), own, path_params)
-        return URLPath(without_authority(prefix + url), protocol=url.protocol, host=url.host)
+        url = reverse(self.routes, below, inner, name, path_params)
+        given = {key: value for key, value in path_params.items() if key in own}
+        prefix = fill_template(name, self.path_format.removesuffix(_REST), own, given)
+        return self.url_path_class(prefix + url, protocol=url.protocol, host=url.host)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)

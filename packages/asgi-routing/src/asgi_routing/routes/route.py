@@ -1,4 +1,4 @@
-"""A path, some methods, and the application that answers them."""
+"""A path, some methods, and the application that serves them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Collection
 from types import FunctionType, MethodType
 from typing import Any
 
-from .._replies import reply
-from ..convertors import Convertor
-from ..exceptions import NoMatchFound
-from ..paths import URLPath, get_route_path, parse_path, read_params
-from ..types import ASGIApp, Receive, Scope, Send
-from .base import BaseRoute, Match, MiddlewareRecords, PathPattern, get_name, whole_url_of, wrap
+from .._mistakes import check_methods
+from .._replies import send_response
+from ..types import Receive, Scope, Send
+from .base import Match, MiddlewareRecords
+from .path import PathRoute
 
 ALLOWED_METHODS = "asgi_routing.allowed_methods"
 
 
-class Route(BaseRoute):
-    """One path, some methods, and the ASGI application that answers them.
+class Route(PathRoute):
+    """One path, some methods, and the ASGI application that serves them.
 
-    A function without `methods` answers GET; any other endpoint is given every method. HEAD goes with GET.
+    A function without `methods` serves GET; any other endpoint gets every method. HEAD goes with GET.
     A subclass may override `application`, which makes an ASGI application of an endpoint.
+    Raises TypeError for `methods` that are one text.
     """
 
-    path_regex = PathPattern()
+    scope_type = "http"
 
     def __init__(
         self,
@@ -36,14 +36,9 @@ class Route(BaseRoute):
         include_in_schema: bool = True,
         middleware: MiddlewareRecords | None = None,
     ) -> None:
-        assert path.startswith("/"), "Routed paths must start with '/'"
-        self.path = path
-        self.endpoint = endpoint
-        self.name: str = get_name(endpoint) if name is None else name
+        check_methods(methods)
+        super().__init__(path, endpoint, name=name, middleware=middleware)
         self.include_in_schema = include_in_schema
-        self.path_format: str
-        self.param_convertors: dict[str, Convertor[Any]]
-        self.path_format, self.param_convertors = parse_path(path)
         self.methods: set[str] | None
         if methods is None:
             self.methods = {"GET", "HEAD"} if is_function(endpoint) else None
@@ -51,29 +46,12 @@ class Route(BaseRoute):
             self.methods = {method.upper() for method in methods}
             if "GET" in self.methods:
                 self.methods.add("HEAD")
-        self.app: ASGIApp = wrap(self.application(endpoint), middleware)
-
-    def application(self, endpoint: Any) -> ASGIApp:
-        """The ASGI application that an endpoint is; `endpoint` itself stays as it was given."""
-        app: ASGIApp = endpoint
-        return app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http":
-            return Match.NONE, {}
-        found = self.path_regex.match(get_route_path(scope))
-        params = None if found is None else read_params(found, self.param_convertors)
-        if params is None:
-            return Match.NONE, {}
-        child_scope = {"endpoint": self.endpoint, "path_params": {**scope.get("path_params", {}), **params}}
-        allowed = not self.methods or scope["method"] in self.methods
-        return (Match.FULL if allowed else Match.PARTIAL), child_scope
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        if name != self.name:
-            raise NoMatchFound(name, path_params)
-        path = whole_url_of(name, self.path_format, self.param_convertors, path_params)
-        return URLPath(path, protocol="http")
+        match, child_scope = super().matches(scope)
+        if match is Match.FULL and self.methods and scope["method"] not in self.methods:
+            return Match.PARTIAL, child_scope
+        return match, child_scope
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.methods and scope["method"] not in self.methods:
@@ -83,10 +61,10 @@ class Route(BaseRoute):
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 405 with the methods that the path allows (RFC 9110 §15.5.6); a subclass may raise instead."""
         allow = ", ".join(self.allowed_methods(scope)).encode("latin-1")
-        await reply(scope, send, 405, "Method Not Allowed", [(b"allow", allow)])
+        await send_response(scope, send, 405, "Method Not Allowed", [(b"allow", allow)])
 
     def allowed_methods(self, scope: Scope) -> list[str]:
-        """The methods for `Allow`, sorted: those of every route at the path where a router asked, else its own."""
+        """Return the methods for `Allow`, sorted: within a router those of every route at the path, else its own."""
         return sorted(scope.get(ALLOWED_METHODS) or self.methods or ())
 
     def __eq__(self, other: object) -> bool:
@@ -97,7 +75,7 @@ class Route(BaseRoute):
             and self.methods == other.methods
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         methods = sorted(self.methods or [])
@@ -105,7 +83,7 @@ class Route(BaseRoute):
 
 
 def is_function(endpoint: Any) -> bool:
-    """Whether an endpoint is a function or a method, perhaps with some arguments bound."""
+    """Return whether an endpoint is a function or a method, perhaps with some arguments bound."""
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     return isinstance(endpoint, (FunctionType, MethodType))

@@ -1,0 +1,93 @@
+"""From a text to the parameters of a template: one function for each template, made when it is first needed.
+
+Rule: no function made here takes more than linear time, but for what a program's own convertors take.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ._split import Splitter, span_of
+from .convertors import NOT_CONVERTIBLE, Convertor
+from .paths import build_pattern, pattern_source, split_template
+
+Params = dict[str, Any]
+Extract = Callable[[str], "Params | None"]
+"""`extract(text)` returns the parameters, converted, or None if the text does not match."""
+
+
+def compile_extract(path_format: str, convertors: Mapping[str, Convertor[Any]], flags: int = 0) -> Extract:
+    """Return the function for a template.
+
+    A regular expression backtracks over one parameter at most if every other has one end only, such as `[^/]+`
+    before a slash. Elsewhere it would try all combinations: there the text is split.
+    """
+    literals, names = split_template(path_format, convertors)
+    spans = [span_of(convertors[name].regex, flags) for name in names]
+    if all(span.stops_before(literal) for span, literal in zip(spans[:-1], literals[1:], strict=False)):
+        return by_pattern(re.compile(pattern_source(path_format, convertors), flags), convertors)
+    split = Splitter(literals, spans).split
+
+    def extract(text: str) -> Params | None:
+        texts = split(text)
+        return None if texts is None else _convert(dict(zip(names, texts, strict=True)), convertors)
+
+    return extract
+
+
+def by_pattern(pattern: re.Pattern[str], convertors: Mapping[str, Convertor[Any]]) -> Extract:
+    """Return the function for a regular expression."""
+    match = pattern.match
+
+    def extract(text: str) -> Params | None:
+        found = match(text)
+        return None if found is None else _convert(found.groupdict(), convertors)
+
+    return extract
+
+
+def _convert(texts: Mapping[str, str], convertors: Mapping[str, Convertor[Any]]) -> Params | None:
+    """Return the values of the texts, or None if a convertor refuses one; named groups of convertors are dropped."""
+    try:
+        return {name: convertor.convert(texts[name]) for name, convertor in convertors.items()}
+    except NOT_CONVERTIBLE:
+        return None
+
+
+class PathPattern:
+    """The `path_regex` of a route: compiled when it is first read, as routing itself rarely needs it.
+
+    A program may set another: the route then matches by it.
+    """
+
+    def __get__(self, route: Any, owner: type | None = None) -> Any:
+        if route is None:
+            return self
+        pattern = vars(route)["path_regex"] = build_pattern(route.path_format, route.param_convertors)
+        return pattern
+
+
+def extract_of(route: Any) -> Extract:
+    """Return the function of a route with a path: by its `path_regex` where a program has set another."""
+    pattern = vars(route).get("path_regex")
+    known: tuple[Any, Extract] | None = vars(route).get("_extract")
+    if known is not None and known[0] is pattern:
+        return known[1]
+    if is_own_pattern(route):
+        extract = compile_extract(route.path_format, route.param_convertors)
+    else:
+        extract = by_pattern(route.path_regex, route.param_convertors)
+    vars(route)["_extract"] = pattern, extract
+    return extract
+
+
+def is_own_pattern(route: Any) -> bool:
+    """Return whether `path_regex` is the pattern of the route's template, and not another or with other flags."""
+    if not route.path_format.startswith("/") or not isinstance(getattr(type(route), "path_regex", None), PathPattern):
+        return False
+    pattern = vars(route).get("path_regex")
+    return pattern is None or (
+        pattern.flags == re.UNICODE and pattern.pattern == pattern_source(route.path_format, route.param_convertors)
+    )

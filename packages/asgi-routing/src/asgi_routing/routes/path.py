@@ -1,0 +1,65 @@
+"""What routes for HTTP and for WebSockets share: one path, and the application that serves it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from .._mistakes import endpoint_mistake, template_mistake, warn_of
+from .._patterns import PathPattern, extract_of
+from .._scope import get_route_path
+from .._urlpath import URLPath
+from ..convertors import Convertor
+from ..exceptions import NoMatchFound
+from ..paths import parse_path
+from ..types import ASGIApp, Receive, Scope, Send
+from .base import BaseRoute, Match, MiddlewareRecords, check_params, fill_template, get_name, wrap
+
+
+class PathRoute(BaseRoute):
+    """One path, and the ASGI application that serves connections of one type there.
+
+    A subclass may override `application`, which makes an ASGI application of an endpoint.
+    """
+
+    scope_type: ClassVar[str]
+    path_regex = PathPattern()
+
+    def __init__(
+        self, path: str, endpoint: Any, *, name: str | None = None, middleware: MiddlewareRecords | None = None
+    ) -> None:
+        assert path.startswith("/"), "Routed paths must start with '/'"
+        self.path = path
+        self.endpoint = endpoint
+        self.name: str = get_name(endpoint) if name is None else name
+        self.path_format: str
+        self.param_convertors: dict[str, Convertor[Any]]
+        self.path_format, self.param_convertors = parse_path(path)
+        app = self.application(endpoint)
+        warn_of(template_mistake(path), self)
+        warn_of(endpoint_mistake(app, endpoint), self)
+        self.app: ASGIApp = wrap(app, middleware)
+
+    def application(self, endpoint: Any) -> ASGIApp:
+        """Return the ASGI application that an endpoint is; `endpoint` itself stays as it was given."""
+        app: ASGIApp = endpoint
+        return app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != self.scope_type:
+            return Match.NONE, {}
+        params = extract_of(self)(get_route_path(scope))
+        if params is None:
+            return Match.NONE, {}
+        return Match.FULL, {"endpoint": self.endpoint, "path_params": {**scope.get("path_params", {}), **params}}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        if name != self.name:
+            raise NoMatchFound(name, path_params)
+        check_params(name, self.param_convertors, path_params, self.param_convertors)
+        path = fill_template(name, self.path_format, self.param_convertors, path_params)
+        return self.url_path_class(path, protocol=self.scope_type)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+    __hash__ = None  # type: ignore[assignment]
