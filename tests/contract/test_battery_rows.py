@@ -57,14 +57,14 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 def imported() -> dict[str, list[str]]:
     """What each public module of asgi-middleware brings into a fresh interpreter that has nothing else installed."""
     source = str(Path(importlib.import_module("asgi_middleware").__file__ or "").parents[1])
-    modules = sorted({path.rpartition(".")[0] for path in found() if path.startswith("asgi_middleware.")})
+    modules = {path.rpartition(".")[0] for path in found() if path.startswith("asgi_middleware.")}
     running = {
         module: subprocess.Popen(
             [sys.executable, "-S", "-c", IMPORTING.format(module=module)],
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": source},
         )
-        for module in ["asgi_middleware", *modules]
+        for module in sorted({"asgi_middleware", *modules})
     }
     return {module: json.loads(process.communicate(timeout=60)[0]) for module, process in running.items()}
 
@@ -92,7 +92,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
-from asgi_middleware import Middleware
+from asgi_middleware import Middleware, MiddlewareFactory
 from asgi_middleware.around import Around, Stack, When, around_http
 from asgi_middleware.authentication import AuthenticationBackend, AuthenticationMiddleware
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
@@ -133,6 +133,7 @@ theirs: list[Theirs] = [CORSMiddleware, GZipMiddleware, HTTPSRedirectMiddleware,
 theirs += [SessionMiddleware, AuthenticationMiddleware, ServerErrorMiddleware, ExceptionMiddleware]
 theirs += [RequestBodyLimitMiddleware, OpenTelemetryMiddleware, DrainMiddleware, HealthMiddleware]
 theirs += [TimeoutMiddleware, CancelOnDisconnectMiddleware]
+ours: list[MiddlewareFactory[...]] = [*theirs]
 records = [
     Middleware(CORSMiddleware, allow_origins=["*"]),
     Middleware(GZipMiddleware, 1000, compresslevel=6),

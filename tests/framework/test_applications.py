@@ -20,6 +20,7 @@ from asgi_framework import (
     WebSocketRoute,
 )
 from asgi_framework.routing import NoMatchFound
+from asgi_middleware import ConfigurationWarning
 from wire import body_messages, http_scope, request, run, websocket_scope
 
 
@@ -120,18 +121,33 @@ async def test_what_is_no_middleware_is_named_at_the_first_request():
         await request(app)
 
 
-def test_a_handler_of_the_wrong_signature_is_refused_at_construction():
+async def test_a_handler_of_the_wrong_signature_is_a_warning_and_an_error_once_it_is_called():
     async def handler(exc):
         pass
 
-    with pytest.raises(TypeError, match=r"takes \(request, exc\): .*handler \(.*test_applications.py:\d+\) does not"):
-        App(exception_handlers={404: handler})
+    complaint = r"an exception handler takes \(request, exc\): .*handler \(.*test_applications.py:\d+\) does not"
+    with pytest.warns(UserWarning, match=f"{complaint}, and fails when it is called"):
+        app = App(routes=[Route("/", home)], exception_handlers={404: handler})
+    assert (await request(app)).status == 200
+    with pytest.raises(TypeError, match=complaint):
+        await request(app, "GET", "/nowhere")
 
 
-@pytest.mark.parametrize("key", ["404", 404.0, KeyboardInterrupt, None])
-def test_a_handler_for_what_can_never_be_raised_is_refused(key):
-    with pytest.raises(ValueError, match="an exception handler is for a status code or an Exception class"):
-        App(exception_handlers={key: fail})
+@pytest.mark.parametrize("key", ["x404", 404.0, KeyboardInterrupt, None, ValueError("an instance")])
+async def test_a_handler_for_what_can_never_be_raised_is_ignored_with_a_warning(key):
+    with pytest.warns(
+        UserWarning, match="is never raised, so its handler is ignored: write a status code, such as 404"
+    ):
+        app = App(exception_handlers={key: lambda request, exc: PlainTextResponse("handled")})
+    assert (await request(app)).text == "Not Found"
+
+
+async def test_a_status_that_is_a_string_is_read_as_a_number_with_a_warning():
+    app = App()
+    with pytest.warns(ConfigurationWarning, match="the status '404' is a string: write 404") as warned:
+        app.add_exception_handler("404", lambda request, exc: PlainTextResponse("handled"))
+    assert warned[0].filename == __file__
+    assert (await request(app)).text == "handled"
 
 
 async def test_a_body_read_in_a_middleware_is_there_in_the_endpoint():

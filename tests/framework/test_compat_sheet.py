@@ -36,11 +36,9 @@ MEMBERS = {
         "CORSMiddleware.simple_response"
     ),
     "middleware.errors": (
-        "ServerErrorMiddleware.debug_response ServerErrorMiddleware.error_response ServerErrorMiddleware.format_line "
-        "ServerErrorMiddleware.generate_frame_html ServerErrorMiddleware.generate_html "
-        "ServerErrorMiddleware.generate_plain_text"
+        "ServerErrorMiddleware.format_line ServerErrorMiddleware.generate_frame_html "
+        "ServerErrorMiddleware.generate_html ServerErrorMiddleware.generate_plain_text"
     ),
-    "middleware.exceptions": "ExceptionMiddleware.http_exception ExceptionMiddleware.websocket_exception",
     "middleware.wsgi": "WSGIResponder.sender WSGIResponder.start_response WSGIResponder.wsgi",
     "responses": "StreamingResponse.listen_for_disconnect",
     "testclient": "TestClient.lifespan TestClient.wait_shutdown TestClient.wait_startup",

@@ -22,7 +22,8 @@ from asgi_framework import (
     WebSocketException,
     WebSocketRoute,
 )
-from asgi_framework._endpoints import check_signature, describe, request_response
+from asgi_framework._signatures import can_take, describe
+from asgi_framework.routing import request_response
 from wire import request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
@@ -81,14 +82,16 @@ async def test_a_class_and_an_application_are_used_as_they_are():
     assert (refused.status, refused.header("allow")) == (405, "GET, HEAD")
 
 
-def test_an_endpoint_with_the_wrong_signature_is_refused_with_its_place():
+async def test_an_endpoint_with_the_wrong_signature_is_a_warning_and_an_error_once_it_is_called():
     async def endpoint(request, other):
         pass
 
-    with pytest.raises(
-        TypeError, match=r"an endpoint takes the request alone: .*endpoint \(.*test_endpoints.py:\d+\) does not"
-    ):
-        Route("/", endpoint)
+    complaint = r"an endpoint takes the request alone: .*endpoint \(.*test_endpoints.py:\d+\) does not"
+    with pytest.warns(UserWarning, match=f"{complaint}, and fails when it is called"):
+        app = App(routes=[Route("/bad", endpoint), Route("/good", PlainTextResponse("good"))])
+    assert (await request(app, "GET", "/good")).body == b"good"
+    with pytest.raises(TypeError, match=complaint):
+        await request(app, "GET", "/bad")
 
 
 @pytest.mark.parametrize(
@@ -101,9 +104,19 @@ def test_an_endpoint_with_the_wrong_signature_is_refused_with_its_place():
         functools.partial(lambda: None),
     ],
 )
-def test_functions_that_do_not_take_one_argument_are_refused(endpoint):
-    with pytest.raises(TypeError, match="does not"):
+def test_functions_that_do_not_take_one_argument_are_warned_of(endpoint):
+    with pytest.warns(UserWarning, match="does not, and fails when it is called"):
         Route("/", endpoint)
+
+
+async def test_a_websocket_endpoint_without_a_parameter_is_warned_of_too():
+    async def endpoint():
+        pass
+
+    with pytest.warns(UserWarning, match="a WebSocket endpoint takes the websocket alone"):
+        route = WebSocketRoute("/", endpoint)
+    with pytest.raises(TypeError, match="a WebSocket endpoint takes the websocket alone"):
+        await run(App(routes=[route]), websocket_scope("/"), [CONNECT])
 
 
 @pytest.mark.parametrize(
@@ -137,7 +150,7 @@ def test_a_callable_without_a_signature_is_given_the_benefit_of_the_doubt():
         def __call__(self):
             pass
 
-    check_signature(Builtin(), 1, "an endpoint")
+    assert can_take(Builtin(), 1)
 
 
 def test_a_function_is_described_by_its_name_and_place():

@@ -70,6 +70,62 @@ async def test_a_handler_answers_in_place_of_the_default(asynchronous):
     assert reply.body == b"/: boom <b>"
 
 
+async def test_a_handler_is_called_although_a_response_has_started_and_nothing_is_sent_twice():
+    reported = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError("late")
+
+    def report(scope, exc):
+        reported.append(str(exc))
+        return text(b"sorry")
+
+    reply, _ = await caught(ServerErrorMiddleware(app, report))
+    assert reported == ["late"]
+    assert reply.types == ["http.response.start"]
+
+
+async def test_a_handler_that_fails_after_the_response_started_raises_in_its_place():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError("late")
+
+    def report(scope, exc):
+        raise OSError("no disk")
+
+    reply, raised = await caught(ServerErrorMiddleware(app, report), error=OSError)
+    assert isinstance(raised.__context__, ValueError)
+    assert reply.types == ["http.response.start"]
+
+
+class ClientLeft(Exception):
+    pass
+
+
+@pytest.mark.parametrize("scope", [http_scope(), websocket_scope()], ids=["http", "websocket"])
+async def test_a_client_that_has_left_is_no_error(scope):
+    async def app(scope, receive, send):
+        if scope["type"] == "websocket":
+            await receive()
+        raise ClientLeft
+
+    reported = []
+    for handler in (None, lambda scope, exc: reported.append(exc)):
+        middleware = ServerErrorMiddleware(app, handler, disconnects=(ClientLeft,))
+        assert (await run(middleware, scope, [{"type": "websocket.disconnect"}])).messages == []
+    assert len(reported) == (scope["type"] == "http")
+
+
+async def test_a_client_that_leaves_while_the_answer_is_sent_does_not_hide_the_exception():
+    async def answer(scope, receive, send):
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        raise ClientLeft
+
+    reply, _ = await caught(ServerErrorMiddleware(boom, lambda scope, exc: answer, disconnects=(ClientLeft,)))
+    assert reply.types == ["http.response.start"]
+
+
 async def test_the_debug_page_comes_before_a_handler():
     reply, _ = await caught(ServerErrorMiddleware(boom, lambda scope, exc: text(b"handled"), debug=True))
     assert "Traceback" in reply.text

@@ -3,8 +3,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import runpy
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -12,7 +14,7 @@ import pytest
 
 from asgi_middleware.errors import ServerErrorMiddleware
 from asgi_middleware.errors._failures import describe
-from asgi_middleware.errors._redaction import MASK, is_secret, masked, shown
+from asgi_middleware.errors._redaction import MASK, is_secret, masked, masked_source, shown
 from wire import Reply, http_scope, run
 
 BROWSER = [
@@ -84,6 +86,7 @@ async def test_a_browser_gets_a_page_that_stays_private_and_runs_nothing():
 
 async def test_other_clients_get_the_traceback_as_text():
     reply = await answer(fail, headers=[])
+    assert reply.status == 500
     assert reply.header("content-type") == "text/plain; charset=utf-8"
     assert reply.header("cache-control") == "no-store"
     assert reply.text.startswith("Traceback (most recent call last):")
@@ -333,12 +336,12 @@ def test_a_repr_that_fails_is_named():
 
 
 def test_a_value_that_fails_in_another_way_is_named():
-    class Odd(dict):
-        pass
+    class Mapping(dict):
+        items = None
 
-    Odd.__name__ = "dict"
-    Odd.items = None
-    assert shown("x", Odd(a=1)) == "<repr raised TypeError>"
+    # reprlib chooses its method by the name of the class, and by its module since Python 3.14.
+    Mapping.__name__, Mapping.__module__ = "dict", "builtins"
+    assert shown("x", Mapping(a=1)) == "<repr raised TypeError>"
 
 
 @pytest.mark.parametrize("name", ["Authorization", b"x-api-key", "client_secret", "PASSWORD", "sessionid", "csrftoken"])
@@ -362,3 +365,51 @@ def test_an_exception_that_is_in_several_places_is_shown_once():
     failure = describe(ExceptionGroup("outer", [inner, inner, leaf]), show_locals=False)
     assert [child.name for child in failure.children] == ["ExceptionGroup"]
     assert [child.message for child in failure.children[0].children] == ["leaf"]
+
+
+LEAKS = {
+    "message": """raise ValueError("cannot connect with password='TOP' to postgres://ada:TOP@db.example/shop")""",
+    "source": """dict(user="ada", api_key="TOP")["missing"]""",
+    "dictionary": """{"password": "TOP"}["missing"]""",
+    "note": """
+error = ValueError("x")
+error.add_note("Authorization: Bearer TOPTOPTOP")
+raise error
+""",
+    "cause": """raise RuntimeError("x") from ValueError("token=TOP")""",
+    "group": """raise ExceptionGroup("several", [ValueError("Bearer TOPTOPTOP")])""",
+}
+
+
+@pytest.mark.parametrize("headers", [[(b"accept", b"text/html")], []], ids=["page", "text"])
+@pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
+async def test_secrets_in_messages_and_source_lines_are_masked(leak, headers, tmp_path):
+    file = tmp_path / "leaking.py"
+    file.write_text(f"def leak():\n{textwrap.indent(leak, '    ')}\n")
+    names = runpy.run_path(str(file))
+    reply = await answer(names["leak"], headers=headers)
+    assert reply.status == 500
+    assert "TOP" not in reply.text
+    assert MASK in reply.text
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("token = request.headers['x-token']", "token = request.headers['x-token']"),
+        ("password = 'hunter2'  # ours", f"password = {MASK}  # ours"),
+        ('headers = {"authorization": f"Token {x}"}', f'headers = {{"authorization": {MASK}}}'),
+        ("connect(password=os.environ['PW'])", "connect(password=os.environ['PW'])"),
+        ("if token == 'x':", "if token == 'x':"),
+        ("raise E('password: hunter2')", f"raise E('password: {MASK}')"),
+        ("url = 'redis://:pw@cache:6379'", f"url = 'redis://:{MASK}@cache:6379'"),
+        ("send('Bearer abcdefgh')", f"send('Bearer {MASK}')"),
+    ],
+)
+def test_source_stays_readable(line, shown):
+    assert masked_source(line) == shown
+
+
+@pytest.mark.parametrize("piece", ["a", "token", "password='", "password = ", "://a:", "bearer ", "basic x"])
+def test_masking_source_takes_time_in_proportion(piece):
+    assert masked_source(piece * 20_000)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import inspect
 import sys
@@ -17,8 +18,9 @@ CONNECT = {"type": "websocket.connect"}
 class Stop(Exception):
     """An exception with a status and an answer of its own, as asgi_requests' HTTPException is."""
 
-    def __init__(self, status_code=404):
+    def __init__(self, status_code=404, detail="stop"):
         self.status_code = status_code
+        self.detail = detail
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "websocket":
@@ -78,15 +80,15 @@ async def test_a_handler_receives_the_scope_and_the_exception_and_may_be_async()
 
 async def test_a_status_comes_before_a_class():
     handlers = {404: says(b"status"), Stop: says(b"class")}
-    app = ExceptionMiddleware(raising(Stop(404)), handlers, http_exception=Stop)
+    app = ExceptionMiddleware(raising(Stop(404)), handlers, status_exception=Stop)
     assert (await request(app)).body == b"status"
-    app = ExceptionMiddleware(raising(Stop(410)), handlers, http_exception=Stop)
+    app = ExceptionMiddleware(raising(Stop(410)), handlers, status_exception=Stop)
     assert (await request(app)).body == b"class"
 
 
 async def test_a_foreign_status_code_attribute_is_nobodys_status():
     error = ClientLibraryError("upstream says: secret")
-    app = ExceptionMiddleware(raising(error), {404: says(b"status")}, http_exception=Stop)
+    app = ExceptionMiddleware(raising(error), {404: says(b"status")}, status_exception=Stop)
     with pytest.raises(ClientLibraryError) as caught:
         await request(app)
     assert caught.value is error
@@ -121,14 +123,6 @@ async def test_a_message_before_the_start_does_not_count_as_one():
     assert (await request(ExceptionMiddleware(app))).status == 404
 
 
-async def test_an_exception_raised_again_and_again_does_not_gather_frames():
-    gone = Stop(410)
-    app = ExceptionMiddleware(raising(gone))
-    for _ in range(3):
-        await request(app)
-        assert gone.__traceback__ is None
-
-
 async def test_a_handlers_own_failure_passes():
     def handler(scope, exc):
         raise OSError("handler")
@@ -138,6 +132,43 @@ async def test_a_handlers_own_failure_passes():
     assert isinstance(caught.value.__context__, ValueError)
 
 
+def plain_decorator(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        return function(*args)
+
+    return wrapper
+
+
+def marked(function):
+    def wrapper(*args):
+        return function(*args)
+
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(wrapper)
+    wrapper._is_coroutine = asyncio.coroutines._is_coroutine
+    return wrapper
+
+
+@pytest.mark.parametrize("decorator", [plain_decorator, marked])
+async def test_a_decorated_call_is_an_application_too(decorator):
+    decorated = type("Decorated", (Stop,), {"__call__": decorator(Stop.__call__)})
+    assert (await request(ExceptionMiddleware(raising(decorated(410))))).status == 410
+
+
+@pytest.mark.parametrize("error", [Stop(410), KeyError("x")])
+async def test_a_constant_that_is_raised_again_and_again_keeps_no_frames(error):
+    app = ExceptionMiddleware(raising(error), {KeyError: says(b"handled")})
+    for _ in range(3):
+        await request(app)
+        assert error.__traceback__ is None
+
+
+def test_a_handler_that_cannot_be_called_is_refused():
+    with pytest.raises(TypeError, match="the exception handler for <class 'KeyError'> is not callable: 'sorry'"):
+        ExceptionMiddleware(text(b""), {KeyError: "sorry"})
+
+
 @pytest.mark.parametrize("key", ["404", BaseException, None, object])
 def test_a_key_that_never_matches_is_refused(key):
     with pytest.raises(ValueError, match="handler is for a status code or an Exception class"):
@@ -145,13 +176,13 @@ def test_a_key_that_never_matches_is_refused(key):
 
 
 def test_a_status_without_the_class_that_carries_it_is_refused():
-    with pytest.raises(ValueError, match="needs http_exception="):
+    with pytest.raises(ValueError, match="needs status_exception="):
         ExceptionMiddleware(text(b""), {404: says(b"")})
 
 
 async def test_handlers_can_be_added_and_called_in_another_way_by_a_subclass():
     class Framework(ExceptionMiddleware):
-        async def respond(self, handler, exc, scope, receive, send):
+        async def respond(self, handler, exc, scope, receive, send, connection=None):
             await handler((scope, receive), exc)(scope, receive, send)
 
     app = Framework(raising(ValueError("x")))
@@ -245,14 +276,45 @@ async def test_the_connect_is_there_for_the_answer_even_if_the_application_took_
     assert (await run(ExceptionMiddleware(app), websocket_scope(), [CONNECT])).status == 403
 
 
-async def test_an_http_answer_after_the_accept_closes_for_an_internal_error():
+def accepted_then(exc):
     async def app(scope, receive, send):
         await receive()
         await send({"type": "websocket.accept"})
-        raise Stop
+        raise exc
 
-    reply = await run(ExceptionMiddleware(app), websocket_scope(), [CONNECT])
-    assert reply.messages == [{"type": "websocket.accept"}, {"type": "websocket.close", "code": 1011, "reason": ""}]
+    return app
+
+
+@pytest.mark.parametrize("extensions", [{}, {"websocket.http.response": {}}], ids=["plain", "denials"])
+@pytest.mark.parametrize(("status", "code"), [(403, 1008), (404, 1008), (500, 1011), (503, 1011)])
+async def test_an_accepted_websocket_is_closed_for_the_status_with_the_detail(status, code, extensions):
+    app = ExceptionMiddleware(accepted_then(Stop(status, "not here")), status_exception=Stop)
+    reply = await run(app, websocket_scope(extensions=extensions), [CONNECT])
+    assert reply.messages[1:] == [{"type": "websocket.close", "code": code, "reason": "not here"}]
+
+
+@pytest.mark.parametrize(
+    ("detail", "reason"),
+    [("x" * 123, "x" * 123), ("x" * 124, "x" * 123), ("x" + "é" * 70, "x" + "é" * 61), ("a\ud800", "a?"), (4, "4")],
+)
+async def test_a_reason_is_cut_to_what_a_close_frame_holds(detail, reason):
+    app = ExceptionMiddleware(accepted_then(Stop(400, detail)), status_exception=Stop)
+    reply = await run(app, websocket_scope(), [CONNECT])
+    assert reply.messages[1]["reason"] == reason
+    assert len(reply.messages[1]["reason"].encode()) <= 123
+
+
+async def test_a_handler_may_hide_the_detail():
+    app = ExceptionMiddleware(
+        accepted_then(Stop(400, "secret")), {Stop: lambda scope, exc: text(b"", 500)}, status_exception=Stop
+    )
+    reply = await run(app, websocket_scope(), [CONNECT])
+    assert reply.messages[1:] == [{"type": "websocket.close", "code": 1011, "reason": ""}]
+
+
+async def test_an_exception_that_is_an_application_but_has_no_status_gives_no_reason():
+    reply = await run(ExceptionMiddleware(accepted_then(Stop(400))), websocket_scope(), [CONNECT])
+    assert reply.messages[1:] == [{"type": "websocket.close", "code": 1008, "reason": ""}]
 
 
 async def test_a_handler_may_close_an_accepted_websocket_and_read_on():
@@ -340,27 +402,6 @@ async def test_what_is_further_in_finds_the_middleware_in_the_scope_and_the_call
     await run(outer, scope)
     assert found == [outer, inner, outer]
     assert scope == before
-
-
-async def test_an_exception_middleware_with_a_call_of_its_own_is_called():
-    calls = []
-
-    class Counting(ExceptionMiddleware):
-        async def __call__(self, scope, receive, send):
-            calls.append(scope["type"])
-            await super().__call__(scope, receive, send)
-
-    assert (await request(ServerErrorMiddleware(Counting(text(b"x"))))).body == b"x"
-    assert calls == ["http"]
-
-
-async def test_the_application_of_the_server_errors_may_be_replaced():
-    errors = ServerErrorMiddleware(ExceptionMiddleware(text(b"old")))
-    assert isinstance(errors.app, ExceptionMiddleware)
-    errors.app = text(b"new")
-    assert (await request(errors)).body == b"new"
-    errors.app = ExceptionMiddleware(raising(Stop()))
-    assert (await request(errors)).body == b"own"
 
 
 async def test_neighbours_share_one_watcher_of_the_handshake():

@@ -61,7 +61,7 @@ def test_a_nameless_factory_is_shown_as_itself():
 
 
 def test_the_package_exports_what_belongs_to_no_feature():
-    assert asgi_middleware.__all__ == ["ConfigurationWarning", "Middleware", "__version__"]
+    assert asgi_middleware.__all__ == ["ConfigurationWarning", "Middleware", "MiddlewareFactory", "__version__"]
 
 
 @pytest.mark.parametrize(

@@ -305,6 +305,8 @@ SUBJECTS = [
 
 # Found, and no middleware around an ASGI application: where it is tested instead.
 NOT_HERE = {
+    "asgi_framework.middleware.ErrorMiddleware": "takes an ExceptionMiddleware around a Router: test_patching.py",
+    "asgi_middleware.MiddlewareFactory": "the type of all of them",
     "asgi_middleware.wsgi.WSGIMiddleware": "wraps a WSGI application: test_battery_wsgi.py",
 }
 PACKAGES = ("asgi_middleware", "asgi_framework.middleware", "asgi_requests.middleware")

@@ -11,19 +11,22 @@ app = App(
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec
+import logging
+import traceback
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ParamSpec
 
-from asgi_middleware import Middleware
+from asgi_middleware import Middleware, MiddlewareFactory
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_requests.state import State
 from asgi_routing import BaseRoute, URLPath
 from asgi_routing.lifespan import Lifespan
 
-from ._endpoints import Handler, describe
-from .middleware import ExceptionHandler, ExceptionMiddleware, ServerErrorMiddleware
+from ._checks import check_debug, check_handlers, check_lifespan, check_middleware, check_record, check_size
+from ._signatures import describe
+from .middleware import ErrorMiddleware, ExceptionHandler, ExceptionMiddleware, ServerErrorMiddleware
 from .routing import BodyTooLarge, Endpoint, Router
-from .types import ASGIApp, Receive, Scope, Send
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 P = ParamSpec("P")
 
@@ -33,8 +36,9 @@ class App:
 
     From the outside in: server errors, the body limit, `middleware` in its order, exceptions, the router. `lifespan`
     is an async context manager function of the application; what it yields is in `request.state`. `max_body_size` is
-    in bytes. With `debug`, errors are shown in the browser and routes that nothing can reach are logged.
-    Raises ValueError for an exception handler that could never be called, TypeError for one that cannot be.
+    in bytes. `redirect_slashes` and `auto_options` are the router's. With `debug`, errors are shown in the browser and
+    routes that can never be reached are logged. Raises TypeError for an argument of another kind; an exception handler
+    that could never be called is a warning.
     """
 
     def __init__(
@@ -46,41 +50,68 @@ class App:
         lifespan: Lifespan | None = None,
         *,
         max_body_size: int | None = None,
+        redirect_slashes: bool = True,
+        auto_options: bool = False,
     ) -> None:
-        self.debug = debug
+        self.debug = check_debug(debug)
         self.state: State = State()
-        self.router = Router(routes, lifespan=lifespan)
-        self.max_body_size = max_body_size
-        self.exception_handlers: dict[Any, ExceptionHandler] = {}
-        self.user_middleware: list[Middleware] = list(middleware or ())
+        self.router = Router(routes, redirect_slashes, lifespan=check_lifespan(lifespan), auto_options=auto_options)
+        self.max_body_size = check_size(max_body_size)
+        self.exception_handlers: dict[Any, ExceptionHandler] = check_handlers(exception_handlers or {})
+        self.user_middleware: list[Middleware] = check_middleware(middleware)
         self.middleware_stack: ASGIApp | None = None
-        for key, handler in (exception_handlers or {}).items():
-            self.add_exception_handler(key, handler)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The whole application as one callable; made before the first request, and never again."""
+        """Return the whole application as one callable; called once, before the first request."""
         error_handler = None
         handlers = {}
         for key, handler in self.exception_handlers.items():
             if key in (500, Exception):
                 error_handler = handler
-            else:
+            if key is not Exception:
                 handlers[key] = handler
-        app: ASGIApp = ExceptionMiddleware(self.router.entrance, handlers, self.debug)
-        for cls, args, kwargs in reversed(self.user_middleware):
-            app = _build(cls, app, args, kwargs)
+        # Records, all of them: instrumentation that patches Middleware.__init__ sees each.
+        records = [Middleware(ServerErrorMiddleware, handler=error_handler, debug=self.debug)]
         if self.max_body_size is not None:
-            app = RequestBodyLimitMiddleware(app, self.max_body_size, too_large=BodyTooLarge)
+            records.append(Middleware(RequestBodyLimitMiddleware, self.max_body_size, too_large=BodyTooLarge))
+        records += self.user_middleware
+        records.append(Middleware(ExceptionMiddleware, handlers=handlers, debug=self.debug))
+        app: ASGIApp = self.router.entrance
+        for cls, args, kwargs in reversed(records):
+            if cls is ServerErrorMiddleware and ErrorMiddleware.fits(app):
+                cls = ErrorMiddleware
+            app = _build(cls, app, args, kwargs)
         if self.debug:
-            self._log_findings()
-        return ServerErrorMiddleware(app, error_handler, self.debug)
+            for finding in self.router.check():
+                logging.getLogger("asgi_framework").warning("%s", finding)
+        return app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         stack = self.middleware_stack
         if stack is None:
+            if scope["type"] == "lifespan":
+                return await self._start(scope, receive, send)
             stack = self.middleware_stack = self.build_middleware_stack()
-        await stack(scope, receive, send)
+        return await stack(scope, receive, send)
+
+    async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the lifespan, the middleware being built within it.
+
+        A server takes an exception before the first `receive` for an application without a lifespan, and serves it:
+        a middleware that cannot be built would be found by the first visitor instead of by the deployment.
+        """
+        messages = [await receive()]
+
+        async def receive_again() -> Message:
+            return messages.pop() if messages else await receive()
+
+        try:
+            stack = self.middleware_stack = self.build_middleware_stack()
+        except BaseException:
+            await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
+            raise
+        await stack(scope, receive_again, send)
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -88,7 +119,7 @@ class App:
         return self.router.routes
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """The path of the route of that name; raises NoMatchFound where there is none with these parameters."""
+        """Return the path of the route of that name; raises NoMatchFound where there is none with these parameters."""
         return self.router.url_path_for(name, **path_params)
 
     def add_route(
@@ -110,34 +141,25 @@ class App:
         """Add a Host at the end."""
         self.router.host(host, app=app, name=name)
 
-    def add_middleware(
-        self, middleware_class: Callable[Concatenate[ASGIApp, P], ASGIApp], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        """Put a middleware outside of those there are; raises RuntimeError after the first request."""
+    def add_middleware(self, middleware_class: MiddlewareFactory[P], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Add an outermost middleware; raises RuntimeError after the first request."""
         if self.middleware_stack is not None:
             raise RuntimeError("Cannot add middleware after an application has started")
-        self.user_middleware.insert(0, Middleware(middleware_class, *args, **kwargs))
+        record = Middleware(middleware_class, *args, **kwargs)
+        check_record(record)
+        self.user_middleware.insert(0, record)
 
     def add_exception_handler(self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler) -> None:
-        """Have `handler(request, exc)` answer an exception class or a status; 500 and Exception are for what is left.
+        """Add `handler(request, exc)` for an exception class or a status.
 
-        Raises ValueError for a key that could never match, TypeError for a handler of another signature.
+        500 and Exception are for unhandled errors too. Warns of a key that could never match and of a handler that
+        could never be called; raises TypeError for one that is not callable.
         """
-        key: object = exc_class_or_status_code
-        if not isinstance(key, int) and not (isinstance(key, type) and issubclass(key, Exception)):
-            raise ValueError(f"an exception handler is for a status code or an Exception class, not {key!r}")
-        Handler(handler)
-        self.exception_handlers[key] = handler
-
-    def _log_findings(self) -> None:
-        import logging
-
-        for finding in self.router.check():
-            logging.getLogger("asgi_framework").warning("%s", finding)
+        self.exception_handlers.update(check_handlers({exc_class_or_status_code: handler}))
 
 
 def _build(cls: Any, app: ASGIApp, args: Any, kwargs: Any) -> ASGIApp:
-    """The application within one middleware; raises TypeError, naming it, where that makes no application."""
+    """Return the application within one middleware; raises TypeError, naming it, where that makes no application."""
     built: ASGIApp = cls(app, *args, **kwargs)
     if not callable(built):
         raise TypeError(

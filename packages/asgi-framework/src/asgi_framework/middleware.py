@@ -1,4 +1,4 @@
-"""The middleware of asgi-middleware that speak of requests and responses here, where there are such things.
+"""The middleware of asgi-middleware whose handlers and backends take requests and return responses.
 
     from asgi_framework.middleware import AuthenticationMiddleware, ExceptionMiddleware, ServerErrorMiddleware
 
@@ -7,85 +7,200 @@ Handlers take `(request, exc)` and return a response; a backend gets an HTTPConn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MethodType
+from typing import Any, Protocol
 
 import asgi_middleware.authentication
 import asgi_middleware.errors
 import asgi_middleware.exceptions
-from asgi_requests.exceptions import HTTPException
-from asgi_requests.requests import HTTPConnection
+from asgi_middleware.errors import ResponseWatcher, debug_answer
+from asgi_middleware.exceptions import SCOPE_KEY, answer_itself
+from asgi_requests.exceptions import ClientDisconnect, HTTPException, WebSocketException
+from asgi_requests.requests import HTTPConnection, Request
+from asgi_requests.responses import PlainTextResponse, Response
+from asgi_requests.websockets import WebSocket
 
-from ._endpoints import Handler
-from .types import ASGIApp
+from ._calls import as_async
+from ._handlers import ExceptionHandler, connection_of, has_started, send_answer
+from ._signatures import fitting, not_a_response
+from .types import ASGIApp, Receive, Scope, Send
 
-ExceptionHandler = Callable[[Any, Any], Any]
-"""`handler(request, exc) -> response`, sync or async; on a WebSocket `handler(websocket, exc)`."""
+__all__ = [
+    "AuthenticationMiddleware",
+    "ErrorMiddleware",
+    "ExceptionHandler",
+    "ExceptionMiddleware",
+    "ServerErrorMiddleware",
+]
 
 
 class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
-    """Answers exceptions by status, then by class, then by themselves, with handlers `(request, exc) -> response`."""
+    """Middleware that answers exceptions by status, then by class, with handlers `(request, exc) -> response`.
+
+    HTTPException and WebSocketException have handlers from the start, methods that a subclass may override.
+    """
 
     def __init__(
         self, app: ASGIApp, handlers: Mapping[Any, ExceptionHandler] | None = None, debug: bool = False
     ) -> None:
-        super().__init__(app, handlers, debug, http_exception=HTTPException)
+        super().__init__(app, debug=debug, status_exception=HTTPException)
+        defaults: dict[Any, Any] = {HTTPException: self.http_exception, WebSocketException: self.websocket_exception}
+        for key, default in defaults.items():
+            super().add_exception_handler(key, default)
+        for key, handler in (handlers or {}).items():
+            self.add_exception_handler(key, handler)
 
     def add_exception_handler(self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler) -> None:
-        """Add a handler; raises TypeError, naming it, where it does not take a request and an exception."""
-        super().add_exception_handler(exc_class_or_status_code, Handler(handler))
+        """Add a handler; warns, naming it, where it does not take a request and an exception."""
+        super().add_exception_handler(exc_class_or_status_code, check_handler(handler))
 
-    @property
-    def _exception_handlers(self) -> MutableMapping[Any, ExceptionHandler]:
-        """The handlers by class, as they were given: instrumentation written for Starlette wraps them here."""
-        return _Functions(self._by_class)
+    async def http_exception(self, request: Request[Any], exc: Exception) -> Response:
+        """Return the response to an HTTPException."""
+        assert isinstance(exc, HTTPException)
+        if type(exc).__call__ is not HTTPException.__call__:
+            application: Any = exc  # it sends an answer of its own
+            return application  # type: ignore[no-any-return]
+        if exc.status_code in (204, 304):
+            return Response(status_code=exc.status_code, headers=exc.headers)
+        return PlainTextResponse(exc.detail, exc.status_code, exc.headers)
 
-    @property
-    def _status_handlers(self) -> MutableMapping[Any, ExceptionHandler]:
-        """The handlers by status."""
-        return _Functions(self._by_status)
+    async def websocket_exception(self, websocket: WebSocket[Any], exc: Exception) -> None:
+        """Close the WebSocket as a WebSocketException says."""
+        assert isinstance(exc, WebSocketException)
+        await websocket.close(exc.code, exc.reason)
+
+    def handler_for(self, exc: Exception) -> Any:
+        """Return the handler of an exception, or None; `answer_itself` where it is one of the two defaults."""
+        handler = super().handler_for(exc)
+        if type(handler) is MethodType and handler.__func__ in _DEFAULT_HANDLERS:
+            return answer_itself  # which sends the same without a Request and a Response
+        return handler
+
+    async def respond(
+        self, handler: Any, exc: Exception, scope: Scope, receive: Receive, send: Send, connection: Any = None
+    ) -> None:
+        """Call a handler with the request or WebSocket, made where there is no `connection`, and send its answer."""
+        if handler is answer_itself:
+            if isinstance(exc, WebSocketException) and scope["type"] == "http":
+                raise exc
+            application: Any = exc
+            await application(scope, receive, send)
+            return
+        given = connection_of(scope, receive, send) if connection is None else connection
+        response = await as_async(handler)(given, exc)
+        await send_answer(handler, response, connection, scope, receive, send)
 
 
-class _Functions(MutableMapping[Any, ExceptionHandler]):
-    """A table of handlers that shows the functions of the application."""
-
-    def __init__(self, handlers: dict[Any, Any]) -> None:
-        self._handlers = handlers
-
-    def __getitem__(self, key: Any) -> ExceptionHandler:
-        function: ExceptionHandler = self._handlers[key].function
-        return function
-
-    def __setitem__(self, key: Any, function: ExceptionHandler) -> None:
-        self._handlers[key] = Handler(function)
-
-    def __delitem__(self, key: Any) -> None:
-        del self._handlers[key]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._handlers)
-
-    def __len__(self) -> int:
-        return len(self._handlers)
-
-    def copy(self) -> dict[Any, ExceptionHandler]:
-        """The functions by key, as they are now."""
-        return dict(self)
+_DEFAULT_HANDLERS: tuple[Any, ...] = (ExceptionMiddleware.http_exception, ExceptionMiddleware.websocket_exception)
 
 
 class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):
-    """Answers what nobody else did with 500, or what `handler(request, exc)` returns, and raises it again."""
+    """Middleware that answers an unhandled exception with 500, or what `handler(request, exc)` returns, and raises it.
+
+    A ClientDisconnect is not raised again: a client that leaves in the middle of an upload is no error of the server.
+    """
 
     def __init__(
         self, app: ASGIApp, handler: ExceptionHandler | None = None, debug: bool = False, *, show_locals: bool = False
     ) -> None:
-        super().__init__(app, None if handler is None else Handler(handler), debug, show_locals=show_locals)
+        handler = None if handler is None else check_handler(handler)
+        super().__init__(app, handler, debug, show_locals=show_locals, disconnects=(ClientDisconnect,))
+
+    async def application_for(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> ASGIApp:
+        """Return the response to an exception; the handler's, where there is one and `debug` is off."""
+        request: Any = connection_of(scope, receive, send)
+        if self.debug:
+            return self.debug_response(request, exc)
+        if self.handler is None:
+            return self.error_response(request, exc)
+        response: Any = await as_async(self.handler)(request, exc)
+        if not callable(response) and not has_started(send):
+            raise not_a_response(self.handler, response)
+        return response  # type: ignore[no-any-return]
+
+    def debug_response(self, request: Request[Any], exc: Exception) -> Response:
+        """Return the response that shows the exception, with `debug`."""
+        answer = debug_answer(exc, request.scope, show_locals=self.show_locals)
+        headers = {name.decode(): value.decode() for name, value in answer.headers}
+        return Response(answer.body, 500, headers, answer.media_type)
+
+    def error_response(self, request: Request[Any], exc: Exception) -> Response:
+        """Return the response to an exception where there is no handler."""
+        return PlainTextResponse("Internal Server Error", status_code=500)
+
+
+class ErrorMiddleware(ServerErrorMiddleware):
+    """ServerErrorMiddleware around ExceptionMiddleware, in one coroutine instead of two.
+
+    It is the outermost part of an App without other middleware. Rule: it does what its two parts do, and only while
+    they are themselves: once one of them or its `__call__` is replaced, by instrumentation say, each is called as usual.
+    """
+
+    def __init__(
+        self, app: ExceptionMiddleware, handler: ExceptionHandler | None = None, debug: bool = False
+    ) -> None:
+        super().__init__(app, handler, debug)
+        self._exceptions = app
+        self._usual = (app, *_ORIGINAL_CALLS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] != "http"
+            or SCOPE_KEY in scope  # this application is mounted in another
+            or self._usual != (self.app, ServerErrorMiddleware.__call__, ExceptionMiddleware.__call__)
+        ):
+            return await super().__call__(scope, receive, send)
+        exceptions = self._exceptions
+        watcher = ResponseWatcher(send)
+        scope[SCOPE_KEY] = exceptions
+        try:
+            try:
+                await exceptions.app(scope, receive, watcher.send)
+            except Exception as exc:
+                if not await exceptions.answer(exc, scope, receive, watcher.send, started=watcher.started):
+                    raise
+            finally:
+                del scope[SCOPE_KEY]
+        except Exception as exc:
+            if not await self.answer(exc, scope, receive, watcher):
+                raise
+        return None
+
+    @classmethod
+    def fits(cls, app: ASGIApp) -> bool:
+        """Return whether an application is an ExceptionMiddleware, and both parts are themselves."""
+        calls = (ServerErrorMiddleware.__call__, ExceptionMiddleware.__call__)
+        return type(app) is ExceptionMiddleware and calls == _ORIGINAL_CALLS
+
+
+# Captured at import, before anything can be patched.
+_ORIGINAL_CALLS = (ServerErrorMiddleware.__call__, ExceptionMiddleware.__call__)
+
+
+class Backend(Protocol):
+    """The part of an AuthenticationBackend that AuthenticationMiddleware calls."""
+
+    async def authenticate(self, conn: HTTPConnection[Any], /) -> tuple[Any, Any] | None: ...
 
 
 class AuthenticationMiddleware(asgi_middleware.authentication.AuthenticationMiddleware):
-    """Asks a backend who a connection is from; the backend, and `on_error`, get an HTTPConnection."""
+    """Middleware that asks a backend who a connection is from; the backend and `on_error` get an HTTPConnection."""
 
     def __init__(
-        self, app: ASGIApp, backend: Any, on_error: Callable[[Any, Any], Any] | None = None, **options: Any
+        self,
+        app: ASGIApp,
+        backend: Backend,
+        on_error: Callable[[Any, Any], Any] | None = None,
+        *,
+        challenge: str | Sequence[str] = (),
+        connection: Callable[[Scope], Any] = HTTPConnection,
     ) -> None:
-        super().__init__(app, backend, on_error, **{"connection": HTTPConnection, **options})
+        super().__init__(app, backend, on_error, connection=connection, challenge=challenge)
+
+
+def check_handler(handler: ExceptionHandler) -> ExceptionHandler:
+    """Return the handler; warns where it does not take a request and an exception. TypeError if not callable."""
+    if not callable(handler):
+        raise TypeError(f"an exception handler is a function (request, exc) -> response, not {handler!r}")
+    return fitting(handler, 2, "an exception handler takes (request, exc)")

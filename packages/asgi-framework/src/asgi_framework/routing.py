@@ -23,7 +23,8 @@ from asgi_routing import BaseRoute, Match, NoMatchFound
 from asgi_routing.lifespan import Lifespan
 from asgi_routing.router import RouterOptions
 
-from ._endpoints import answered, is_function, request_response, websocket_session
+from ._endpoints import handle_exceptions, request_response, websocket_session
+from ._signatures import is_function
 from .types import ASGIApp, Receive, Scope, Send
 
 __all__ = [
@@ -87,7 +88,7 @@ class Route(asgi_routing.Route):
         """Return a function adapted; a class as an application whose exceptions are handled; anything else as it is."""
         if is_function(endpoint):
             return request_response(endpoint)
-        return answered(endpoint) if isinstance(endpoint, type) else endpoint
+        return handle_exceptions(endpoint) if isinstance(endpoint, type) else endpoint
 
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raise 405 for the exception handlers of the application, or answer it if there is none."""

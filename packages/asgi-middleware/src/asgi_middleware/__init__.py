@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ._configuration import ConfigurationWarning
-from ._record import Middleware
+from ._record import Middleware, MiddlewareFactory
 
 __version__ = "1.0.0"
 
-__all__ = ["ConfigurationWarning", "Middleware", "__version__"]
+__all__ = ["ConfigurationWarning", "Middleware", "MiddlewareFactory", "__version__"]

@@ -16,6 +16,9 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["ResponseWatcher", "WebSocketWatcher", "watch_response", "watch_websocket"]
 
+_DENIAL = "websocket.http.response"
+_MOST_REASON_BYTES = 123  # a control frame holds 125 bytes, two of them for the code (RFC 6455 §5.5)
+
 
 class ResponseWatcher:
     """A wrapped `send` of one HTTP exchange; `started` is True once the response has begun."""
@@ -77,17 +80,24 @@ class WebSocketWatcher:
             self.started = True
         return self._send(message)
 
-    async def answer(self, app: ASGIApp, scope: Scope, close_code: int) -> None:
+    async def answer(self, app: ASGIApp, scope: Scope, *, close_code: int = 1000, reason: str = "") -> None:
         """Let `app` end the WebSocket: by a denial response before the accept where the server offers it, or a close.
 
-        The connect is awaited first, and `app` still receives it. `close_code` closes where an HTTP answer cannot
-        be given; nothing is sent to a client that has left.
+        The connect is awaited first, and `app` still receives it. An HTTP answer that cannot be given becomes a close:
+        with `close_code` before the accept; after it with 1008, or 1011 for a status of 500 and above, and `reason`.
+        Nothing is sent to a client that has left.
         """
         if not self.connected and not self.ended:
             await self.receive()
-        if not self.ended:
-            ending = _Ending(self, "websocket.http.response" in (scope.get("extensions") or ()), close_code)
-            await app(scope, ending.receive, ending.send)
+        if self.ended:
+            return
+        extensions = scope.get("extensions") or {}
+        may_deny = _DENIAL in extensions and not self.accepted
+        if _DENIAL not in extensions:
+            # Responses then send their status here, instead of a close with a code that says nothing.
+            scope = {**scope, "extensions": {**extensions, _DENIAL: {}}}
+        ending = _Ending(self, may_deny, close_code, reason)
+        await app(scope, ending.receive, ending.send)
 
 
 def watch_websocket(receive: Receive, send: Send) -> WebSocketWatcher:
@@ -102,12 +112,13 @@ def watch_websocket(receive: Receive, send: Send) -> WebSocketWatcher:
 class _Ending:
     """The receive and send of an answer: the connect once more, and HTTP messages turned into what can be sent."""
 
-    __slots__ = ("close_code", "may_deny", "replay", "watcher")
+    __slots__ = ("close_code", "may_deny", "reason", "replay", "watcher")
 
-    def __init__(self, watcher: WebSocketWatcher, offered: bool, close_code: int) -> None:
+    def __init__(self, watcher: WebSocketWatcher, may_deny: bool, close_code: int, reason: str) -> None:
         self.watcher = watcher
-        self.may_deny = offered and not watcher.accepted
+        self.may_deny = may_deny
         self.close_code = close_code
+        self.reason = reason
         self.replay = True
 
     async def receive(self) -> Message:
@@ -127,4 +138,11 @@ class _Ending:
                 message if kind.startswith("websocket.") else {**message, "type": f"websocket.{kind}"}
             )
         elif kind.endswith(".start"):
-            await self.watcher.send({"type": "websocket.close", "code": self.close_code, "reason": ""})
+            await self.watcher.send(self._close_for(message["status"]))
+
+    def _close_for(self, status: int) -> Message:
+        """Return the close that stands for a status (RFC 6455 §7.4.1), its reason cut to what a close frame holds."""
+        if not self.watcher.accepted:
+            return {"type": "websocket.close", "code": self.close_code, "reason": ""}
+        reason = self.reason.encode(errors="replace")[:_MOST_REASON_BYTES].decode(errors="ignore")
+        return {"type": "websocket.close", "code": 1011 if status >= 500 else 1008, "reason": reason}

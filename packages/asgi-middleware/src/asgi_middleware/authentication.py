@@ -151,7 +151,7 @@ class AuthenticationMiddleware:
         if hasattr(answer, "__await__"):
             answer = await answer
         if scope["type"] == "websocket":
-            return await watch_websocket(receive, send).answer(answer, scope, close_code=1000)
+            return await watch_websocket(receive, send).answer(answer, scope)
         await answer(scope, receive, send)
         return None
 

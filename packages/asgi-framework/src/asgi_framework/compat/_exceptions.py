@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from inspect import isawaitable
 from typing import Any
 
 from asgi_middleware.exceptions import SCOPE_KEY as MIDDLEWARE
-from asgi_requests.concurrency import is_async_callable, run_in_threadpool
+from asgi_middleware.exceptions import ExceptionResponder, answer_itself
 from asgi_requests.exceptions import HTTPException
 
-from .._endpoints import Handler
+from .._calls import as_async
 from ..types import ASGIApp, Message, Receive, Scope, Send
 
 TABLES = "starlette.exception_handlers"
@@ -24,9 +23,9 @@ def lookup_exception_handler(exc_handlers: Mapping[Any, Any], exc: Exception) ->
 
 
 def wrap_app_handling_exceptions(app: ASGIApp, conn: Any) -> ASGIApp:
-    """The application with its exceptions answered by the handlers in force, which get `conn`.
+    """The application with its exceptions answered by the active handlers, which get `conn`.
 
-    Raises RuntimeError where the response has started; what nobody answers passes unchanged.
+    Raises RuntimeError where the response has started; an unhandled exception passes unchanged.
     """
 
     async def handled(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,42 +40,38 @@ def wrap_app_handling_exceptions(app: ASGIApp, conn: Any) -> ASGIApp:
         try:
             await app(scope, receive, watch)
         except Exception as exc:
-            answer = _answer(exc, scope)
-            if answer is None:
+            answering = _answer(exc, conn, scope, receive, watch)
+            if answering is None:
                 raise
             if started:
                 raise RuntimeError("Caught handled exception, but response already started.") from exc
-            response = await answer(conn, exc)
-            if response is not None:
-                await response(scope, receive, watch)
-            if isinstance(exc, HTTPException):
-                # Programs keep some as constants: each raise would add the frames of its request.
-                exc.__traceback__ = None
+            await answering()
+            exc.__traceback__ = None  # programs raise constants again: each time adds the frames of one more request
 
     return handled
 
 
-def _answer(exc: Exception, scope: Scope) -> Callable[[Any, Exception], Awaitable[Any]] | None:
-    """The handler in force, as an async function of the connection and the exception; None where there is none."""
-    function = None
+def _answer(
+    exc: Exception, conn: Any, scope: Scope, receive: Receive, send: Send
+) -> Callable[[], Awaitable[None]] | None:
+    """Return a function that lets the active handler answer, or None where there is no handler."""
     if TABLES in scope:
         by_class, by_status = scope[TABLES]
-        if isinstance(exc, HTTPException):
-            function = by_status.get(exc.status_code)
+        function = by_status.get(exc.status_code) if isinstance(exc, HTTPException) else None
         function = function or lookup_exception_handler(by_class, exc)
-    elif MIDDLEWARE in scope:
-        handler = scope[MIDDLEWARE].handler_for(exc)
-        if isinstance(handler, Handler):
-            function = handler.function
-        elif handler is not None and scope["type"] == "http":
-            # On a WebSocket it is left to the middleware, which knows how far the handshake got.
-            return partial(_asked, handler)
-    if function is None or is_async_callable(function):
-        return function
-    return partial(run_in_threadpool, function)
+        return None if function is None else partial(_respond, function, exc, conn, scope, receive, send)
+    middleware: ExceptionResponder | None = scope.get(MIDDLEWARE)
+    handler = None if middleware is None else middleware.handler_for(exc)
+    # On a WebSocket an exception that answers by itself is left to the middleware, which knows how far the handshake
+    # came.
+    if middleware is None or handler is None or (handler is answer_itself and scope["type"] != "http"):
+        return None
+    return partial(middleware.respond, handler, exc, scope, receive, send, conn)
 
 
-async def _asked(handler: Callable[[Scope, Exception], Any], conn: Any, exc: Exception) -> Any:
-    """What a handler of asgi-middleware answers, which takes a scope."""
-    answer = handler(conn.scope, exc)
-    return await answer if isawaitable(answer) else answer
+async def _respond(
+    function: Callable[[Any, Exception], Any], exc: Exception, conn: Any, scope: Scope, receive: Receive, send: Send
+) -> None:
+    response = await as_async(function)(conn, exc)
+    if response is not None:
+        await response(scope, receive, send)

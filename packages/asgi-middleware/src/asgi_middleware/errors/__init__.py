@@ -1,7 +1,7 @@
-"""Answer what nobody else answered with a 500, and let the exception go on to the server's log.
+"""Answer unhandled exceptions with a 500, and raise them again for the server's log.
 
-app = ServerErrorMiddleware(app)                        # "Internal Server Error" in plain text
-app = ServerErrorMiddleware(app, debug=True)            # the traceback, as a page for browsers: on your machine only
+app = ServerErrorMiddleware(app)                    # "Internal Server Error" in plain text
+app = ServerErrorMiddleware(app, debug=True)        # the traceback, a page for browsers: on your machine only
 
 async def sorry(scope, exc):
     return PlainTextResponse("Sorry!", 500)             # any ASGI application
@@ -11,6 +11,8 @@ app = ServerErrorMiddleware(app, handler=sorry)
 
 from __future__ import annotations
 
+from .._watch import ResponseWatcher
+from ._debug import DebugAnswer, debug_answer
 from ._middleware import ServerErrorMiddleware
 
-__all__ = ["ServerErrorMiddleware"]
+__all__ = ["DebugAnswer", "ResponseWatcher", "ServerErrorMiddleware", "debug_answer"]

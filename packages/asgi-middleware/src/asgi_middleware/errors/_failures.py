@@ -1,4 +1,4 @@
-"""An exception and all it came from, as plain values a page can be made of."""
+"""An exception, its causes and its frames as plain values, their secrets masked, for the debug page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from traceback import TracebackException
 from types import FrameType, TracebackType
 
-from ._redaction import shown_locals
+from ._redaction import masked, masked_source, shown_locals
 
 _CONTEXT = 5  # lines around the one that failed
 _MOST_FRAMES = 60
@@ -53,7 +53,7 @@ class Failure:
 
 
 def describe(exc: BaseException, *, show_locals: bool) -> Failure:
-    """The exception with its cause or context, and the members of a group, each once; absurd depths are cut."""
+    """Describe an exception with its cause or context, and the members of a group, each once; cut absurd depths."""
     return _describe(exc, show_locals, {id(exc)}, 0)
 
 
@@ -63,7 +63,7 @@ def _describe(exc: BaseException, show_locals: bool, seen: set[int], depth: int)
     omitted = max(0, len(frames) - _MOST_FRAMES)
     if omitted:
         del frames[_MOST_FRAMES // 2 : len(frames) - _MOST_FRAMES // 2]
-    failure = Failure(_name(exc), _message(exc), _notes(exc), frames, omitted)
+    failure = Failure(_name(exc), masked(_message(exc)), [masked(note) for note in _notes(exc)], frames, omitted)
     origin = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
     members = exc.exceptions[:_MOST_CHILDREN] if isinstance(exc, BaseExceptionGroup) else ()
     for other in (origin, *members):
@@ -84,7 +84,7 @@ def _name(exc: BaseException) -> str:
 
 
 def _message(exc: BaseException) -> str:
-    """The text of the exception as a traceback ends with it: Python's suggestions and the line of a SyntaxError."""
+    """Return the text a traceback ends with, Python's suggestions and the line of a SyntaxError included."""
     summary = TracebackException(type(exc), exc, exc.__traceback__, compact=True, lookup_lines=False)
     summary.__notes__ = None
     text = "".join(summary.format_exception_only()).rstrip("\n")
@@ -109,14 +109,17 @@ def _frame(tb: TracebackType, *, show_locals: bool) -> Frame:
     lines = _source(frame)
     lineno = tb.tb_lineno or 0
     first = max(1, lineno - _CONTEXT)
-    around = lines[first - 1 : lineno + _CONTEXT]
+    around = [line.rstrip("\n")[:_LONGEST_LINE] for line in lines[first - 1 : lineno + _CONTEXT]]
+    shown = [masked_source(line) for line in around]
+    # The columns of a line that was masked are those of another text.
+    is_shown = 0 < lineno <= len(lines) and shown[lineno - first] == around[lineno - first]
     return Frame(
         filename=code.co_filename,
         module=str(frame.f_globals.get("__name__")),
         function=code.co_qualname,
         lineno=lineno,
-        lines=[(number, line.rstrip("\n")[:_LONGEST_LINE]) for number, line in enumerate(around, first)],
-        marked=_marked(tb, lines[lineno - 1]) if 0 < lineno <= len(lines) else None,
+        lines=list(enumerate(shown, first)),
+        marked=_marked(tb, lines[lineno - 1]) if is_shown else None,
         is_library=_is_library(code.co_filename),
         variables=shown_locals(frame) if show_locals else [],
     )
@@ -129,7 +132,7 @@ def _source(frame: FrameType) -> list[str]:
 
 
 def _marked(tb: TracebackType, line: str) -> tuple[int, int] | None:
-    """The failing expression's columns, or None where it is the whole line, or Python was told to keep no columns.
+    """Return the failing expression's columns, or None where it is the whole line or Python kept no columns.
 
     Code objects count bytes of UTF-8, a line is characters.
     """

@@ -1,4 +1,4 @@
-"""The debug page: HTML and CSS only, everything from outside escaped, library frames folded away."""
+"""The debug page: HTML and CSS only, everything from the request escaped, library frames folded away."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from ..types import Scope
 from ._failures import Failure, Frame, describe
-from ._redaction import MASK, is_secret, masked
+from ._redaction import MASK, is_secret, masked, masked_traceback
 from ._style import STYLE
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -23,7 +23,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 def render_page(exc: Exception, scope: Scope, *, show_locals: bool) -> str:
-    """The whole page for one exception and the request it ended."""
+    """Return the whole page for one exception and the request that it ended."""
     failure = describe(exc, show_locals=show_locals)
     return "".join(
         [
@@ -35,7 +35,7 @@ def render_page(exc: Exception, scope: Scope, *, show_locals: bool) -> str:
             *_chain(failure, scope),
             *_request(scope),
             '<section><details><summary><h2>Traceback as text</h2></summary><pre class="text">',
-            _text("".join(format_exception(exc))),
+            _text(masked_traceback("".join(format_exception(exc)))),
             "</pre></details></section></main><footer>Python ",
             _text(platform.python_version()),
             " · debug page of ServerErrorMiddleware: never switch it on in production</footer></body></html>",

@@ -1,4 +1,4 @@
-"""The variables of a frame, written short, and nothing that is named like a secret."""
+"""Secrets masked in what the debug page shows: variables, messages, source lines, headers and query strings."""
 
 from __future__ import annotations
 
@@ -20,23 +20,32 @@ _SECRET_IN_REPR = re.compile(
     ( b? '[^']*'? | b? "[^"]*"? | [^\s,)\]}}>]+ )           # the value, quoted or not
     """
 )
+_SECRET_IN_SOURCE = re.compile(
+    rf"""(?ix)
+    ( (?:{_WORDS}) [\w-]{{0,40}} ['"]? \s{{0,4}} [=:,] \s{{0,4}} )   # a name, and what divides it from its value
+    ( [bfru]{{0,2}} (?: '[^'\n]+'? | "[^"\n]+"? ) )              # a literal; other expressions are no secret
+    """
+)
+_LITERAL = re.compile(r"""'[^'\n]*'|"[^"\n]*\"""")
+_SOURCE_LINE = re.compile(r" *[|]     |    (?! *[|+])")  # indented, behind the margin of an exception group or not
+_CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{6,}")  # an Authorization header (RFC 9110 §11.6.2)
 _USERINFO = re.compile(r"(://[^/@\s:'\"]*:)[^/@\s'\"]+@")  # a password inside a URL
 
 
 def is_secret(name: object) -> bool:
-    """Whether a variable, a key or a header of this name is masked."""
+    """Return whether a variable, a key or a header of this name is masked."""
     text = name.decode("latin-1") if isinstance(name, bytes) else name
     return isinstance(text, str) and _SECRET_NAME.search(text.replace("-", "_")) is not None
 
 
 def shown_locals(frame: FrameType) -> list[tuple[str, str]]:
-    """The names of a frame's variables with their values as text, in the order they were bound."""
+    """Return the names of a frame's variables with their values as text, in the order they were bound."""
     variables = [(name, value) for name, value in list(frame.f_locals.items()) if not name.startswith("__")]
     return [(name, shown(name, value)) for name, value in variables[:_MOST_VARIABLES]]
 
 
 def shown(name: object, value: object) -> str:
-    """A value as text of a bounded length, or the mask if its name says it is secret."""
+    """Return a value as text of a bounded length, or the mask if its name says it is secret."""
     if is_secret(name):
         return MASK
     try:
@@ -87,8 +96,21 @@ class _Redacted(reprlib.Repr):
 
 
 def masked(text: str) -> str:
-    """A repr or a log line with the values of `password='...'`, `"token": "..."` and `user:password@` masked."""
+    """Return a repr, message or log line with the values of `password='...'`, `"token": "..."` and the like masked."""
+    text = _CREDENTIALS.sub(rf"\1\2{MASK}", text)
     return _USERINFO.sub(rf"\1{MASK}@", _SECRET_IN_REPR.sub(rf"\1{MASK}", text))
+
+
+def masked_source(line: str) -> str:
+    """Return a line of source with the secrets in its literals masked; the code around them stays readable."""
+    line = _SECRET_IN_SOURCE.sub(rf"\1{MASK}", line)
+    return _LITERAL.sub(lambda literal: literal[0][0] + masked(literal[0][1:-1]) + literal[0][-1], line)
+
+
+def masked_traceback(text: str) -> str:
+    """Return a formatted traceback with the secrets in its source lines and messages masked."""
+    lines = text.splitlines(keepends=True)
+    return "".join(masked_source(line) if _SOURCE_LINE.match(line) else masked(line) for line in lines)
 
 
 _repr = _Redacted()

@@ -1,0 +1,27 @@
+"""Call the functions of an application, sync or async, in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from asgi_requests.concurrency import is_async_callable, run_in_threadpool
+
+
+def as_async(func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """Return a function to await: `func` where it is async, else one that calls it in the thread pool.
+
+    An awaitable that a sync function returns, as a decorator around an async one does, is awaited.
+    """
+    return func if is_async_callable(func) else partial(_call_in_thread, func)
+
+
+async def _call_in_thread(func: Callable[..., Any], *arguments: Any) -> Any:
+    (returned,) = await run_in_threadpool(_boxed, func, *arguments)
+    return await returned if hasattr(returned, "__await__") else returned
+
+
+def _boxed(func: Callable[..., Any], *arguments: Any) -> tuple[Any]:
+    """Return the result in a tuple: trio's threads refuse to return a coroutine."""
+    return (func(*arguments),)

@@ -1,0 +1,79 @@
+"""Exception handlers, `handler(request, exc) -> response`: what they are given, and how what they return is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from asgi_requests.requests import Request
+from asgi_requests.websockets import WebSocket, WebSocketState
+
+from ._signatures import not_a_response
+from .types import ASGIApp, Message, Receive, Scope, Send
+
+_BODY_KEY = "asgi_requests.body"
+
+ExceptionHandler = Callable[[Any, Any], Any]
+"""`handler(request, exc) -> response`, sync or async; on a WebSocket `handler(websocket, exc)`."""
+
+
+async def send_answer(
+    handler: ExceptionHandler, response: Any, connection: Any, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Send what a handler returned; raises TypeError, naming the handler, where that is not a response.
+
+    On a WebSocket a handler may return None; for a request only one that has sent the response by itself.
+    """
+    if response is None and (scope["type"] != "http" or has_started(send)):
+        return
+    if not callable(response):
+        raise not_a_response(handler, response)
+    if isinstance(connection, WebSocket):
+        await _end_websocket(connection, response)
+    else:
+        await response(scope, receive, send)
+
+
+def has_started(send: Send) -> bool:
+    """Return whether the response is known to have begun: asgi-middleware's `send` says so."""
+    return getattr(getattr(send, "__self__", None), "started", False) is True
+
+
+def connection_of(scope: Scope, receive: Receive, send: Send) -> Request[Any] | WebSocket[Any]:
+    """Return a request or WebSocket for a handler outside of the endpoint.
+
+    Reading the body of such a request never waits for bytes that a Request inside has taken.
+    """
+    if scope["type"] == "websocket":
+        return WebSocket(scope, receive, send)
+    recall = getattr(scope.get(_BODY_KEY), "recall", None)
+    return Request(scope, receive if recall is None else recall(receive), send)
+
+
+async def _end_websocket(websocket: WebSocket[Any], response: ASGIApp) -> None:
+    """Deny the WebSocket with a response, or once it is accepted close it with 1008, or 1011 for a 5xx.
+
+    The response receives the connect once more, as where the middleware answers.
+    """
+    if websocket.client_state is WebSocketState.CONNECTING:
+        await websocket.receive()
+    if websocket.client_state is not WebSocketState.CONNECTED:
+        return  # the client has left
+    connects = [{"type": "websocket.connect"}]
+
+    async def receive() -> Message:
+        return connects.pop() if connects else await websocket.receive()
+
+    async def send_close(message: Message) -> None:
+        kind = message["type"]
+        if kind.endswith("http.response.start"):
+            await websocket.close(1011 if message["status"] >= 500 else 1008)
+        elif "http.response." not in kind:
+            await websocket.send(message)
+
+    if websocket.application_state is WebSocketState.CONNECTING:
+        await response(websocket.scope, receive, websocket.send)
+    elif websocket.application_state is WebSocketState.CONNECTED:
+        # In a scope with this extension a response sends its status, whether or not the server offers denials.
+        extensions = {**(websocket.scope.get("extensions") or {}), "websocket.http.response": {}}
+        await response({**websocket.scope, "extensions": extensions}, receive, send_close)

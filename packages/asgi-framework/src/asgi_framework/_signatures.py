@@ -1,0 +1,73 @@
+"""What the functions of an application look like: whether they can be called, and where they stand."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ._warn import warn
+
+_VARIADIC = inspect.CO_VARARGS
+
+
+def fitting(func: Callable[..., Any], count: int, rule: str) -> Callable[..., Any]:
+    """Return `func`, or where it cannot be called with `count` positional arguments, one that raises TypeError.
+
+    In that case warn at once: the other routes and handlers of the application are served.
+    """
+    if can_take(func, count):
+        return func
+    complaint = f"{rule}: {describe(func)} does not"
+    warn(f"{complaint}, and fails when it is called")
+
+    def misfit(*arguments: Any) -> Any:
+        raise TypeError(complaint)
+
+    return misfit
+
+
+def can_take(func: Callable[..., Any], count: int) -> bool:
+    """Return whether a function can be called with `count` positional arguments; True where nothing is known of it.
+
+    The code object of a plain function says so in a fraction of what inspect takes; other callables are inspected.
+    """
+    code = getattr(func, "__code__", None)
+    if code is not None and not hasattr(func, "__wrapped__"):
+        most = code.co_argcount - inspect.ismethod(func)
+        least = most - len(func.__defaults__ or ())
+        required = code.co_kwonlyargcount - len(func.__kwdefaults__ or ())
+        return bool(least <= count and (count <= most or code.co_flags & _VARIADIC) and not required)
+    try:
+        inspect.signature(func).bind(*range(count))
+    except ValueError:
+        return True
+    except TypeError:
+        return False
+    return True
+
+
+def is_function(endpoint: Any) -> bool:
+    """Return whether an endpoint is a function or a method, perhaps with some arguments bound, not an application."""
+    while isinstance(endpoint, partial):
+        endpoint = endpoint.func
+    return inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
+
+
+def describe(func: Any) -> str:
+    """Return a function's name, file and line."""
+    inner = inspect.unwrap(func)
+    while isinstance(inner, partial):
+        inner = inner.func
+    code = getattr(inner, "__code__", None)
+    name = getattr(inner, "__qualname__", repr(inner))
+    return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else str(name)
+
+
+def not_a_response(func: Callable[..., Any], returned: object) -> TypeError:
+    """Return the error for what a function returned in place of a response."""
+    kind = "nothing (None)" if returned is None else f"a {type(returned).__name__}"
+    return TypeError(
+        f"{describe(func)} returned {kind}: return a Response, such as JSONResponse(...), or any ASGI application"
+    )
