@@ -134,12 +134,10 @@ class ErrorMiddleware(ServerErrorMiddleware):
     """ServerErrorMiddleware around ExceptionMiddleware, in one coroutine instead of two.
 
     It is the outermost part of an App without other middleware. Rule: it does what its two parts do, and only while
-    they are themselves: once one of them or its `__call__` is replaced, by instrumentation say, each is called as usual.
+    they are themselves: once one of them or its `__call__` is replaced, by instrumentation say, both are called.
     """
 
-    def __init__(
-        self, app: ExceptionMiddleware, handler: ExceptionHandler | None = None, debug: bool = False
-    ) -> None:
+    def __init__(self, app: ExceptionMiddleware, handler: ExceptionHandler | None = None, debug: bool = False) -> None:
         super().__init__(app, handler, debug)
         self._exceptions = app
         self._usual = (app, *_ORIGINAL_CALLS)
