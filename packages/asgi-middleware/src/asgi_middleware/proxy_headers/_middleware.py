@@ -1,0 +1,217 @@
+"""Trust, the walk along the chain of proxies, and the scope that comes of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
+
+from .._headers import RawHeaders, all_values, without
+from .._host import default_port, parse_host
+from .._scope import has_lasting_headers
+from ..types import ASGIApp, Receive, Scope, Send
+from ._entries import Element, Node, parse_forwarded, read_address, read_node, split_list
+
+SCOPE_KEY = "asgi_middleware.proxy_headers"
+_X_FORWARDED = tuple(b"x-forwarded-%s" % name for name in (b"for", b"proto", b"host", b"port", b"prefix"))
+_FORWARDED = (b"forwarded",)
+_ALL = frozenset((*_X_FORWARDED, *_FORWARDED))
+_SCHEMES = {
+    "http": {"http": "http", "https": "https"},
+    "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
+}
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
+
+
+class _Peer(NamedTuple):
+    client: tuple[str, int]
+    trusted: bool
+
+
+class ProxyHeadersMiddleware:
+    """Middleware that puts what trusted proxies say of the client into the scope.
+
+    `trusted` are addresses, networks (`10.0.0.0/8`) and `unix` for a socket without an address; `*` trusts every peer
+    and needs `hops`, the number of proxies in front, since the leftmost entry is whatever the client wrote. With both,
+    the walk ends at whichever comes first; a chain shorter than `hops` was not written by all of them, and is ignored.
+    `family` is `x-forwarded` or `forwarded`. `host`, `port` and `prefix` are off: a proxy that passes the client's own
+    X-Forwarded-Host would let it choose links. `prefix` becomes the beginning of `root_path` and `path`.
+    What stood in the scope is kept under `asgi_middleware.proxy_headers`. Raises ValueError for entries that cannot be
+    read and for `*` without `hops`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        trusted: Sequence[str] = ("127.0.0.1", "::1"),
+        hops: int | None = None,
+        family: Literal["x-forwarded", "forwarded"] = "x-forwarded",
+        host: bool = False,
+        port: bool = False,
+        prefix: bool = False,
+    ) -> None:
+        entries = [trusted] if isinstance(trusted, str) else [entry.strip() for entry in trusted]
+        if "*" in entries and hops is None:
+            raise ValueError("trusted=['*'] needs hops=, the number of proxies: else any client names its own address")
+        if hops is not None and hops < 1:
+            raise ValueError(f"hops={hops!r}: the number of proxies in front, at least 1")
+        if family not in ("x-forwarded", "forwarded"):
+            raise ValueError(f"family={family!r}: 'x-forwarded' or 'forwarded'")
+        if family == "forwarded" and (port or prefix):
+            raise ValueError("port= and prefix= are of the family x-forwarded: Forwarded has neither (RFC 7239 §5)")
+        self.app = app
+        self.hops = hops
+        self.family = family
+        self.host, self.port, self.prefix = host, port, prefix
+        self._anyone = "*" in entries
+        self._unix = "unix" in entries
+        self._networks = tuple(_network(entry) for entry in entries if entry not in ("*", "unix"))
+        # Addresses recur: those of the proxies always, those of clients often. The tables are bounded.
+        self._peer = lru_cache(maxsize=1024)(self._read_peer)
+        self._node = lru_cache(maxsize=4096)(self._read_node)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        if not has_lasting_headers(scope):
+            scope = {**scope, "headers": list(scope["headers"])}
+        headers = scope.get("headers", ())
+        if not any(name in _ALL for name, _ in headers):
+            # Nothing to read; names are lower case in a scope (ASGI, HTTP connection scope).
+            return await self.app(scope, receive, send)
+        return await self.app(self._forwarded(scope, headers), receive, send)
+
+    def _forwarded(self, scope: Scope, headers: RawHeaders) -> Scope:
+        """Return a copy of the scope with what the proxies say, and without what was not to be read."""
+        client = scope.get("client")
+        trusted = self._unix or self._anyone if not client else self._peer(client[0])
+        inner: dict[str, Any] = {**scope, SCOPE_KEY: _originals(scope)}
+        if not trusted:
+            inner["headers"] = without(headers, *_ALL)
+        elif self.family == "forwarded":
+            inner["headers"] = without(headers, *_X_FORWARDED)
+            self._apply_forwarded(inner, parse_forwarded(all_values(headers, b"forwarded")))
+        else:
+            inner["headers"] = without(headers, *_FORWARDED)
+            self._apply_x_forwarded(inner, headers)
+        return inner
+
+    def _apply_forwarded(self, scope: dict[str, Any], elements: list[Element | None]) -> None:
+        steps = self._walk([None if element is None else element.node for element in elements])
+        if not steps:
+            return
+        scope["client"] = steps[-1]
+        element = elements[-len(steps)]
+        assert element is not None, "the walk ends before what cannot be read"
+        self._set_scheme(scope, element.proto)
+        if self.host:
+            _set_host(scope, element.host, None)
+
+    def _apply_x_forwarded(self, scope: dict[str, Any], headers: RawHeaders) -> None:
+        entries = split_list(all_values(headers, b"x-forwarded-for"))
+        steps = [] if entries is None else self._walk(list(entries))
+        if self.hops is not None and not steps:
+            return
+        if steps:
+            scope["client"] = steps[-1]
+        aligned = _Aligned(headers, len(entries or ()), len(steps))
+        self._set_scheme(scope, aligned.value(b"x-forwarded-proto"))
+        host = aligned.value(b"x-forwarded-host") if self.host else None
+        port = aligned.value(b"x-forwarded-port") if self.port else None
+        if host is not None or port is not None:
+            _set_host(scope, host, port)
+        if self.prefix:
+            _set_prefix(scope, aligned.value(b"x-forwarded-prefix"))
+
+    def _walk(self, entries: Sequence[str | None]) -> list[tuple[str, int]]:
+        """Return the clients from the right, as far as the proxies that name them are trusted."""
+        if self.hops is not None and len(entries) < self.hops:
+            return []
+        steps: list[tuple[str, int]] = []
+        for entry in reversed(entries):
+            peer = None if entry is None else self._node(entry)
+            if peer is None:
+                break
+            steps.append(peer.client)
+            if not peer.trusted or len(steps) == self.hops:
+                break
+        return steps
+
+    @staticmethod
+    def _set_scheme(scope: dict[str, Any], proto: str | None) -> None:
+        scheme = _SCHEMES[scope["type"]].get((proto or "").lower())
+        if scheme is not None:
+            scope["scheme"] = scheme
+
+    def _read_peer(self, host: str) -> bool:
+        address = read_address(host)
+        return self._unix or self._anyone if address is None else self._trusts(Node(address, 0))
+
+    def _read_node(self, entry: str) -> _Peer | None:
+        node = read_node(entry)
+        return None if node is None else _Peer((str(node.address), node.port), self._trusts(node))
+
+    def _trusts(self, node: Node) -> bool:
+        return self._anyone or any(node.address in network for network in self._networks)
+
+
+class _Aligned:
+    """The X-Forwarded lists beside X-Forwarded-For: the entry of the same proxy where the lists are equally long.
+
+    A proxy that sets a field instead of adding to it leaves one entry; of lists of other lengths the first counts, the
+    one that the outermost proxy wrote.
+    """
+
+    def __init__(self, headers: RawHeaders, length: int, steps: int) -> None:
+        self.headers = headers
+        self.length = length
+        self.steps = steps
+
+    def value(self, name: bytes) -> str | None:
+        entries = split_list(all_values(self.headers, name))
+        if not entries:
+            return None
+        return entries[-self.steps] if len(entries) == self.length and self.steps else entries[0]
+
+
+def _network(entry: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(entry)
+    except ValueError as exc:
+        raise ValueError(f"trusted proxy {entry!r}: an address, a network like 10.0.0.0/8, unix or *: {exc}") from exc
+
+
+def _originals(scope: Scope) -> dict[str, Any]:
+    keys = ("client", "scheme", "server", "root_path", "path", "raw_path", "headers")
+    return {key: scope[key] for key in keys if key in scope}
+
+
+def _set_host(scope: dict[str, Any], host: str | None, port: str | None) -> None:
+    """Replace the Host, or its port; what is no host or no port is ignored."""
+    old = next(iter(all_values(scope["headers"], b"host")), b"").decode("latin-1")
+    parsed = parse_host(host if host is not None else old)
+    if parsed is None or not parsed.has_valid_port:
+        return
+    number = parsed.port_number
+    if port is not None:
+        if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= 65535):
+            return
+        number = int(port)
+    default = default_port(scope.get("scheme", "http"))
+    authority = parsed.text if number in (None, default) else f"{parsed.text}:{number}"
+    scope["headers"] = [(b"host", authority.encode("ascii")), *without(scope["headers"], b"host")]
+    scope["server"] = (parsed.name.strip("[]"), default if number is None else number)
+
+
+def _set_prefix(scope: dict[str, Any], prefix: str | None) -> None:
+    prefix = (prefix or "").rstrip("/")
+    if not _PREFIX.fullmatch(prefix) or "/../" in f"{prefix}/" or "/./" in f"{prefix}/" or "%" in prefix:
+        return
+    scope["root_path"] = prefix + scope.get("root_path", "")
+    scope["path"] = prefix + scope["path"]
+    if scope.get("raw_path") is not None:
+        scope["raw_path"] = quote(prefix, safe="/!$&'()*+,;=:@~").encode() + scope["raw_path"]
