@@ -1,0 +1,61 @@
+"""The token in a form: looked for in the beginning of a body, which the application then receives whole."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from urllib.parse import unquote_plus
+
+from .._headers import first_value
+from ..types import Message, Receive, Scope
+
+_DISPOSITION = re.compile(rb'content-disposition:[^\r\n]*?;[ \t]*name="?([^"\r\n;]*)"?', re.IGNORECASE)
+
+
+class FormReader:
+    """A `receive` that has read ahead, up to a limit, and gives everything to the application."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._messages: deque[Message] = deque()
+
+    async def receive(self) -> Message:
+        return self._messages.popleft() if self._messages else await self._receive()
+
+    async def find(self, scope: Scope, field: str) -> str | None:
+        """Return the value of a form's field if it stands in the first bytes of the body."""
+        kind = (first_value(scope.get("headers", ()), b"content-type") or b"").lower().partition(b";")[0].strip()
+        if kind == b"application/x-www-form-urlencoded":
+            return _urlencoded_field(await self._beginning(), field)
+        if kind == b"multipart/form-data":
+            return _multipart_field(await self._beginning(), field.encode())
+        return None
+
+    async def _beginning(self) -> bytes:
+        chunks, size, more = [], 0, True
+        while more and size < self._limit:
+            message = await self._receive()
+            self._messages.append(message)
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1]) + 1  # empty chunks cannot go on forever either
+            more = message["type"] == "http.request" and message.get("more_body", False)
+        return b"".join(chunks)[: self._limit]
+
+
+def _urlencoded_field(body: bytes, field: str) -> str | None:
+    for pair in body.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        if unquote_plus(name.decode("latin-1")) == field:
+            return unquote_plus(value.decode("latin-1"))
+    return None
+
+
+def _multipart_field(body: bytes, field: bytes) -> str | None:
+    """Return the content of a part without decoding the rest: a part is a head, an empty line, a line of content."""
+    for part in body.split(b"\r\n--"):
+        head, separator, content = part.partition(b"\r\n\r\n")
+        found = _DISPOSITION.search(head[:1000]) if separator else None
+        if found is not None and found[1] == field:
+            return content.partition(b"\r\n")[0].decode("latin-1")
+    return None

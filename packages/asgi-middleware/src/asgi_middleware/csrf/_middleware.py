@@ -1,0 +1,109 @@
+"""The decision about a request, and the answer to one that is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .._configuration import paths
+from .._headers import first_value
+from .._replies import reject
+from .._scope import has_lasting_headers
+from ..types import ASGIApp, Message, Receive, Scope, Send
+from ._form import FormReader
+from ._origin import Verdict, judge, trusted_origins
+from ._token import SCOPE_KEY, TokenExchange, TokenKey
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class CSRFMiddleware:
+    """Middleware that refuses unsafe requests and WebSocket handshakes that come from another site.
+
+    `trusted_origins` are other origins of yours, exactly as browsers send them. `exempt_paths` are exact paths, for
+    webhooks. `reject` is the ASGI application that answers what is refused, instead of a 403 in plain text. Safe are
+    GET, HEAD and OPTIONS (RFC 9110 §9.2.1), which must change nothing.
+
+    With `secret_key` (a string, bytes, or several, the newest first) a request that says nothing of its origin but
+    sends a cookie needs a token, in the header `header_name` or the form field `field_name` within the first
+    `max_form_bytes` bytes: make one with `csrf_token(scope)`. `bind(scope)` is what the token belongs to besides the
+    cookie, such as the id of a session; a token of before the log-in is then void. The cookie is `__Host-csrf` over
+    https, and with `https_only=False` also `csrf` over http. Raises ValueError for an empty key.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        trusted_origins: Sequence[str] = (),
+        exempt_paths: Sequence[str] = (),
+        reject: ASGIApp | None = None,
+        secret_key: str | bytes | Sequence[str | bytes] | None = None,
+        bind: Callable[[Scope], str] = lambda scope: "",
+        https_only: bool = True,
+        field_name: str = "csrf_token",
+        header_name: str = "x-csrf-token",
+        max_form_bytes: int = 65536,
+    ) -> None:
+        self.app = app
+        self.trusted_origins = _trusted(trusted_origins)
+        self.exempt_paths = frozenset(paths("exempt_paths", exempt_paths))
+        self.reject: ASGIApp = _forbid if reject is None else reject
+        keys = [secret_key] if isinstance(secret_key, (str, bytes)) else secret_key
+        self._key = None if keys is None else TokenKey(keys)
+        self.bind = bind
+        self.https_only = https_only
+        self.field_name = field_name
+        self.max_form_bytes = max_form_bytes
+        self._header_name = header_name.lower().encode("latin-1")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        if not has_lasting_headers(scope):
+            scope = {**scope, "headers": list(scope["headers"])}
+        if self._key is not None and kind == "http":
+            return await self._call_with_tokens(scope, receive, send)
+        if (kind == "http" and scope["method"] in _SAFE) or scope["path"] in self.exempt_paths:
+            return await self.app(scope, receive, send)
+        if judge(scope.get("headers", ()), self.trusted_origins) is Verdict.OTHER:
+            return await self.reject(scope, receive, send)
+        return await self.app(scope, receive, send)
+
+    async def _call_with_tokens(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._key is not None
+        secure = self.https_only or scope.get("scheme") == "https"
+        name = b"__Host-csrf" if secure else b"csrf"
+        exchange = scope[SCOPE_KEY] = TokenExchange(self._key, name, scope, self.bind)
+        if scope["method"] not in _SAFE and scope["path"] not in self.exempt_paths:
+            headers = scope.get("headers", ())
+            verdict = judge(headers, self.trusted_origins)
+            if verdict is Verdict.UNKNOWN and first_value(headers, b"cookie") is not None:
+                form = FormReader(receive, self.max_form_bytes)
+                receive = form.receive
+                verdict = await self._verify(scope, form, exchange)
+            if verdict is Verdict.OTHER:
+                return await self.reject(scope, receive, send)
+
+        async def send_with_cookie(message: Message) -> None:
+            if exchange.is_new and message["type"] == "http.response.start":
+                cookie = name + b"=" + exchange.cookie_value() + b"; Path=/; HttpOnly; SameSite=lax"
+                cookie += b"; Secure" if secure else b""
+                # A page with a token in it is one visitor's (RFC 9111 §5.2.2.7).
+                added = [(b"set-cookie", cookie), (b"cache-control", b"private")]
+                message = {**message, "headers": [*message.get("headers", ()), *added]}
+            await send(message)
+
+        return await self.app(scope, receive, send_with_cookie)
+
+    async def _verify(self, scope: Scope, form: FormReader, exchange: TokenExchange) -> Verdict:
+        given = first_value(scope.get("headers", ()), self._header_name)
+        token = await form.find(scope, self.field_name) if given is None else given.decode("latin-1")
+        return Verdict.SAME if token is not None and exchange.matches(token) else Verdict.OTHER
+
+
+_trusted = trusted_origins
+
+
+async def _forbid(scope: Scope, receive: Receive, send: Send) -> None:
+    await reject(scope, receive, send, 403, "Forbidden: this request comes from another site")
