@@ -98,6 +98,7 @@ from asgi_middleware.authentication import AuthenticationBackend, Authentication
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
+from asgi_middleware.csrf import CSRFMiddleware
 from asgi_middleware.disconnect import CancelOnDisconnectMiddleware
 from asgi_middleware.drain import DrainMiddleware
 from asgi_middleware.errors import ServerErrorMiddleware
@@ -106,6 +107,7 @@ from asgi_middleware.gzip import GZipMiddleware
 from asgi_middleware.health import HealthMiddleware
 from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
 from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
+from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
 from asgi_middleware.sessions import SessionMiddleware
 from asgi_middleware.timeout import TimeoutMiddleware
 from asgi_middleware.trustedhost import TrustedHostMiddleware
@@ -151,6 +153,8 @@ records = [
     Middleware(TimeoutMiddleware, 5.0, body_idle=None),
     Middleware(ConcurrencyLimitMiddleware, 100, queue=10),
     Middleware(CancelOnDisconnectMiddleware),
+    Middleware(ProxyHeadersMiddleware, trusted=["10.0.0.0/8"], hops=2),
+    Middleware(CSRFMiddleware, trusted_origins=["https://a.example"], secret_key="secret"),
 ]
 stacked: Application = Stack(*records, When(lambda scope: scope["path"] != "/", GZipMiddleware))(app)
 wrapped: list[Application] = [CORSMiddleware(app), GZipMiddleware(app), tagging(app, "a"), stacked]

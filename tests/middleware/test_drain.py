@@ -175,6 +175,36 @@ async def test_an_exception_before_the_drain_passes_unchanged():
         await run(DrainMiddleware(app), http_scope())
 
 
+async def test_trailers_follow_the_body_of_a_stream_that_has_ended():
+    trailers = {"type": "http.response.trailers", "headers": []}
+
+    async def app(scope, receive, send):
+        await send({**STREAM, "trailers": True})
+        await send(chunk(more=False))
+        await send(trailers)
+
+    middleware = DrainMiddleware(app)
+    middleware.drain.begin()
+    assert (await run(middleware, http_scope())).messages == [{**STREAM, "trailers": True}, chunk(more=False), trailers]
+
+
+async def test_a_websocket_that_goes_on_sending_is_refused():
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        for _ in range(3):
+            try:
+                await send({"type": "websocket.send", "text": "tick"})
+            except OSError as exc:
+                refused.append(exc)
+
+    refused = []
+    middleware = DrainMiddleware(app)
+    middleware.drain.begin()
+    reply = await run(middleware, websocket_scope(), [{"type": "websocket.connect"}])
+    assert (len(refused), reply.types[-1]) == (2, "websocket.close")
+
+
 async def test_what_goes_on_sending_is_refused():
     refused = []
 
@@ -287,7 +317,6 @@ async def test_a_websocket_that_closes_itself_is_closed_once():
         await send({"type": "websocket.accept"})
         await receive()
         await send({"type": "websocket.close", "code": 4000})
-        await send({"type": "websocket.send", "text": "too late"})
 
     reply = await drained(app, websocket_scope(), [{"type": "websocket.connect"}])
     assert reply.types == ["websocket.accept", "websocket.close"]

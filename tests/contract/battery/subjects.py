@@ -24,8 +24,9 @@ class Subject:
     """One middleware with its arguments, requests on which it acts, and one that it answers itself.
 
     `headers` and `scope` make it act on a request; `touch(scope)` is what its application does for that; `refusal` is a
-    scope that gets its own answer, `raises` whether it gives one to an exception. `sockets`: it wraps WebSockets too.
-    `leaves` are keys of its own that stay in the scope for those outside; `ignore` are codes of Lint.
+    scope that gets its own answer, but for `safe_methods`; `raises` whether it gives one to an exception. `sockets`: it wraps WebSockets too.
+    `leaves` are keys of its own that stay in the scope for those outside; `copies`: it changes what the scope says of
+    the connection, so that its application gets a copy; `ignore` are codes of Lint.
     """
 
     path: str
@@ -35,12 +36,14 @@ class Subject:
     scope: dict[str, Any] = field(default_factory=dict)
     touch: Callable[[Any], None] = lambda scope: None
     refusal: dict[str, Any] | None = None
+    safe_methods: bool = False
     refuses_sockets: bool = False
     raises: bool = False
     sockets: bool = False
     build: Callable[[Any, Any], Any] | None = None
     ignore: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
+    copies: bool = False
 
     @property
     def id(self) -> str:
@@ -261,6 +264,27 @@ SUBJECTS = [
         "asgi_middleware.health.HealthMiddleware",
         refusal={"path": "/livez"},
         leaves=frozenset({"asgi_middleware.health"}),  # a probe is marked for access logs outside
+    ),
+    Subject(
+        "asgi_middleware.proxy_headers.ProxyHeadersMiddleware",
+        lambda: {"trusted": ["127.0.0.1"], "host": True, "port": True, "prefix": True},
+        headers=[(b"x-forwarded-for", b"203.0.113.7"), (b"x-forwarded-proto", b"https")],
+        copies=True,
+    ),
+    Subject(
+        "asgi_middleware.csrf.CSRFMiddleware",
+        headers=[(b"sec-fetch-site", b"same-origin")],
+        refusal={"method": "POST", "headers": [(b"sec-fetch-site", b"cross-site")]},
+        safe_methods=True,
+    ),
+    Subject(
+        "asgi_middleware.csrf.CSRFMiddleware",
+        lambda: {"secret_key": SECRET},
+        "tokens",
+        headers=[(b"cookie", b"a=b"), (b"sec-fetch-site", b"same-origin")],
+        refusal={"method": "POST", "headers": [(b"sec-fetch-site", b"cross-site"), (b"cookie", b"a=b")]},
+        safe_methods=True,
+        leaves=frozenset({"asgi_middleware.csrf"}),
     ),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware", lambda: {"websockets": True}, "websockets"),

@@ -165,7 +165,7 @@ class _Exchange(ABC):
         self.waiting: CancelScope | None = None
         self.noticed = False
         self.unheard = 0
-        self.ended = False
+        self.complete = self.cut = False
 
     @property
     @abstractmethod
@@ -243,7 +243,7 @@ class _Response(_Exchange):
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
-        if self.ended:
+        if self.cut:
             raise Drained("the response was ended because the server stops")
         if kind == "http.response.start":
             self.started = True
@@ -251,21 +251,21 @@ class _Response(_Exchange):
             self.is_stream = self.middleware.endless(self.scope, message)
             self.tell()
         elif kind == "http.response.body" and not message.get("more_body", False):
-            self.ended = True
+            self.complete = True
         await self.server_send(message)
-        if self.is_ending and not self.ended and kind == "http.response.body" and self.is_deaf():
+        if self.is_ending and not self.complete and kind == "http.response.body" and self.is_deaf():
             await self.end()
             raise Drained("the response was ended because the server stops")
 
     async def end(self) -> None:
-        if self.ended:
+        if self.complete or self.cut:
             return
         if self.is_stream:
-            self.ended = True
+            self.cut = True
             farewell = self.middleware.farewell
             await self.server_send({"type": "http.response.body", "body": farewell, "more_body": False})
         elif not self.started:
-            self.ended = True
+            self.cut = True
             await send_text(self.scope, self.server_send, 503, "Service Unavailable")
 
 
@@ -281,20 +281,20 @@ class _Session(_Exchange):
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
-        if self.ended:
+        if self.cut:
             raise Drained("the WebSocket was closed because the server stops")
         if kind == "websocket.accept":
             self.accepted = True
         elif kind == "websocket.close":
-            self.ended = True
+            self.complete = True
         await self.server_send(message)
-        if self.is_ending and not self.ended and kind == "websocket.send" and self.is_deaf():
+        if self.is_ending and not self.complete and kind == "websocket.send" and self.is_deaf():
             await self.end()
             raise Drained("the WebSocket was closed because the server stops")
 
     async def end(self) -> None:
-        if self.accepted and not self.ended:
-            self.ended = True
+        if self.accepted and not self.complete and not self.cut:
+            self.cut = True
             await self.server_send({"type": "websocket.close", "code": self.middleware.close_code, "reason": ""})
 
 

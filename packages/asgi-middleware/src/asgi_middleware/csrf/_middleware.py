@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from .._configuration import paths
 from .._headers import first_value
 from .._replies import reject
-from .._scope import has_lasting_headers
+from .._scope import request_headers
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._form import FormReader
 from ._origin import Verdict, judge, trusted_origins
@@ -60,13 +60,12 @@ class CSRFMiddleware:
         kind = scope["type"]
         if kind not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
-            scope = {**scope, "headers": list(scope["headers"])}
+        headers = request_headers(scope)
         if self._key is not None and kind == "http":
             return await self._call_with_tokens(scope, receive, send)
         if (kind == "http" and scope["method"] in _SAFE) or scope["path"] in self.exempt_paths:
             return await self.app(scope, receive, send)
-        if judge(scope.get("headers", ()), self.trusted_origins) is Verdict.OTHER:
+        if judge(headers, self.trusted_origins) is Verdict.OTHER:
             return await self.reject(scope, receive, send)
         return await self.app(scope, receive, send)
 

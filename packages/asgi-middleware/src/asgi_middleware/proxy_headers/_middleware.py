@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from .._headers import RawHeaders, all_values, without
 from .._host import default_port, parse_host
-from .._scope import has_lasting_headers
+from .._scope import request_headers
 from ..types import ASGIApp, Receive, Scope, Send
 from ._entries import Element, Node, parse_forwarded, read_address, read_node, split_list
 
@@ -77,9 +77,7 @@ class ProxyHeadersMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
-            scope = {**scope, "headers": list(scope["headers"])}
-        headers = scope.get("headers", ())
+        headers = request_headers(scope)
         if not any(name in _ALL for name, _ in headers):
             # Nothing to read; names are lower case in a scope (ASGI, HTTP connection scope).
             return await self.app(scope, receive, send)
