@@ -21,9 +21,10 @@ async def page(scope, receive, send):
 
 async def test_what_was_measured_before_the_response_is_sent_with_it():
     reply = await run(ServerTimingMiddleware(page), http_scope())
-    own, ours = reply.all("server-timing")
-    assert own == "cdn;dur=1"
-    assert re.fullmatch(r'cache;dur=\d+\.\d, db;dur=\d+\.\d;desc="two \\"queries\\"", total;dur=\d+\.\d', ours)
+    ours = reply.header("server-timing")
+    assert re.fullmatch(
+        r'cdn;dur=1, cache;dur=\d+\.\d, db;dur=\d+\.\d;desc="two \\"queries\\"", total;dur=\d+\.\d', ours
+    )
 
 
 async def test_what_fails_is_measured_all_the_same():
@@ -41,7 +42,7 @@ async def test_what_fails_is_measured_all_the_same():
 async def test_only_those_who_may_see_it_are_told():
     middleware = ServerTimingMiddleware(page, visible=lambda scope: scope["path"] == "/internal")
     assert (await run(middleware, http_scope())).all("server-timing") == ["cdn;dur=1"]
-    assert len((await run(middleware, http_scope(path="/internal"))).all("server-timing")) == 2
+    assert "total;dur=" in (await run(middleware, http_scope(path="/internal"))).header("server-timing")
 
 
 async def test_websockets_pass():

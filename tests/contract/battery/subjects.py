@@ -295,7 +295,7 @@ SUBJECTS = [
     Subject("asgi_middleware.server_timing.ServerTimingMiddleware"),
     Subject(
         "asgi_middleware.security_headers.SecurityHeadersMiddleware",
-        touch=lambda scope: scope["asgi_middleware.csp_nonce"](),
+        touch=lambda scope: scope.get("asgi_middleware.csp_nonce", str)(),
         leaves=frozenset({"asgi_middleware.csp_nonce"}),
     ),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),

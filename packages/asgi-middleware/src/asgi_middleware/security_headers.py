@@ -60,7 +60,7 @@ _DEFAULTS: dict[str, str] = {
 }
 _DIRECTIVE = re.compile(r"[a-z][a-z0-9-]*")
 _SOURCE = re.compile(r"[\x21-\x2b\x2d-\x3a\x3c-\x7e]+")  # no blank, comma or semicolon (CSP 3 §2.2.1)
-_KEYWORDS = frozenset(["self", "none", "unsafe-inline", "unsafe-eval", "strict-dynamic", "unsafe-hashes", "report-sample"])
+_KEYWORDS = frozenset(["self", "none", "unsafe-inline", "unsafe-eval", "strict-dynamic", "unsafe-hashes"])
 _PRIVATE = re.compile(rb"(?i)(?:^|[\s,])(?:no-store|no-cache|private)(?:$|[\s,=;])")
 
 _log = logging.getLogger("asgi_middleware.security_headers")

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from ._headers import all_values, without
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["ServerTimingMiddleware", "timed"]
@@ -49,7 +50,7 @@ def timed(name: str, description: str = "") -> Iterator[None]:
 class ServerTimingMiddleware:
     """Middleware that sends a Server-Timing header with the blocks that were `timed` and the time to the response.
 
-    `visible(scope)` says which requests get it. The application's own Server-Timing stays beside it.
+    `visible(scope)` says which requests get it. The application's own metrics come first.
     """
 
     def __init__(self, app: ASGIApp, *, visible: Callable[[Scope], bool] = lambda scope: True) -> None:
@@ -64,9 +65,11 @@ class ServerTimingMiddleware:
 
         async def send_with_timing(message: Message) -> None:
             if message["type"] == "http.response.start":
-                total = _metric("total", time.perf_counter() - began, "")
-                field = (b"server-timing", ", ".join([*metrics, total]).encode("ascii"))
-                message = {**message, "headers": [*message.get("headers", ()), field]}
+                metrics.append(_metric("total", time.perf_counter() - began, ""))
+                pairs = list(message.get("headers", ()))
+                fields = [*all_values(pairs, b"server-timing"), ", ".join(metrics).encode("ascii")]
+                pairs = [*without(pairs, b"server-timing"), (b"server-timing", b", ".join(fields))]
+                message = {**message, "headers": pairs}
             await send(message)
 
         token = _measured.set(metrics)
