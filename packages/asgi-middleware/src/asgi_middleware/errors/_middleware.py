@@ -6,7 +6,7 @@ from typing import Any
 
 from .._handlers import ExceptionHandler, call_handler
 from .._replies import send_text
-from .._watch import ResponseWatcher, watch_websocket
+from .._watch import ERRORS_KEY, ResponseWatcher, watch_websocket
 from ..types import ASGIApp, Receive, Scope, Send
 from ._debug import debug_answer
 
@@ -41,7 +41,7 @@ class ServerErrorMiddleware:
             return await self._call_websocket(scope, receive, send)
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        watcher = ResponseWatcher(send)
+        scope[ERRORS_KEY] = watcher = ResponseWatcher(send)
         try:
             await self.app(scope, receive, watcher.send)
         except Exception as exc:
