@@ -49,7 +49,9 @@ class Automaton:
         self.is_bytes = isinstance(pattern.pattern, bytes)
         self.reads: list[frozenset[str]] = []
         self.follow: list[Counter[int]] = []
+        self.method = method
         self.doubts: list[str] = []
+        self._depth = 0
         self._known: dict[tuple[str, str, int], frozenset[str]] = {}
         tree = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
         whole = self._sequence(tree)
@@ -110,10 +112,16 @@ class Automaton:
         if kind is op.AT:
             return Part(True)
         if kind in (op.ASSERT, op.ASSERT_NOT):
-            if value[1].getwidth()[1] > LONGEST_COPIED:
-                self.doubts.append("a look-around of more than a few characters")
-            return Part(True)
+            return self._look(value[1])
         self.doubts.append(f"{kind} is not regular")
+        return Part(True)
+
+    def _look(self, tree: Any) -> Part:
+        """Look around from a place that is come to once: what is read there is as if read on the way."""
+        if tree.getwidth()[1] > LONGEST_COPIED:
+            if self.method in SEARCHING or self._depth:
+                self.doubts.append("a look-around of more than a few characters, from many places")
+            self._sequence(tree)
         return Part(True)
 
     def _repeat(self, least: int, most: int, tree: Any) -> Part:
@@ -122,7 +130,10 @@ class Automaton:
         for _ in range(min(least, LONGEST_COPIED)):
             whole = self._join(whole, self._sequence(tree))
         if unbounded:
-            return self._join(whole, self._star(self._sequence(tree)))
+            self._depth += 1
+            repeated = self._star(self._sequence(tree))
+            self._depth -= 1
+            return self._join(whole, repeated)
         tail = Part(True)
         for _ in range(most - least):
             inner = self._join(self._sequence(tree), tail)

@@ -300,7 +300,9 @@ async def test_the_answer_of_an_outer_middleware_to_an_exception_is_the_one_that
         assert body in reply.body
         assert reply.header("access-control-allow-origin") == SITE
         assert reply.header("access-control-allow-credentials") == "true"
-        assert reply.header("vary").startswith("Accept, Origin" if "handler" in options or "debug" in options else "Ori")
+        assert reply.header("vary").startswith(
+            "Accept, Origin" if "handler" in options or "debug" in options else "Ori"
+        )
 
 
 async def test_without_expose_errors_the_answer_to_an_exception_is_left_alone():

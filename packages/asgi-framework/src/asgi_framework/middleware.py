@@ -159,7 +159,7 @@ class ErrorMiddleware(ServerErrorMiddleware):
                 if not await exceptions.answer(exc, scope, receive, watcher.send, started=watcher.started):
                     raise
             finally:
-                del scope[SCOPE_KEY]
+                del scope[SCOPE_KEY], scope[ERRORS_KEY]
         except Exception as exc:
             if not await self.answer(exc, scope, receive, watcher):
                 raise
