@@ -496,3 +496,12 @@ def test_a_denied_websocket_is_a_disconnect_with_1000_and_a_response():
 async def refusing(scope, receive, send):
     await receive()
     await send({"type": "websocket.close", "code": 4000, "reason": ""})
+
+
+def test_the_steps_of_a_form_are_deprecated():
+    from starlette.exceptions import StarletteDeprecationWarning
+    from starlette.formparsers import FormMessage
+
+    with pytest.warns(StarletteDeprecationWarning, match="`FormMessage` is deprecated") as caught:
+        assert FormMessage(1) is FormMessage.FIELD_START
+    assert caught[0].filename == __file__

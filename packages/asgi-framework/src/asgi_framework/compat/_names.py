@@ -9,10 +9,12 @@ from __future__ import annotations
 HOMES: dict[str, dict[str, str]] = {
     "starlette": {},
     "starlette._exception_handler": {
-        "._exceptions": "_lookup_exception_handler=lookup_exception_handler wrap_app_handling_exceptions",
+        "._exceptions": (
+            "_lookup_exception_handler=lookup_exception_handler run_in_threadpool wrap_app_handling_exceptions"
+        ),
         "..types": "ASGIApp Message Receive Scope Send",
         "._typing": "ExceptionHandler ExceptionHandlers StatusHandlers",
-        "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
+        "asgi_requests.concurrency": "is_async_callable",
         "asgi_requests.exceptions": "HTTPException",
         "asgi_requests.requests": "Request",
         "asgi_requests.websockets": "WebSocket",
@@ -52,11 +54,10 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.background": {
         "._typing": "P",
-        "asgi_requests.background": "BackgroundTask BackgroundTasks",
-        "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
+        "asgi_requests.background": "BackgroundTask BackgroundTasks is_async_callable run_in_threadpool",
     },
     "starlette.concurrency": {
-        "._iteration": "_StopIteration=EndOfIteration _next=next_item",
+        "._parts": "_StopIteration=EndOfIteration _next=next_item",
         "._typing": "P T",
         "asgi_requests.concurrency": "iterate_in_threadpool run_in_threadpool run_until_first_complete",
         "asgi_requests.exceptions": "StarletteDeprecationWarning=RequestsDeprecationWarning",
@@ -88,8 +89,8 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.endpoints": {
         "..types": "Message Receive Scope Send",
-        "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
-        "asgi_requests.endpoints": "HTTPEndpoint WebSocketEndpoint",
+        "asgi_requests.adapters": "run_in_threadpool",
+        "asgi_requests.endpoints": "HTTPEndpoint WebSocketEndpoint is_async_callable",
         "asgi_requests.exceptions": "HTTPException",
         "asgi_requests.requests": "Request",
         "asgi_requests.responses": "PlainTextResponse Response",
@@ -101,7 +102,7 @@ HOMES: dict[str, dict[str, str]] = {
         ),
     },
     "starlette.formparsers": {
-        "._formparsers": "FormMessage _user_safe_decode=user_safe_decode",
+        "._parts": "FormMessage _user_safe_decode=user_safe_decode",
         "asgi_requests.exceptions": "MultiPartException StarletteDeprecationWarning=RequestsDeprecationWarning",
         "asgi_requests.forms": "FormParser MultiPartParser MultipartPart SpooledTemporaryFile",
         "asgi_requests.headers": "Headers",
@@ -156,7 +157,7 @@ HOMES: dict[str, dict[str, str]] = {
         "..middleware": "ServerErrorMiddleware",
         "..types": "ASGIApp Message Receive Scope Send",
         "._typing": "ExceptionHandler",
-        "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
+        ".._calls": "is_async_callable run_in_threadpool",
         "asgi_requests.requests": "Request",
         "asgi_requests.responses": "HTMLResponse PlainTextResponse Response",
     },
@@ -207,7 +208,7 @@ HOMES: dict[str, dict[str, str]] = {
     "starlette.middleware.wsgi": {
         "._awaitables": "create_collapsing_task_group",
         "..types": "Receive Scope Send",
-        "._wsgi": "WSGIResponder build_environ",
+        "._parts": "WSGIResponder build_environ",
         "asgi_middleware.wsgi": "WSGIMiddleware",
         "asgi_requests.exceptions": "StarletteDeprecationWarning=RequestsDeprecationWarning",
     },
@@ -253,7 +254,7 @@ HOMES: dict[str, dict[str, str]] = {
         "..types": "ASGIApp Receive Scope Send",
         "._typing": "Lifespan _T=T",
         "asgi_middleware": "Middleware",
-        "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
+        ".._calls": "is_async_callable run_in_threadpool",
         "asgi_requests.exceptions": "HTTPException StarletteDeprecationWarning=RequestsDeprecationWarning",
         "asgi_requests.headers": "Headers",
         "asgi_requests.requests": "Request",
@@ -268,7 +269,7 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.schemas": {
         "..routing": "Host Mount Route",
-        "._schemas": (
+        "._parts": (
             "BaseSchemaGenerator OpenAPIResponse SchemaGenerator _remove_converter_pattern=remove_converter_pattern"
         ),
         "asgi_requests.requests": "Request",

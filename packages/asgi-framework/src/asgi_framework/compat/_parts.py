@@ -1,0 +1,99 @@
+"""Small parts of Starlette's modules that have no counterpart in the packages."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from enum import Enum, EnumMeta
+from typing import Any, TypeVar
+
+import asgi_middleware.wsgi
+import asgi_routing.schemas
+from asgi_requests.exceptions import RequestsDeprecationWarning
+from asgi_requests.requests import Request
+from asgi_requests.responses import Response
+
+from ..types import Receive, Scope, Send
+
+_T = TypeVar("_T")
+
+
+class EndOfIteration(Exception):
+    """The end of an iterator that is read in a thread: StopIteration cannot be raised into a coroutine."""
+
+
+def next_item(iterator: Iterator[_T]) -> _T:
+    """Return the next item; raises EndOfIteration if there is none."""
+    try:
+        return next(iterator)
+    except StopIteration:
+        raise EndOfIteration from None
+
+
+class _DeprecatedEnumMeta(EnumMeta):
+    """The class of an enumeration that warns when a member is looked up by its value."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        message = f"`{cls.__name__}` is deprecated and will be removed in a future version."
+        warnings.warn(message, RequestsDeprecationWarning, stacklevel=2)
+        return super().__call__(*args, **kwargs)
+
+
+class FormMessage(Enum, metaclass=_DeprecatedEnumMeta):
+    """The steps of a parser of urlencoded forms."""
+
+    FIELD_START = 1
+    FIELD_NAME = 2
+    FIELD_DATA = 3
+    FIELD_END = 4
+    END = 5
+
+
+def user_safe_decode(src: bytes | bytearray, codec: str) -> str:
+    """Return bytes as text, in latin-1 if they are not valid in the codec or there is no such codec."""
+    try:
+        return src.decode(codec)
+    except (UnicodeDecodeError, LookupError):
+        return src.decode("latin-1")
+
+
+class WSGIResponder:
+    """A WSGI application and one request for it."""
+
+    def __init__(self, app: Callable[..., Any], scope: Scope) -> None:
+        self.app = app
+        self.scope = scope
+
+    async def __call__(self, receive: Receive, send: Send) -> None:
+        await asgi_middleware.wsgi.WSGIMiddleware(self.app)(self.scope, receive, send)
+
+
+def build_environ(scope: Scope, body: bytes) -> dict[str, Any]:
+    """Return the environ of a request with this body (PEP 3333)."""
+    return asgi_middleware.wsgi.build_environ(scope, io.BytesIO(body))
+
+
+remove_converter_pattern = re.compile(r":\w+}")
+
+
+class OpenAPIResponse(Response):
+    """A schema as YAML; raises ImportError without pyyaml."""
+
+    media_type = "application/vnd.oai.openapi"
+
+    def render(self, content: Any) -> bytes:
+        return asgi_routing.schemas.OpenAPIResponse(content).body
+
+
+class BaseSchemaGenerator(asgi_routing.schemas.BaseSchemaGenerator):
+    """A base for generators of schemas that return responses."""
+
+    def OpenAPIResponse(self, request: Request) -> Response:  # type: ignore[override]  # noqa: N802
+        """Return the schema of `request.app`."""
+        return OpenAPIResponse(content=self.get_schema(request.app.routes))
+
+
+class SchemaGenerator(BaseSchemaGenerator, asgi_routing.schemas.SchemaGenerator):
+    """A generator of an OpenAPI description from a base and the docstrings of the endpoints."""
