@@ -108,6 +108,9 @@ from asgi_middleware.health import HealthMiddleware
 from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
 from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
 from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
+from asgi_middleware.request_id import RequestIDMiddleware
+from asgi_middleware.security_headers import SecurityHeadersMiddleware
+from asgi_middleware.server_timing import ServerTimingMiddleware
 from asgi_middleware.sessions import SessionMiddleware
 from asgi_middleware.timeout import TimeoutMiddleware
 from asgi_middleware.trustedhost import TrustedHostMiddleware
@@ -153,6 +156,9 @@ records = [
     Middleware(TimeoutMiddleware, 5.0, body_idle=None),
     Middleware(ConcurrencyLimitMiddleware, 100, queue=10),
     Middleware(CancelOnDisconnectMiddleware),
+    Middleware(RequestIDMiddleware, header="x-rid"),
+    Middleware(ServerTimingMiddleware, visible=lambda scope: True),
+    Middleware(SecurityHeadersMiddleware, content_security_policy={"default-src": "'self'"}),
     Middleware(ProxyHeadersMiddleware, trusted=["10.0.0.0/8"], hops=2),
     Middleware(CSRFMiddleware, trusted_origins=["https://a.example"], secret_key="secret"),
 ]

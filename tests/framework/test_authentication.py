@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from asgi_framework import (
@@ -92,13 +94,25 @@ async def test_a_page_is_for_those_who_have_its_scopes(app, path, known, unknown
     assert (await request(app, "GET", path, headers=ANYBODY)).status == unknown
 
 
-async def test_the_redirect_carries_a_path_and_never_a_host(app):
-    reply = await request(app, "GET", "/private", query=b"x=1", headers=ANYBODY)
+async def test_the_redirect_carries_the_url_that_was_requested(app):
+    reply = await request(app, "GET", "/private", query=b"x=1", headers=[(b"host", b"shop.example")])
     assert reply.status == 303
-    assert reply.header("location").endswith("/login?next=%2Fprivate%3Fx%3D1")
-    reply = await request(app, "GET", "/private", headers=ANYBODY)
-    assert reply.header("location").endswith("/login?next=%2Fprivate")
+    target = "http://shop.example/login?next=http%3A%2F%2Fshop.example%2Fprivate%3Fx%3D1"
+    assert reply.header("location") == target
     assert (await request(app, "GET", "/private", headers=ADA)).body == b"private"
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "/\\evil.example/x", "/\\/evil.example/x", "///evil.example"])
+@pytest.mark.parametrize("named", [True, False], ids=["with a host", "without"])
+async def test_the_redirect_never_carries_what_a_browser_reads_as_another_site(path, named):
+    app = App(
+        routes=[Route("/login", login, name="login"), Route("/{path:path}", private)],
+        middleware=[Middleware(AuthenticationMiddleware, backend=Backend())],
+    )
+    headers = [(b"host", b"shop.example")] if named else []
+    reply = await request(app, "GET", path, headers=headers, server=None)
+    (asked_for,) = parse_qs(urlsplit(reply.header("location")).query)["next"]
+    assert urlsplit(asked_for.replace("\\", "/")).netloc == ("shop.example" if named else "")
 
 
 @pytest.mark.parametrize(("headers", "last"), [(ADA, "websocket.close"), (ANYBODY, "websocket.close")])

@@ -72,6 +72,11 @@ def test_what_is_no_list_of_middleware_is_refused_at_construction(middleware, me
         App(middleware=middleware)
 
 
+def test_what_a_stack_is_made_of_is_checked_too():
+    with pytest.raises(TypeError, match="is not a middleware: write a class, or Middleware"):
+        App(middleware=[Stack([Middleware(CORSMiddleware)])])
+
+
 async def test_whatever_makes_an_application_may_stand_in_the_list():
     records = [
         Middleware(CORSMiddleware, allow_origins=["*"]),

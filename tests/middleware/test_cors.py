@@ -9,8 +9,10 @@ from enum import Enum
 import pytest
 
 from asgi_middleware import ConfigurationWarning
+from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddleware
-from wire import request, run, websocket_scope
+from asgi_middleware.errors import ServerErrorMiddleware
+from wire import Reply, http_scope, request, run, websocket_scope
 
 SITE = "https://shop.example"
 PREFLIGHT_VARY = (
@@ -257,8 +259,6 @@ async def failing(scope, receive, send):
     ("expose", "path", "sent"), [(False, "/", []), (True, "/", ["start", "body"]), (True, "/late", ["start"])]
 )
 async def test_an_exception_may_be_answered_readably_and_goes_on(expose, path, sent):
-    from wire import Reply, http_scope
-
     reply = Reply()
     cors = CORSMiddleware(failing, [SITE], expose_errors=expose)
     with pytest.raises(LookupError) as caught:
@@ -268,6 +268,63 @@ async def test_an_exception_may_be_answered_readably_and_goes_on(expose, path, s
     if sent == ["start", "body"]:
         assert (reply.status, reply.text) == (500, "Internal Server Error")
         assert reply.header("access-control-allow-origin") == SITE
+
+
+async def page(scope, exc):
+    return answering([(b"content-type", b"text/html"), (b"vary", b"Accept"), (b"access-control-allow-origin", b"x")])
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [({"handler": page}, b"hello"), ({"debug": True}, b"LookupError: no"), ({}, b"Internal Server Error")],
+)
+async def test_the_answer_of_an_outer_middleware_to_an_exception_is_the_one_that_is_readable(options, body):
+    class Between:
+        """Something that wraps `send`, and is done with it when the exception has passed."""
+
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            async def send_on(message):
+                await send(message)
+
+            await self.app(dict(scope), receive, send_on)
+
+    cors = CORSMiddleware(failing, [SITE], allow_credentials=True, expose_errors=True)
+    for outer in (cors, Between(cors), CORSMiddleware(cors, [SITE], expose_errors=True)):
+        reply = Reply()
+        errors = ServerErrorMiddleware(outer, **options)
+        with pytest.raises(LookupError):
+            await run(errors, http_scope(headers=origin()), reply=reply)
+        assert body in reply.body
+        assert reply.header("access-control-allow-origin") == SITE
+        assert reply.header("access-control-allow-credentials") == "true"
+        assert reply.header("vary").startswith(
+            "Accept, Origin" if "handler" in options or "debug" in options else "Ori"
+        )
+
+
+async def test_without_expose_errors_the_answer_to_an_exception_is_left_alone():
+    reply = Reply()
+    with pytest.raises(LookupError):
+        await run(ServerErrorMiddleware(CORSMiddleware(failing, [SITE])), http_scope(headers=origin()), reply=reply)
+    assert granted(reply) == set()
+
+
+@pytest.mark.parametrize("outside", [True, False])
+async def test_the_refusal_of_a_large_body_is_readable(outside):
+    """By a limit inside; one outside answers before any page is known."""
+    cors = CORSMiddleware(app, [SITE])
+    limited = CORSMiddleware(RequestBodyLimitMiddleware(app, 10, overridable=False), [SITE])
+    reply = await request(
+        RequestBodyLimitMiddleware(cors, 10, overridable=False) if outside else limited,
+        "POST",
+        headers=[*origin(), (b"content-length", b"20")],
+        body=b"a" * 20,
+    )
+    assert reply.status == 413
+    assert granted(reply) == (set() if outside else {"access-control-allow-origin"})
 
 
 async def websocket_app(scope, receive, send):
@@ -328,8 +385,6 @@ async def test_request_headers_may_be_a_generator():
     async def reading(scope, receive, send):
         assert [*scope["headers"]] == origin()
         await app(scope, receive, send)
-
-    from wire import http_scope
 
     scope = http_scope() | {"headers": iter(origin())}
     assert granted(await run(CORSMiddleware(reading, [SITE]), scope)) == {"access-control-allow-origin"}

@@ -286,6 +286,18 @@ SUBJECTS = [
         safe_methods=True,
         leaves=frozenset({"asgi_middleware.csrf"}),
     ),
+    Subject(
+        "asgi_middleware.request_id.RequestIDMiddleware",
+        headers=[(b"x-request-id", b"abc")],
+        sockets=True,
+        leaves=frozenset({"asgi_middleware.request_id", "asgi_middleware.trace_context"}),
+    ),
+    Subject("asgi_middleware.server_timing.ServerTimingMiddleware"),
+    Subject(
+        "asgi_middleware.security_headers.SecurityHeadersMiddleware",
+        touch=lambda scope: scope.get("asgi_middleware.csp_nonce", str)(),
+        leaves=frozenset({"asgi_middleware.csp_nonce"}),
+    ),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware", lambda: {"websockets": True}, "websockets"),
     Subject("asgi_middleware.around.around_http", build=_tagging, refusal={"path": "/refused"}),

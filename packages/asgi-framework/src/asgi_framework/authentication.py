@@ -1,4 +1,4 @@
-"""Endpoints that ask for permission: `@requires("admin")` above a function.
+"""Endpoints for authenticated users: `@requires("admin")` above a function.
 
     from asgi_framework import PlainTextResponse, Request, requires
 
@@ -6,7 +6,7 @@
     async def dashboard(request: Request) -> PlainTextResponse:
         return PlainTextResponse("for admins")
 
-Who the user is, `AuthenticationMiddleware` finds out; its parts are handed on here.
+`AuthenticationMiddleware` finds out who the user is; its parts can be imported from here too.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Refuse = Callable[[Request[Any]], RedirectResponse]
 
 
 def has_required_scope(conn: HTTPConnection[Any], scopes: Sequence[str]) -> bool:
-    """Whether the credentials of a connection hold every one of these scopes."""
+    """Return whether the credentials of a connection have every one of these scopes."""
     return set(scopes) <= set(conn.auth.scopes)
 
 
@@ -58,9 +58,9 @@ def requires(
 ) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Let only connections with all of these scopes reach the decorated endpoint.
 
-    Others get `status_code`, or are sent (303) to the route named `redirect` with the path they asked
-    for in `next`; a WebSocket is closed. The endpoint has a parameter `request` or `websocket`:
-    TypeError names the function that has none.
+    Others get `status_code`, or are redirected (303) to the route named `redirect`, with the URL that was requested
+    in `next`; a WebSocket is closed. The endpoint has a parameter `request` or `websocket`: TypeError names the
+    function that has none.
     """
     needed = [scopes] if isinstance(scopes, str) else list(scopes)
     refuse = partial(_refuse, status_code=status_code, redirect=redirect)
@@ -76,7 +76,7 @@ def requires(
 
 
 def _connection_of(func: Callable[..., Any]) -> tuple[str, Find]:
-    """Which parameter of a function is the connection, and how to find it among the arguments of a call."""
+    """Return which parameter of a function is the connection, and how to find it among the arguments of a call."""
     names = list(inspect.signature(func).parameters)
     kind = next((name for name in names if name in ("request", "websocket")), None)
     if kind is None:
@@ -116,12 +116,14 @@ def _guarded_sync(func: Callable[P, Any], find: Find, needed: Sequence[str], ref
 
 
 def _refuse(request: Request[Any], *, status_code: int, redirect: str | None) -> RedirectResponse:
-    """The redirect to log in at; raises HTTPException where there is none.
+    """Return the redirect to the login page; raises HTTPException where there is none.
 
-    `next` is a path of this site and never a URL: the Host header is the client's to choose.
+    `next` is the whole URL, as in Starlette: a login page on another host leads back, and can compare the host. A path
+    alone, which a request has that names no host, begins with one slash: browsers read two as another site.
     """
     if redirect is None:
         raise HTTPException(status_code)
-    url = request.url
-    asked_for = f"{url.path}?{url.query}" if url.query else url.path
-    return RedirectResponse(f"{request.url_for(redirect)}?{urlencode({'next': asked_for})}", status_code=303)
+    url = str(request.url)
+    if url.startswith("/"):
+        url = "/" + url.lstrip("/\\")
+    return RedirectResponse(f"{request.url_for(redirect)}?{urlencode({'next': url})}", status_code=303)

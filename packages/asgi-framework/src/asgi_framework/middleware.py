@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import asgi_middleware.authentication
 import asgi_middleware.errors
 import asgi_middleware.exceptions
-from asgi_middleware.errors import ResponseWatcher, debug_answer
+from asgi_middleware.errors import ERRORS_KEY, ResponseWatcher, debug_answer
 from asgi_middleware.exceptions import SCOPE_KEY, answer_itself
 from asgi_requests.exceptions import ClientDisconnect, HTTPException, WebSocketException
 from asgi_requests.requests import HTTPConnection, Request
@@ -150,7 +150,7 @@ class ErrorMiddleware(ServerErrorMiddleware):
         ):
             return await super().__call__(scope, receive, send)
         exceptions = self._exceptions
-        watcher = ResponseWatcher(send)
+        scope[ERRORS_KEY] = watcher = ResponseWatcher(send)
         scope[SCOPE_KEY] = exceptions
         try:
             try:
@@ -159,7 +159,7 @@ class ErrorMiddleware(ServerErrorMiddleware):
                 if not await exceptions.answer(exc, scope, receive, watcher.send, started=watcher.started):
                     raise
             finally:
-                del scope[SCOPE_KEY]
+                del scope[SCOPE_KEY], scope[ERRORS_KEY]
         except Exception as exc:
             if not await self.answer(exc, scope, receive, watcher):
                 raise

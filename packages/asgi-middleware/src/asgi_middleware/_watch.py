@@ -8,13 +8,16 @@ Both `send` are plain functions that return the awaitable of the outer `send`: t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import MethodType
 
 from ._marked import marked_async
 from .types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["ResponseWatcher", "WebSocketWatcher", "watch_response", "watch_websocket"]
+__all__ = ["ERRORS_KEY", "ResponseWatcher", "WebSocketWatcher", "watch_response", "watch_websocket"]
+
+ERRORS_KEY = "asgi_middleware.errors"
+"""The scope key of the watcher of an outer middleware that answers exceptions: inner ones leave the answer to it."""
 
 _DENIAL = "websocket.http.response"
 _MOST_REASON_BYTES = 123  # a control frame holds 125 bytes, two of them for the code (RFC 6455 §5.5)
@@ -35,6 +38,15 @@ class ResponseWatcher:
         if message["type"] == "http.response.start":
             self.started = True
         return self._send(message)
+
+    def decorate(self, change: Callable[[Message], Message]) -> None:
+        """Have `change` make the start of the response, which has not begun, into the message to send."""
+        outer_send = self._send
+
+        def send(message: Message) -> Awaitable[None]:
+            return outer_send(change(message) if message["type"] == "http.response.start" else message)
+
+        self._send = send
 
 
 def watch_response(send: Send) -> ResponseWatcher:

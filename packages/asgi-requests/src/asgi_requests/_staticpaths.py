@@ -12,7 +12,7 @@ _UNSAFE = re.compile(r"[\\\0]|^[A-Za-z]:|^/|(?:^|/)\.\.(?:/|$)").search
 _HIDDEN = re.compile(r"(?:^|/)\.(?!$)").search
 # Streams, devices and names that Windows trims to other names.
 _UNSAFE_ON_WINDOWS = re.compile(
-    r":|[. ](?:/|$)|(?:^|/)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ .]*(?:[.:][^/]*)?(?:/|$)",
+    r":|[. ](?:/|$)|(?:^|/)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:[.:][^/]*)?(?:/|$)",
     re.IGNORECASE,
 ).search
 

@@ -9,6 +9,7 @@ from typing import Any
 from .._headers import first_value
 from .._replies import reject, send_text
 from .._scope import call_with_lasting_headers, has_lasting_headers
+from .._watch import ERRORS_KEY, ResponseWatcher
 from ..types import ASGIApp, Receive, Scope, Send
 from ._headers import ALLOW_CREDENTIALS, ALLOW_ORIGIN, CORSHeaders, CORSResponse
 from ._origins import AllowedOrigins, is_own_origin
@@ -135,12 +136,20 @@ class CORSMiddleware:
         return self._headers_of(origin) if allowed else None
 
     async def _call_exposing_errors(self, response: CORSResponse, scope: Scope, receive: Receive) -> None:
-        """Answer an exception before a response has begun, and raise it again."""
+        """Have the answer to an exception get the headers, and raise it again.
+
+        An outer ServerErrorMiddleware gives that answer, a page of the application's own perhaps. Where there is none
+        the server would, without the headers: it is given here.
+        """
+        errors: ResponseWatcher | None = scope.get(ERRORS_KEY)
         try:
             await self.app(scope, receive, response.send)
         except Exception:
             if not response.started:
-                await send_text(scope, response.send, 500, "Internal Server Error")
+                if errors is None:
+                    await send_text(scope, response.send, 500, "Internal Server Error")
+                else:
+                    errors.decorate(response.with_headers)
             raise
 
     async def _call_websocket(self, origin: bytes | None, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,8 +11,8 @@ app = ServerErrorMiddleware(app, handler=sorry)
 
 from __future__ import annotations
 
-from .._watch import ResponseWatcher
+from .._watch import ERRORS_KEY, ResponseWatcher
 from ._debug import DebugAnswer, debug_answer
 from ._middleware import ServerErrorMiddleware
 
-__all__ = ["DebugAnswer", "ResponseWatcher", "ServerErrorMiddleware", "debug_answer"]
+__all__ = ["ERRORS_KEY", "DebugAnswer", "ResponseWatcher", "ServerErrorMiddleware", "debug_answer"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._handlers import ExceptionHandler, call_handler
 from .._replies import send_text
-from .._watch import ResponseWatcher, watch_websocket
+from .._watch import ERRORS_KEY, ResponseWatcher, watch_websocket
 from ..types import ASGIApp, Receive, Scope, Send
 from ._debug import debug_answer
 
@@ -41,12 +41,19 @@ class ServerErrorMiddleware:
             return await self._call_websocket(scope, receive, send)
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        watcher = ResponseWatcher(send)
+        outer = scope.get(ERRORS_KEY)
+        scope[ERRORS_KEY] = watcher = ResponseWatcher(send)
         try:
             await self.app(scope, receive, watcher.send)
         except Exception as exc:
             if not await self.answer(exc, scope, receive, watcher):
                 raise
+        finally:
+            # It would be a reference cycle: a server's `send` is bound to what holds the scope.
+            if outer is None:
+                scope.pop(ERRORS_KEY, None)
+            else:
+                scope[ERRORS_KEY] = outer
         return None
 
     async def answer(self, exc: Exception, scope: Scope, receive: Receive, watcher: ResponseWatcher) -> bool:

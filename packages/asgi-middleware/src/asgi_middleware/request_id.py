@@ -1,0 +1,142 @@
+"""Give each request an id, that its log records, its response and its trace have in common.
+
+    import logging
+
+    from asgi_middleware.request_id import RequestIDFilter, RequestIDMiddleware
+
+    app = RequestIDMiddleware(app)
+    handler = logging.StreamHandler()
+    handler.addFilter(RequestIDFilter())            # record.request_id, record.trace_id
+    handler.setFormatter(logging.Formatter("%(request_id)s %(message)s"))
+
+The id of the client is kept where it is clean, so that one id follows a request through several services; else a new
+one is made. It stands in the scope under `asgi_middleware.request_id`, in the context variable `request_id`, which
+tasks and worker threads inherit, and on the response or the accepted WebSocket. Put it outside of the application
+whose error answers are to have it too.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from ._headers import without
+from ._scope import request_headers
+from .types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["RequestIDFilter", "RequestIDMiddleware", "TraceContext", "parse_traceparent", "request_id", "trace_context"]
+
+SCOPE_KEY = "asgi_middleware.request_id"
+TRACE_KEY = "asgi_middleware.trace_context"
+
+request_id: ContextVar[str] = ContextVar("asgi_middleware.request_id", default="-")
+"""The id of the current request, `-` outside of one."""
+
+_CLEAN = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
+_TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[ -~]*)?")
+_HEADS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
+
+
+class TraceContext(NamedTuple):
+    """The position of a request in a trace (W3C Trace Context §3.2): ids in lower-case hex, and the sampled flag."""
+
+    trace_id: str
+    parent_id: str
+    sampled: bool
+
+
+trace_context: ContextVar[TraceContext | None] = ContextVar("asgi_middleware.trace_context", default=None)
+"""The trace that the current request belongs to."""
+
+
+def new_id() -> str:
+    """Return a UUID of version 7 (RFC 9562 §5.7): ids sort by the time they were made."""
+    value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def parse_traceparent(value: bytes) -> TraceContext | None:
+    """Return what a traceparent says, or None where it is invalid (W3C Trace Context §3.2.2).
+
+    Version ff and ids of zeros are invalid; later versions may be longer than version 00.
+    """
+    found = _TRACEPARENT.fullmatch(value)
+    if found is None or found[1] == b"ff" or (found[1] == b"00" and found[5]):
+        return None
+    trace_id, parent_id = found[2].decode(), found[3].decode()
+    if not trace_id.strip("0") or not parent_id.strip("0"):
+        return None
+    return TraceContext(trace_id, parent_id, bool(int(found[4], 16) & 1))
+
+
+class RequestIDMiddleware:
+    """Middleware that gives each request and WebSocket an id and sets it once on the response.
+
+    `header` is read and set. `trust_client=False` makes a new id for every request. `generate` makes ids (by default
+    UUIDs of version 7). An id of a client is kept if it stands alone, is at most 128 characters long and has none that
+    a log could trip over. `traceparent` is read into the scope under `asgi_middleware.trace_context`; a request
+    without a valid one begins a trace of its own.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        header: str = "x-request-id",
+        trust_client: bool = True,
+        generate: Callable[[], str] = new_id,
+    ) -> None:
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", header):
+            raise ValueError(f"header={header!r} is not a valid name of a header (RFC 9110 §5.1)")
+        self.app = app
+        self.trust_client = trust_client
+        self.generate = generate
+        self._header = header.lower().encode("ascii")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        ids, traces = [], []
+        for name, value in request_headers(scope):
+            if name == self._header:
+                ids.append(value)
+            elif name == b"traceparent":
+                traces.append(value)
+        clean = self.trust_client and len(ids) == 1 and _CLEAN.fullmatch(ids[0])
+        identity = ids[0].decode("ascii") if clean else self.generate()
+        trace = parse_traceparent(traces[0]) if len(traces) == 1 else None
+        if trace is None:
+            trace = TraceContext(secrets.token_hex(16), secrets.token_hex(8), False)
+        scope[SCOPE_KEY] = identity
+        scope[TRACE_KEY] = trace
+        pair = (self._header, identity.encode("latin-1"))
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] in _HEADS:
+                message = {**message, "headers": [*without(message.get("headers") or (), self._header), pair]}
+            await send(message)
+
+        token, trace_token = request_id.set(identity), trace_context.set(trace)
+        try:
+            return await self.app(scope, receive, send_with_id)
+        finally:
+            request_id.reset(token)
+            trace_context.reset(trace_token)
+
+
+class RequestIDFilter(logging.Filter):
+    """A logging filter that gives every record `request_id` and `trace_id`, `-` outside of a request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id.get()
+        trace = trace_context.get()
+        record.trace_id = "-" if trace is None else trace.trace_id
+        return True

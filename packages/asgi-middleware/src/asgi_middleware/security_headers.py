@@ -1,0 +1,194 @@
+"""Set the headers that make browsers more careful: content security policy, HSTS and their like.
+
+    from asgi_middleware.security_headers import NONCE, SELF, SecurityHeadersMiddleware, csp_nonce
+
+    async def page(scope, receive, send):
+        html = f'<script nonce="{csp_nonce(scope)}">start()</script>'
+        ...
+
+    app = SecurityHeadersMiddleware(
+        page, content_security_policy={"default-src": SELF, "script-src": [SELF, NONCE]}
+    )
+
+The defaults are those of helmet 8. A header that the application sets itself stays: one response may have another
+policy. A nonce is made when it is first asked for, before the response begins, and only then stands in the policy.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+
+from .types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["DEFAULT_POLICY", "NONCE", "NONE", "SELF", "SecurityHeadersMiddleware", "csp_nonce"]
+
+SCOPE_KEY = "asgi_middleware.csp_nonce"
+NONCE = "'nonce'"
+"""Stands in a policy for the nonce of the page, and for nothing where the page has none."""
+SELF = "'self'"
+NONE = "'none'"
+
+Policy = Mapping[str, str | Sequence[str]]
+
+DEFAULT_POLICY: Policy = {
+    "default-src": SELF,
+    "base-uri": SELF,
+    "font-src": [SELF, "https:", "data:"],
+    "form-action": SELF,
+    "frame-ancestors": SELF,
+    "img-src": [SELF, "data:"],
+    "object-src": NONE,
+    "script-src": [SELF, NONCE],
+    "script-src-attr": NONE,
+    "style-src": [SELF, "https:", "'unsafe-inline'"],
+    "upgrade-insecure-requests": "",
+}
+_DEFAULTS: dict[str, str] = {
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "origin-agent-cluster": "?1",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-dns-prefetch-control": "off",
+    "x-download-options": "noopen",
+    "x-frame-options": "SAMEORIGIN",
+    "x-permitted-cross-domain-policies": "none",
+    "x-xss-protection": "0",
+}
+_DIRECTIVE = re.compile(r"[a-z][a-z0-9-]*")
+_SOURCE = re.compile(r"[\x21-\x2b\x2d-\x3a\x3c-\x7e]+")  # no blank, comma or semicolon (CSP 3 §2.2.1)
+_KEYWORDS = frozenset(["self", "none", "unsafe-inline", "unsafe-eval", "strict-dynamic", "unsafe-hashes"])
+_PRIVATE = re.compile(rb"(?i)(?:^|[\s,])(?:no-store|no-cache|private)(?:$|[\s,=;])")
+
+_log = logging.getLogger("asgi_middleware.security_headers")
+
+
+class _Nonce:
+    """The nonce of one page: made at the first call, and the same from then on."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = ""
+
+    def __call__(self) -> str:
+        if not self.value:
+            self.value = secrets.token_urlsafe(16)  # 128 bits (CSP 3 §7.1)
+        return self.value
+
+
+def csp_nonce(scope: Scope) -> str:
+    """Return the nonce of the page that answers this request; raises RuntimeError outside of the middleware."""
+    nonce = scope.get(SCOPE_KEY)
+    if nonce is None:
+        raise RuntimeError("csp_nonce() needs SecurityHeadersMiddleware around the application")
+    value: str = nonce()
+    return value
+
+
+class SecurityHeadersMiddleware:
+    """Middleware that adds security headers where the application has not set them.
+
+    `content_security_policy` maps directives to sources, None for no policy; with `report_only` it is only reported.
+    `strict_transport_security` is sent over https alone (RFC 6797 §7.2). `headers` replaces other defaults by name;
+    None leaves one out. `hide` are headers that are removed. A page that has asked for a nonce is never stored by a
+    cache (RFC 9111 §5.2.2.5), and a 304, which would change the policy of a stored page, carries no policy with one.
+    WebSockets are not touched. Raises ValueError for a directive or source that would change the policy's structure.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        content_security_policy: Policy | None = DEFAULT_POLICY,
+        report_only: bool = False,
+        strict_transport_security: str | None = "max-age=31536000; includeSubDomains",
+        headers: Mapping[str, str | None] | None = None,
+        hide: Sequence[str] = ("x-powered-by",),
+    ) -> None:
+        self.app = app
+        chosen = _DEFAULTS | {name.lower(): value for name, value in (headers or {}).items()}
+        fixed = [_field(name, value) for name, value in chosen.items() if value is not None]
+        self._name = b"content-security-policy" + (b"-report-only" if report_only else b"")
+        self._policy = None if content_security_policy is None else _serialise(content_security_policy)
+        if self._policy is not None:
+            fixed.insert(0, (self._name, self._policy.replace(f" {NONCE}", "").encode("ascii")))
+        self._has_nonce = self._policy is not None and NONCE in self._policy
+        self._http = dict(fixed)
+        self._https = dict(fixed)
+        if strict_transport_security is not None:
+            self._https |= [_field("strict-transport-security", strict_transport_security)]
+        self._hidden = frozenset(name.lower().encode("latin-1") for name in hide)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        added = self._https if scope.get("scheme") == "https" else self._http
+        nonce = None
+        if self._has_nonce:
+            nonce = scope[SCOPE_KEY] = _Nonce()
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": self._add(added, message, nonce)}
+            await send(message)
+
+        return await self.app(scope, receive, send_with_headers)
+
+    def _add(self, added: dict[bytes, bytes], message: Message, nonce: _Nonce | None) -> list[Sequence[bytes]]:
+        """Return the headers of a response with those that it lacks."""
+        headers: list[Sequence[bytes]] = list(message.get("headers") or ())
+        present = {name.lower() for name, _ in headers}
+        if not present.isdisjoint(self._hidden):
+            headers = [pair for pair in headers if pair[0].lower() not in self._hidden]
+        if nonce is not None:
+            if nonce.value:
+                headers = _uncached(headers)
+            if message["status"] == 304:
+                present.add(self._name)
+            elif nonce.value:
+                added = added | {self._name: self._policy_with(nonce.value)}
+        if present.isdisjoint(added):
+            headers += added.items()
+        else:
+            headers += [pair for pair in added.items() if pair[0] not in present]
+        return headers
+
+    def _policy_with(self, nonce: str) -> bytes:
+        assert self._policy is not None
+        return self._policy.replace(NONCE, f"'nonce-{nonce}'").encode("ascii")
+
+
+def _uncached(headers: list[Sequence[bytes]]) -> list[Sequence[bytes]]:
+    """Return the headers of a page with a nonce: a second visitor must not get it from a cache."""
+    for name, value in headers:
+        if name.lower() == b"cache-control":
+            if _PRIVATE.search(value):
+                return headers
+            _log.warning("a page with a CSP nonce asked to be cached (%s): it is sent with no-store", value.decode())
+    kept = [pair for pair in headers if pair[0].lower() != b"cache-control"]
+    return [*kept, (b"cache-control", b"no-store")]
+
+
+def _field(name: str, value: str) -> tuple[bytes, bytes]:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.isprintable():
+        raise ValueError(f"{name!r}: {value!r} is not a header (RFC 9110 §5.5)")
+    return name.encode("ascii"), value.encode("latin-1")
+
+
+def _serialise(policy: Policy) -> str:
+    directives = []
+    for name, value in policy.items():
+        sources = value.split() if isinstance(value, str) else list(value)
+        if not _DIRECTIVE.fullmatch(name):
+            raise ValueError(f"{name!r} is not a directive of a content security policy")
+        for source in sources:
+            if not _SOURCE.fullmatch(source):
+                raise ValueError(f"{name}: {source!r}: a source has no blank, comma or semicolon")
+            if source in _KEYWORDS:
+                raise ValueError(f"{name}: {source!r} is a host of that name: write the keyword as \"'{source}'\"")
+        directives.append(" ".join([name, *sources]))
+    return "; ".join(directives)
