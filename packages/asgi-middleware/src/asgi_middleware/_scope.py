@@ -7,7 +7,7 @@ meaning outside (`path`, `headers`, `scheme`, ...) copies the scope first.
 from __future__ import annotations
 
 from ._headers import RawHeaders
-from .types import ASGIApp, Receive, Scope, Send
+from .types import Scope
 
 
 def request_headers(scope: Scope) -> RawHeaders:
@@ -20,15 +20,3 @@ def request_headers(scope: Scope) -> RawHeaders:
     if headers.__class__ is not list and iter(headers) is headers:
         headers = scope["headers"] = list(headers)
     return headers
-
-
-def has_lasting_headers(scope: Scope) -> bool:
-    """Return whether the headers can be read more than once."""
-    headers = scope.get("headers", ())
-    return iter(headers) is not headers
-
-
-async def call_with_lasting_headers(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Call `app` with headers that can be read more than once."""
-    request_headers(scope)
-    await app(scope, receive, send)

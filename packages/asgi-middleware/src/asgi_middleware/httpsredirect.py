@@ -2,9 +2,9 @@
 
     app = HTTPSRedirectMiddleware(app, exempt_paths=["/healthz", "/.well-known/acme-challenge/"])
 
-Behind a proxy that ends TLS the server must be told to trust the proxy's headers, or every request looks like plain
-HTTP and is redirected for ever: `uvicorn --forwarded-allow-ips`, `daphne --proxy-headers`, Hypercorn's
-`ProxyFixMiddleware` around the application.
+Behind a proxy that ends TLS every request looks like plain HTTP and is redirected forever, unless the proxy's headers
+are trusted: by `asgi_middleware.proxy_headers` outside of this, or by the server (`uvicorn --forwarded-allow-ips`,
+`daphne --proxy-headers`, Hypercorn's `ProxyFixMiddleware`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ._configuration import paths
 from ._headers import RawHeaders, all_values, first_value
 from ._host import ParsedHost, parse_host
 from ._replies import reject
-from ._scope import call_with_lasting_headers, has_lasting_headers
+from ._scope import request_headers
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 _SECURE = {"http": "https", "ws": "wss"}
@@ -63,12 +63,11 @@ class HTTPSRedirectMiddleware:
             return await self._call_with_policy(self._hsts, scope, receive, send)
         if scheme is None or scope["path"] in self.exempt_paths or scope["path"].startswith(self.exempt_below):
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
-        host = _requested_host(scope)
+        headers = request_headers(scope)
+        host = _requested_host(headers, scope)
         if host is None:
             return await reject(scope, receive, send, 400, "Invalid host header")
-        if _came_over_https(scope.get("headers", ())):
+        if _came_over_https(headers):
             _log_endless_redirect()
         port = self.ports.get(host.port_number, host.port_number)
         authority = host.name if port is None else f"{host.name}:{port}"
@@ -77,9 +76,7 @@ class HTTPSRedirectMiddleware:
 
     async def _call_with_policy(self, policy: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application and add the policy to its response, unless it has its own."""
-        if not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
-        host = _requested_host(scope)
+        host = _requested_host(request_headers(scope), scope)
         if host is None or is_address(host.name):  # RFC 6797 §8.3: browsers ignore it for an address
             return await self.app(scope, receive, send)
 
@@ -94,12 +91,12 @@ class HTTPSRedirectMiddleware:
         return await self.app(scope, receive, send_with_policy)
 
 
-def _requested_host(scope: Scope) -> ParsedHost | None:
+def _requested_host(headers: RawHeaders, scope: Scope) -> ParsedHost | None:
     """Return where a request was sent: its Host, or the server's own name where it has none or an empty one.
 
     None for a repeated or malformed one: a request with such a Host gets a 400 (RFC 9112 §3.2).
     """
-    values = all_values(scope.get("headers", ()), b"host")
+    values = all_values(headers, b"host")
     if len(values) > 1:
         return None
     if values and values[0]:
@@ -121,11 +118,11 @@ def _came_over_https(headers: RawHeaders) -> bool:
 
 @cache
 def _log_endless_redirect() -> None:
-    """Log, once in a process, that a proxy's word is not believed; anybody can send such a header."""
+    """Log, once in a process because anybody can send such a header, that a proxy is not trusted."""
     logging.getLogger(__name__).warning(
         "A request came over https to a proxy and over http from there, and is redirected to https: this never ends. "
-        "Let the server trust the proxy's headers: uvicorn --forwarded-allow-ips, daphne --proxy-headers, "
-        "hypercorn.middleware.ProxyFixMiddleware."
+        "Trust the proxy's headers, by asgi_middleware.proxy_headers outside of this middleware or in the server: "
+        "uvicorn --forwarded-allow-ips, daphne --proxy-headers, hypercorn.middleware.ProxyFixMiddleware."
     )
 
 

@@ -13,7 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from ._authority import absolute_url, configured_host, requested_host
 from ._configuration import entries, paths, warn_corrected, warn_ignored
 from ._replies import reject
-from ._scope import call_with_lasting_headers, has_lasting_headers
+from ._scope import request_headers
 from .types import ASGIApp, Receive, Scope, Send
 
 ENFORCE_DOMAIN_WILDCARD = "Domain wildcard patterns must be like '*.example.com'."
@@ -53,9 +53,7 @@ class TrustedHostMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.allow_any or scope["type"] not in ("http", "websocket") or scope["path"] in self.exempt_paths:
             return await self.app(scope, receive, send)
-        if not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
-        host = requested_host(scope.get("headers", ()))
+        host = requested_host(request_headers(scope))
         if host is None:
             return await reject(scope, receive, send, 400, "Invalid host header")
         if self.allows(host.name):

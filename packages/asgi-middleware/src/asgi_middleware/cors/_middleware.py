@@ -8,7 +8,7 @@ from typing import Any
 
 from .._headers import first_value
 from .._replies import reject, send_text
-from .._scope import call_with_lasting_headers, has_lasting_headers
+from .._scope import request_headers
 from .._watch import ERRORS_KEY, ResponseWatcher
 from ..types import ASGIApp, Receive, Scope, Send
 from ._headers import ALLOW_CREDENTIALS, ALLOW_ORIGIN, CORSHeaders, CORSResponse
@@ -104,9 +104,7 @@ class CORSMiddleware:
         kind = scope["type"]
         if kind != "http" and (kind != "websocket" or not self.check_websocket_origin):
             return await self.app(scope, receive, send)
-        headers = scope.get("headers", ())
-        if headers.__class__ is not list and not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
+        headers = request_headers(scope)
         origin = first_value(headers, b"origin")
         if kind == "websocket":
             return await self._call_websocket(origin, scope, receive, send)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from .._configuration import entries, warn_corrected, warn_ignored
-from .._headers import all_values, first_value
+from .._headers import TOKEN, all_values, first_value
 from .._replies import send_text
 from ..types import Scope, Send
 from ._headers import ALLOW_CREDENTIALS, CORSHeaders
@@ -19,7 +18,6 @@ _NORMALISED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
 _VARY = b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
 _MAX_REQUESTED = 8192
 """Bytes of Access-Control-Request-Headers that are read; browsers send some dozens."""
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 def methods(parameter: str, values: object) -> tuple[str, ...]:
@@ -40,7 +38,7 @@ def tokens(parameter: str, values: object) -> tuple[str, ...]:
     """
     names = []
     for name in entries(parameter, values):
-        if _TOKEN.fullmatch(name):
+        if TOKEN.fullmatch(name):
             names.append(name)
         elif any(character in name for character in "\r\n\0"):
             raise ValueError(f"{parameter}: {name!r} contains a line break or NUL")
@@ -134,6 +132,6 @@ def _requested(lines: Iterable[bytes]) -> tuple[list[str] | None, bytes]:
         return None, b""
     text = value.decode("latin-1")
     names = [name for part in text.split(",") if (name := part.strip(" \t"))]
-    if not all(_TOKEN.fullmatch(name) for name in names):
+    if not all(TOKEN.fullmatch(name) for name in names):
         return None, b""
     return [name.lower() for name in names], value if names else b""

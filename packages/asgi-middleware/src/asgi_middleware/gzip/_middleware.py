@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._configuration import entries, warn_corrected, warn_ignored
-from .._scope import call_with_lasting_headers, has_lasting_headers
+from .._scope import request_headers
 from ..types import ASGIApp, Receive, Scope, Send
 from ._response import GZipResponse
 
@@ -64,8 +64,7 @@ class GZipMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        if scope.get("headers").__class__ is not list and not has_lasting_headers(scope):
-            return await call_with_lasting_headers(self, scope, receive, send)
+        request_headers(scope)  # read once the response begins, perhaps after the application
         response = GZipResponse(self, scope, send)
         try:
             await self.app(scope, receive, response.send)
