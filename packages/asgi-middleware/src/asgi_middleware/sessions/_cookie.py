@@ -65,10 +65,10 @@ class Cookie:
         return found
 
 
-def sets_cookie(headers: RawHeaders, name: bytes) -> bool:
-    """Return whether one of the Set-Cookie headers of a response keeps something under this name."""
+def sets_cookie(headers: RawHeaders, start: bytes) -> bool:
+    """Return whether a Set-Cookie header of a response keeps a value; `start` is the cookie's name and `=`."""
     for key, value in headers:
-        if len(key) == 10 and key.lower() == b"set-cookie" and value.strip().startswith(name + b"="):
+        if len(key) == 10 and key.lower() == b"set-cookie" and value.strip().startswith(start):
             lowered = value.lower()
             return not any(removal in lowered for removal in _REMOVALS)
     return False

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal, Self
 
-from .._headers import merge_vary
+from .._headers import RawHeaders, merge_vary
 from .._marked import marked_async
 from .._scope import request_headers
 from .._watch import ResponseWatcher
@@ -68,35 +68,41 @@ class SessionMiddleware:
             domain=domain,
             partitioned=partitioned,
         )
-        self.app = app
-        self.store: Store = CookieStore(
+        store = CookieStore(
             PreparedSigner(keys_of(secret_key), salt.encode() if isinstance(salt, str) else salt, digest),
             cookie,
             max_age=lifetime,
             refresh_after=seconds_of("refresh_after", refresh_after),
             raise_oversize=oversize == "raise",
         )
+        self._set_up(app, store)
 
     @classmethod
     def with_store(cls, app: ASGIApp, store: Store) -> Self:
         """Return a middleware that keeps its sessions in `store` instead of a signed cookie."""
         middleware = cls.__new__(cls)
-        middleware.app = app
-        middleware.store = store
+        middleware._set_up(app, store)
         return middleware
+
+    def _set_up(self, app: ASGIApp, store: Store) -> None:
+        self.app = app
+        self.store = store
+        self._cookie_start = f"{store.cookie_name}=".encode("latin-1")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        outer = _active_session(scope) if "session" in scope else None
+        headers: RawHeaders = scope.get("headers", ())
+        if headers.__class__ is not list:
+            headers = request_headers(scope)
         store = self.store
+        outer = _active_session(scope) if "session" in scope else None
         if outer is not None:
             if outer.identity == store.identity:  # the outer middleware loads the session once and saves it once
                 return await self.app(scope, receive, send)
             outer.shadowed = True
-        session = Session.loaded_by(partial(store.load, request_headers(scope)), store.identity)
-        scope["session"] = session
-        response = _SessionResponse(store, scope, session, send)
+        session = scope["session"] = Session.loaded_by(partial(store.load, headers), store.identity)
+        response = _SessionResponse(store, self._cookie_start, scope, session, send)
         try:
             await self.app(scope, receive, response.send)
             response.warn_of_late_changes()
@@ -117,12 +123,13 @@ def _active_session(scope: Scope) -> Session | None:
 class _SessionResponse(ResponseWatcher):
     """A watcher of one request or WebSocket that writes the session into the head of the answer."""
 
-    __slots__ = ("_scope", "_session", "_store", "_text", "_written")
+    __slots__ = ("_cookie_start", "_scope", "_session", "_store", "_text", "_written")
 
-    def __init__(self, store: Store, scope: Scope, session: Session, send: Send) -> None:
+    def __init__(self, store: Store, cookie_start: bytes, scope: Scope, session: Session, send: Send) -> None:
         self._send = send
         self.started = False
         self._store = store
+        self._cookie_start = cookie_start
         self._scope = scope
         self._session = session
         self._text: str | None = None  # the JSON of what was written, if anything was looked at
@@ -142,7 +149,7 @@ class _SessionResponse(ResponseWatcher):
         headers = message.get("headers", ())
         if headers.__class__ is not list and iter(headers) is headers:
             message = {**message, "headers": (headers := list(headers))}
-        if sets_cookie(headers, self._store.cookie_name.encode("latin-1")):
+        if sets_cookie(headers, self._cookie_start):
             _warn_of_conflict(self._store.cookie_name)
         is_replaced = current is not session
         if not (is_replaced or session.accessed or self._store.refreshes):
