@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import anyio
 import pytest
 
 from asgi_middleware.body_limit import LIMIT_SCOPE_KEY, RequestBodyLimitMiddleware, RequestBodyTooLarge
@@ -72,6 +75,130 @@ async def test_a_refusal_does_not_close_the_connection(http_version):
             reply = await request(app, "POST", body=b"abcd", headers=headers, http_version=http_version)
             assert reply.status in (400, 413)
             assert reply.header("connection") is None
+
+
+CLOSING = [{"http_version": "1.0"}, {"http_version": "1.1", "headers": [(b"Connection", b"keep-alive, Close")]}]
+OPEN = [
+    {"http_version": "1.0", "headers": [(b"connection", b"Keep-Alive")]},
+    {"http_version": "1.1"},
+    {"http_version": "2", "headers": [(b"connection", b"close")]},
+]
+
+
+class Upload:
+    """A client that sends a body in chunks; `taken` counts what has been received of it when a message is sent."""
+
+    def __init__(self, *chunks, end=None):
+        self.rest = body_messages(chunks)
+        self.end = end
+        self.taken = 0
+        self.sent = []
+
+    async def receive(self):
+        self.taken += 1
+        if self.rest:
+            return self.rest.pop(0)
+        if isinstance(self.end, Exception):
+            raise self.end
+        return self.end or await anyio.sleep_forever()
+
+    async def send(self, message):
+        self.sent.append((message["type"].rpartition(".")[2], message.get("more_body"), self.taken))
+
+
+async def own_413(scope, receive, send):
+    with suppress(RequestBodyTooLarge):
+        await receive()
+    await answer(send, 413)
+
+
+async def raising(scope, receive, send):
+    await receive()
+
+
+@pytest.mark.parametrize("scope", CLOSING)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda: limited(reader),
+        lambda: limited(quick),
+        lambda: limited(own_413),
+        lambda: limited(raising),
+        lambda: limited(limited(reader, 3), 10),
+        lambda: limited(limited(reader, 3, overridable=False), 3, overridable=False),
+        lambda: limited(reader, overridable=False),
+    ],
+)
+@pytest.mark.parametrize("declared", [True, False])
+async def test_before_a_connection_is_closed_the_rest_of_the_body_is_read(scope, wrap, declared):
+    """Or the client, which still sends, would be reset and lose the answer; it has been sent whole by then."""
+    if not declared and wrap().app is quick:
+        return
+    scope = http_scope("POST", **scope)
+    scope["headers"] += length("15") if declared else []
+    upload = Upload(*[b"abcde"] * 3)
+    await wrap()(scope, upload.receive, upload.send)
+    first = upload.sent[0][2]
+    assert first < 3
+    assert upload.sent == [("start", None, first), ("body", True, first), ("body", False, 3)]
+
+
+@pytest.mark.parametrize("scope", OPEN)
+async def test_a_connection_that_stays_open_is_left_to_the_server(scope):
+    upload = Upload(*[b"abcde"] * 3)
+    await limited(reader)(http_scope("POST", **scope), upload.receive, upload.send)
+    assert [kind for kind, _, _ in upload.sent] == ["start", "body"]
+    assert upload.taken == 1
+
+
+@pytest.mark.parametrize("end", [{"type": "http.disconnect"}, OSError("gone")])
+async def test_a_client_that_leaves_is_read_no_further(end):
+    upload = Upload(b"abcde", b"abcde", end=end)
+    upload.rest[-1]["more_body"] = True
+    await limited(reader)(http_scope("POST", http_version="1.0"), upload.receive, upload.send)
+    assert upload.sent[-1] == ("body", False, 3)
+
+
+@pytest.mark.parametrize("chunk", [b"abcde", b""])
+async def test_a_body_without_end_is_read_within_limits(monkeypatch, chunk):
+    monkeypatch.setattr("asgi_middleware._discard._MOST_BYTES", 100)
+
+    async def receive():
+        taken.append(1)
+        return {"type": "http.request", "body": chunk, "more_body": True}
+
+    taken, upload = [], Upload()
+    app = limited(reader, 3 if chunk else 0)
+    headers = length("9999")
+    await app(http_scope("POST", http_version="1.0", headers=headers), receive, upload.send)
+    assert len(taken) == (20 if chunk else 100)
+    assert upload.sent[-1][:2] == ("body", False)
+
+
+async def test_a_client_that_sends_nothing_more_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr("asgi_middleware._discard._MOST_SECONDS", 0.01)
+    upload = Upload(b"abcde", b"")
+    upload.rest.pop()
+    with anyio.fail_after(60):
+        await limited(reader)(http_scope("POST", http_version="1.0"), upload.receive, upload.send)
+    assert upload.sent[-1][:2] == ("body", False)
+
+
+async def test_a_receive_that_is_pending_is_not_called_a_second_time():
+    """As that of an application that waits for the disconnect beside its answer."""
+    upload = Upload(b"")
+    upload.rest[0]["more_body"] = True
+
+    async def app(scope, receive, send):
+        await receive()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(receive)
+            await anyio.wait_all_tasks_blocked()
+            await answer(send, 413)
+            tasks.cancel_scope.cancel()
+
+    await limited(app)(http_scope("POST", http_version="1.0"), upload.receive, upload.send)
+    assert upload.sent == [("start", None, 2), ("body", None, 2)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from ._discard import closes_after_response, discard_body
 from ._headers import all_values
 from ._replies import reject, send_text
 from ._scope import request_headers
@@ -91,9 +92,8 @@ class RequestBodyLimitMiddleware:
         length = int(lengths[0].lstrip(b"0")[:20] or 0) if lengths else 0  # 20 digits are too many, whatever follows
         if self.overridable:
             return await self._limit_overridably(length, scope, receive, send)
-        if length > self.max_body_size:
-            return await send_text(scope, send, 413, "Content Too Large")
-        return await self._limit(_BodyCounter(self, length, scope, receive, send, None))
+        counter = _BodyCounter(self, length, scope, receive, send, None)
+        return await (counter.answer() if length > self.max_body_size else self._limit(counter))
 
     async def _limit_overridably(self, length: int, scope: Scope, receive: Receive, send: Send) -> None:
         """Replace the outer limits, and stand in the scope for an inner one to replace this one.
@@ -130,6 +130,9 @@ class _BodyCounter:
     """The receive and send of one limited request: its bytes are counted, and too many overrule the answer."""
 
     __slots__ = (
+        "_is_413",
+        "_is_read",
+        "_is_receiving",
         "_receive",
         "_send",
         "answered",
@@ -170,6 +173,7 @@ class _BodyCounter:
         self.raised = False
         self.started = False
         self.answered = False
+        self._is_413 = self._is_read = self._is_receiving = False
 
     def replace_limit(self, limit: int) -> None:
         """Set the limit of this and the outer counters. Raises the exception of what is too large for it already."""
@@ -191,7 +195,13 @@ class _BodyCounter:
         if self.failure is not None or self.declared > self.limit:
             self.raised = True
             raise self.too_large()
-        message = await self._receive()
+        self._is_receiving = True
+        try:
+            message = await self._receive()
+        finally:
+            self._is_receiving = False
+        if not message.get("more_body", False):
+            self._is_read = True
         if message["type"] == "http.request":
             size = len(message.get("body", b""))
             self.received += size
@@ -211,7 +221,7 @@ class _BodyCounter:
                 self.end = ResponseSent("413 Content Too Large has been sent instead")
                 raise self.end
             self.started = True
-        await self._send(message)
+        await self._deliver(message)
 
     def _overrules(self, status: int) -> bool:
         """Return whether to send the 413 instead: for all but a 4xx of an application that knows of the overflow."""
@@ -220,14 +230,26 @@ class _BodyCounter:
         return not (self.raised and 400 <= status < 500)
 
     async def answer(self, headers: Iterable[Sequence[bytes]] = ()) -> None:
-        """Send the 413, once.
-
-        It does not close the connection, as RFC 9110 §15.5.14 allows: a server that closes with unread data resets the
-        connection, and the client, or nginx as a 502, loses the answer (RFC 9112 §9.6).
-        """
+        """Send the 413, once. It does not close the connection, as RFC 9110 §15.5.14 allows: see `_discard`."""
         if not self.answered:
             self.answered = self.started = True
-            await send_text(self.scope, self._send, 413, "Content Too Large", headers)
+            await send_text(self.scope, self._deliver, 413, "Content Too Large", headers)
+
+    async def _deliver(self, message: Message) -> None:
+        """Send a message; before the end of a 413 that closes the connection, read the rest of the body."""
+        if message["type"] == "http.response.start":
+            self._is_413 = message["status"] == 413
+        elif self._is_413 and self._ends_unread(message):
+            await self._send({**message, "more_body": True})
+            await discard_body(self._receive)
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        await self._send(message)
+
+    def _ends_unread(self, message: Message) -> bool:
+        """Return whether the server would close the connection after this message, with unread data."""
+        if message["type"] != "http.response.body" or message.get("more_body", False):
+            return False
+        return not (self._is_read or self._is_receiving) and closes_after_response(self.scope)
 
 
 class _LimitedMessages:
