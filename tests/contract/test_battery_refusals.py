@@ -86,7 +86,9 @@ async def test_an_answer_of_its_own_needs_no_optional_keys(subject: Subject) -> 
     minimal = {"type", "asgi", "http_version", "method", "path", "query_string", "headers"}
     scope = {key: value for key, value in refused_scope(subject).items() if key in minimal}
     reply = await refused(subject, scope | {"http_version": "1.0"})
-    assert reply.types == ["http.response.start", "http.response.body"]
+    assert reply.types[:2] == ["http.response.start", "http.response.body"]
+    assert reply.types[2:] in ([], ["http.response.body"])  # a 413 may end when the rest of the body has been read
+    assert int(reply.header("content-length") or 0) == len(reply.body)
 
 
 FOREIGN = [(b"host", b"evil.example"), (b"origin", b"https://other.example"), (b"authorization", b"wrong")]

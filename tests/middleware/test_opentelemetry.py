@@ -289,66 +289,54 @@ async def test_a_provider_may_be_configured_after_the_application_was_built(monk
     assert len(exporter.get_finished_spans()) == 1
 
 
-class Below:
-    """A route of a sub-application, or with `routes` a mount."""
-
-    def __init__(self, path_format, **more):
-        self.path_format = path_format
-        vars(self).update(more)
+def ours(template, **more):
+    """A route of asgi-routing, or a mount: `full_path_format` is the whole template."""
+    return SimpleNamespace(path_format=template, full_path_format=template, **more)
 
 
+def theirs(template, **more):
+    """A route of Starlette or FastAPI, or a mount: `path_format` is that of the innermost router."""
+    return SimpleNamespace(path_format=template, **more)
+
+
+ACME = {"root_path": "/srv/t/acme", "app_root_path": "/srv", "path_params": {"tenant": "acme", "id": "acme"}}
+MOUNTED = {"root_path": "/v2", "app_root_path": "", "path_params": {"id": "v2"}}
 ROUTES = [
-    # (scope, template): our routing, where path_format is the whole template
-    ({"route": ITEM}, "/items/{id}"),
-    ({"route": ITEM, "root_path": "/srv/"}, "/srv/items/{id}"),
-    ({"route": Below("/v2/items/{id}"), "root_path": "/v2", "app_root_path": ""}, "/v2/items/{id}"),
+    ({"route": ours("/items/{id}")}, "/items/{id}"),
+    ({"route": ours("/items/{id}"), "root_path": "/srv/"}, "/srv/items/{id}"),
+    ({"route": ours("/v2/items/{id}"), **MOUNTED}, "/v2/items/{id}"),
+    ({"route": ours("/t/{tenant}/items/{id}"), **ACME}, "/srv/t/{tenant}/items/{id}"),
+    (
+        {"route": ours("/n/{n}/items"), "root_path": "/n/007", "app_root_path": "", "path_params": {"n": 7}},
+        "/n/{n}/items",
+    ),
+    ({"route": ours("/static", routes=[])}, "/static"),
+    ({"route": ours("/api/raw", routes=[]), "root_path": "/api/raw", "app_root_path": ""}, "/api/raw"),
+    ({"route": ours("", routes=[])}, "/"),
+    # below a mount of Starlette's
+    ({"route": ours("/items/{id}"), **ACME}, "/srv/t/{tenant}/items/{id}"),
+    ({"route": theirs("/items/{id}")}, "/items/{id}"),
+    ({"route": theirs("/items/{id}"), "root_path": "/srv"}, "/srv/items/{id}"),
+    ({"route": theirs("/items/{id}"), **MOUNTED}, "/v2/items/{id}"),
+    ({"route": theirs("/items/{id}"), **ACME}, "/srv/t/{tenant}/items/{id}"),
     (
         {
-            "route": Below("/t/{tenant}/items/{id}"),
-            "root_path": "/srv/t/acme",
-            "app_root_path": "/srv",
-            "path_params": {"tenant": "acme", "id": 1},
-        },
-        "/srv/t/{tenant}/items/{id}",
-    ),
-    (
-        {"route": Below("/v2/u/{id}"), "root_path": "/v2", "app_root_path": "", "path_params": {"id": "v2"}},
-        "/v2/u/{id}",
-    ),
-    # Starlette and FastAPI, where it is the innermost router's own
-    ({"route": ITEM, "root_path": "/v2", "app_root_path": "", "path_params": {"id": "v2"}}, "/v2/items/{id}"),
-    (
-        {
-            "route": ITEM,
-            "root_path": "/srv/t/acme",
-            "app_root_path": "/srv",
-            "path_params": {"tenant": "acme", "id": "acme"},
-        },
-        "/srv/t/{tenant}/items/{id}",
-    ),
-    (
-        {"route": ITEM, "root_path": "/v7", "app_root_path": "", "path_params": {"version": 7, "id": 1, "rest": ""}},
-        "/v{version}/items/{id}",
-    ),
-    # mounts whose application says nothing of routes
-    ({"route": Below("/static/{path}", routes=[])}, "/static"),
-    ({"route": Below("/static/{path}", routes=[]), "root_path": "/static", "app_root_path": ""}, "/static"),
-    ({"route": Below("/raw/{path}", routes=[]), "root_path": "/api/raw", "app_root_path": ""}, "/api/raw"),
-    (
-        {
-            "route": Below("/t/{tenant}/raw/{path}", routes=[]),
-            "root_path": "/t/acme/raw",
+            "route": theirs("/items/{id}"),
+            "root_path": "/v7/a/b",
             "app_root_path": "",
-            "path_params": {"tenant": "acme"},
+            "path_params": {"version": 7, "id": 1, "rest": "", "deep": "a/b"},
         },
-        "/t/{tenant}/raw",
+        "/v{version}/{deep}/items/{id}",
     ),
-    ({"route": Below("/{path}", routes=[])}, "/"),
+    # mounts whose application names no route
+    ({"route": theirs("/static/{path}", routes=[])}, "/static"),
+    ({"route": theirs("/raw/{path}", routes=[]), "root_path": "/api/raw", "app_root_path": ""}, "/api/raw"),
+    ({"route": theirs("/{path}", routes=[])}, "/"),
     # Litestar, alone and below a mount
     ({"path_template": "/li/{name}"}, "/li/{name}"),
     (
         {
-            "route": Below("/m/{path}", routes=[]),
+            "route": theirs("/m/{path}", routes=[]),
             "path_template": "/li/{name}",
             "root_path": "/m",
             "app_root_path": "",
@@ -356,7 +344,7 @@ ROUTES = [
         },
         "/m/li/{name}",
     ),
-    # no route, or one of a Host
+    # no route, or that of a Host
     ({"route": object()}, None),
     ({"path_template": ""}, None),
     ({}, None),

@@ -158,7 +158,7 @@ class _BodyCounter:
         send: Send,
         outer: _BodyCounter | None,
     ) -> None:
-        shared: Any = scope.get(_BODY_KEY)
+        shared: SharedBody | None = scope.get(_BODY_KEY)
         self.config = config
         self.outer = outer
         self.limit = config.max_body_size
@@ -166,7 +166,7 @@ class _BodyCounter:
         self.received = self.empty = 0
         self.scope = scope
         # An outer Request may have read the body, or have read ahead: these bytes count, too.
-        self._receive = shared.replay(receive) if hasattr(shared, "replay") else receive
+        self._receive = receive if shared is None else shared.replay(receive)
         self._send = send
         self.failure: Exception | None = None
         self.end: Exception | None = None

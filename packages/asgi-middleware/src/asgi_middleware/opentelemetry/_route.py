@@ -1,7 +1,7 @@
 """The template of the route that answered a request, from what routers leave in the scope.
 
-Our routing leaves the whole template, mounts included; Starlette and FastAPI that of the innermost router, and the
-mounts in `root_path` as they were requested; Litestar its own in `path_template`.
+Routes of asgi-routing have the whole template as `full_path_format`. Those of Starlette and FastAPI have that of the
+innermost router, and `root_path` has their mounts as they were requested; Litestar leaves its own in `path_template`.
 """
 
 from __future__ import annotations
@@ -18,51 +18,46 @@ def route_of(scope: Scope) -> str | None:
     Two mounts of one application have two templates, and one mount with a parameter has one, whatever its value is:
     a name of bounded variety (OpenTelemetry, `http.route`).
     """
-    route = scope.get("route")
-    own = scope.get("path_template") or getattr(route, "path_format", None)
-    if not isinstance(own, str):
-        return None
     root_path = scope.get("root_path", "")
     root = scope.get("app_root_path", root_path)
-    mounted = root_path.removeprefix(root).rstrip("/")
-    params = scope.get("path_params") or {}
-    if not mounted:
-        whole = _without_rest(own) if _is_mount(route) else own
-    elif _is_mount(route) and not scope.get("path_template"):
-        own, mounts = _without_rest(own), _template_of(mounted, params)
-        whole = own if own.count("/") >= mounts.count("/") else mounts
-    else:
-        whole = _below_mounts(own, mounted, params)
-    return root.rstrip("/") + whole or "/"
+    below = _below(scope, root_path.removeprefix(root).rstrip("/"))
+    return None if below is None else root.rstrip("/") + below or "/"
 
 
-def _below_mounts(own: str, mounted: str, params: Mapping[str, Any]) -> str:
-    """Return a route's template with that of its mounts before it, unless it has it already."""
-    others = {name: value for name, value in params.items() if f"{{{name}}}" not in own}
-    mounts = _template_of(mounted, others)
-    for prefix in (_template_of(mounted, params), mounts):
-        if own == prefix or own.startswith(f"{prefix}/"):
-            return own
-    return mounts + own
+def _below(scope: Scope, mounted: str) -> str | None:
+    """Return the template below the application's root; `mounted` is the path of the mounts as it was requested."""
+    route, params = scope.get("route"), scope.get("path_params") or {}
+    if template := scope.get("path_template"):
+        return _template_of(mounted, params, template) + str(template)
+    whole = getattr(route, "full_path_format", None)
+    if isinstance(whole, str):
+        return whole if _begins_with(whole, mounted) else _template_of(mounted, params, whole) + whole
+    own = getattr(route, "path_format", None)
+    if not isinstance(own, str):
+        return None
+    if hasattr(route, "routes"):  # a mount, which stands in root_path already, and whose application named no route
+        return _template_of(mounted, params) if mounted else own.removesuffix("/{path}")
+    return _template_of(mounted, params, own) + own
 
 
-def _template_of(path: str, params: Mapping[str, Any]) -> str:
-    """Return a path with the names of parameters in the place of their values."""
+def _begins_with(template: str, mounted: str) -> bool:
+    """Return whether a template begins with that of the mounts, segment by segment."""
+    ours, theirs = template.split("/"), mounted.split("/")
+    return len(ours) >= len(theirs) and all(
+        own == other or "{" in own for own, other in zip(ours, theirs, strict=False)
+    )
+
+
+def _template_of(path: str, params: Mapping[str, Any], template: str = "") -> str:
+    """Return the path of mounts with the names of parameters for their values, but for those in a route's template."""
     for name, value in params.items():
         text = str(value)
+        if not text or f"{{{name}}}" in template:
+            continue
         segments = path.split("/")
-        if text in segments[1:]:
-            segments[segments.index(text, 1)] = f"{{{name}}}"
+        if text in segments:
+            segments[segments.index(text)] = f"{{{name}}}"
             path = "/".join(segments)
-        elif text:  # a part of a segment, or several segments
+        else:  # a part of a segment, or several segments
             path = path.replace(text, f"{{{name}}}", 1)
     return path
-
-
-def _is_mount(route: object) -> bool:
-    return hasattr(route, "routes")
-
-
-def _without_rest(template: str) -> str:
-    """Return the template of a mount without the `{path}` that stands for everything below it."""
-    return template.removesuffix("/{path}")
