@@ -385,18 +385,26 @@ def test_the_exception_of_a_websocket_endpoint_arrives_as_itself(client_of, acce
 
 
 def test_a_websocket_that_fails_after_its_close_raises_that(client_of):
+    from starlette.websockets import WebSocketDisconnect
+
+    released = threading.Event()
+
     async def app(scope, receive, send):
         await receive()
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.close", "code": 1011, "reason": ""})
-        with anyio.CancelScope(shield=True):
-            await anyio.sleep(0.05)
+        await anyio.to_thread.run_sync(released.wait)
         raise Boom
 
-    from starlette.websockets import WebSocketDisconnect
+    def meet_the_close():
+        with client_of(app).websocket_connect("/") as session:
+            try:
+                session.receive_text()
+            finally:
+                released.set()
 
-    with pytest.raises(Boom) as caught, client_of(app).websocket_connect("/") as session:
-        session.receive_text()
+    with pytest.raises(Boom) as caught:
+        meet_the_close()
     assert isinstance(caught.value.__context__, WebSocketDisconnect)
 
 

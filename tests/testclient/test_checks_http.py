@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from asgi_testclient._checks import RULES, HTTPChecks, ProtocolViolation, ProtocolWarning
+from asgi_testclient import ProtocolViolation, ProtocolWarning
+from asgi_testclient._checks import RULES, HTTPChecks
 from wire import http_scope
 
 ALL = frozenset(
@@ -413,7 +414,7 @@ def test_one_message_may_be_sent_for_ever() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda scope: scope.update(app=1),
+        lambda scope: scope.update(subprotocols=[]),
         lambda scope: scope.update(path="/other"),
         lambda scope: scope.pop("query_string"),
         lambda scope: scope["headers"].append((b"a", b"b")),
@@ -429,9 +430,10 @@ def test_the_scope_is_not_changed(change: Any) -> None:
     assert caught.value.violation.code == "W05"
 
 
-def test_the_state_is_there_to_be_changed() -> None:
+def test_keys_are_added_to_the_scope_in_place() -> None:
     scope = http_scope()
     watched = play(HTTPChecks(scope, strict="all"), [start(), body()])
+    scope.update(app=1, session={}, path_params={"id": 1}, root_path="/mounted")
     scope["state"]["visits"] = 1
     watched.returned(None)
     assert watched.violations == []
@@ -482,10 +484,11 @@ def test_an_answer_after_a_refused_one_is_fine() -> None:
 def test_the_text_says_what_came_and_where_and_what_to_do() -> None:
     with pytest.raises(ProtocolViolation) as caught:
         checks([start("OK")])
-    first, where, hint = str(caught.value).splitlines()
+    first, where, call, hint = str(caught.value).splitlines()
     assert first == "E08: the status of http.response.start is 'OK' (str); an int from 200 to 599 was expected"
     assert where.startswith(f"  at {__file__}:")
     assert where.endswith(" in play")
+    assert call == "  in GET /"
     assert hint == "  " + RULES["E08"]
 
 

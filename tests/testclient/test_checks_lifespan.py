@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from asgi_testclient._checks import LifespanChecks, ProtocolViolation, ProtocolWarning
+from asgi_testclient import ProtocolViolation, ProtocolWarning
+from asgi_testclient._checks import LifespanChecks
 
 END = object()
 STARTUP = {"type": "lifespan.startup"}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from asgi_testclient._checks import RULES, ProtocolViolation
+from asgi_testclient import ProtocolViolation
+from asgi_testclient._checks import RULES
 from asgi_testclient._checks.server import (
     HTTPServerChecks,
     LifespanServerChecks,

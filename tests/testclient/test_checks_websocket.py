@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from asgi_testclient._checks import RULES, ProtocolViolation, ProtocolWarning, WebSocketChecks
+from asgi_testclient import ProtocolViolation, ProtocolWarning
+from asgi_testclient._checks import RULES, WebSocketChecks
 from wire import websocket_scope
 
 END = object()

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from asgi_testclient import AppCancelled, AppTimeout, AsyncTestClient, ProtocolViolation, TestClient
-from asgi_testclient._logged import Lookout
+from asgi_testclient._logs import LogWatcher
 
 START = {"type": "http.response.start", "status": 200}
 END = {"type": "http.response.body", "body": b"x"}
@@ -417,7 +417,7 @@ def test_a_loop_that_the_application_breaks_is_an_error_and_no_hang() -> None:
 @pytest.fixture
 def logger(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
     """A framework's logger, that no logging configuration of this process knows; no exchange is watched meanwhile."""
-    monkeypatch.setattr("asgi_testclient._logged.LOOKOUT", Lookout())
+    monkeypatch.setattr("asgi_testclient._logs.LOG_WATCHER", LogWatcher())
     monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
     logger = logging.Logger("some.framework")
     logger.addHandler(logging.NullHandler())
@@ -552,7 +552,6 @@ def test_the_signal_of_django_is_asked_where_django_is_there(monkeypatch, instal
     monkeypatch.delitem(sys.modules, "django.core.signals", raising=False)
     if installed:
         monkeypatch.setitem(sys.modules, "django.core.signals", SimpleNamespace(got_request_exception=Signal()))
-    lookout = Lookout()
-    lookout.enter()
-    lookout.leave()
+    with LogWatcher():
+        assert calls == (["connect"] if installed else [])
     assert calls == (["connect", "disconnect"] if installed else [])

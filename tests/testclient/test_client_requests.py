@@ -536,4 +536,4 @@ def test_without_recording_no_exchange_is_kept():
 def test_without_httpx2_its_module_says_what_to_install():
     code = "import sys; sys.modules['httpx2'] = None; import asgi_testclient.httpx2"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert "these clients need httpx2: pip install asgi-testclient[httpx2]" in result.stderr
+    assert "asgi_testclient.httpx2 needs httpx2: pip install httpx2" in result.stderr

@@ -136,7 +136,7 @@ def test_a_stream_that_nobody_reads_is_named_when_it_is_waited_for() -> None:
     with (
         pytest.warns(AppIgnoredDisconnect),
         client.stream("GET", "/") as response,
-        pytest.raises(AppTimeout, match=r"waits in send\(\): 66000 unread bytes, and nobody reads"),
+        pytest.raises(AppTimeout, match=r"waits in send\(\): 66000 bytes are unread, and the test does not read"),
     ):
         response.asgi.wait_closed(0.05)
     client.close()

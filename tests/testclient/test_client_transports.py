@@ -13,7 +13,7 @@ import asgi_testclient
 import asgi_testclient.httpx
 from asgi_testclient import AppTimeout, TestClient
 from asgi_testclient._django import OpenConnections
-from asgi_testclient._logged import Lookout
+from asgi_testclient._logs import LogWatcher
 from asgi_testclient.httpx import ASGITransport, AsyncASGITransport
 
 
@@ -138,12 +138,12 @@ print(*[client.get("/").text for client in clients])
 
 
 def test_httpx_is_used_where_httpx2_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from asgi_testclient import _preferred
+    from asgi_testclient import _preferred_httpx
 
     pytest.importorskip("httpx2", reason="needs httpx2: pip install httpx2")
-    assert _preferred.choose() == "httpx2"
+    assert _preferred_httpx() == "httpx2"
     monkeypatch.setitem(sys.modules, "httpx2", None)
-    assert _preferred.choose() == "httpx"
+    assert _preferred_httpx() == "httpx"
 
 
 def test_every_public_name_is_there_and_no_other() -> None:
@@ -157,17 +157,17 @@ def test_every_public_name_is_there_and_no_other() -> None:
 def test_threads_are_used_again_by_the_next_client_and_end_when_nobody_needs_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from asgi_testclient import _workers
+    from asgi_testclient._loops import workers
 
-    pool = _workers.Pool()
-    monkeypatch.setattr(_workers, "POOL", pool)
-    monkeypatch.setattr(_workers, "IDLE_SECONDS", 0.02)
+    pool = workers.Pool()
+    monkeypatch.setattr(workers, "POOL", pool)
+    monkeypatch.setattr(workers, "IDLE_SECONDS", 0.02)
     idents: list[int] = []
     first = pool.take()
     first.submit(lambda: idents.append(threading.get_ident())).wait(5)
     second = pool.take()
     assert second is first
-    others = [pool.take() for _ in range(_workers.KEPT + 1)]
+    others = [pool.take() for _ in range(workers.KEPT + 1)]
     for worker in [second, *others]:
         worker.submit(lambda: idents.append(threading.get_ident())).wait(5)
     assert idents[0] == idents[1] == first.ident
@@ -210,12 +210,12 @@ def test_it_stays_where_it_was_if_told_so(asgiref: Any) -> None:
 
 
 def test_work_that_was_cancelled_before_its_turn_is_not_done() -> None:
-    from asgi_testclient._callers import ThreadCaller
-    from asgi_testclient._django import CallerExecutor
+    from asgi_testclient._django import TestThreadExecutor
+    from asgi_testclient._loops.waiters import ThreadWaiter
 
-    caller = ThreadCaller()
+    caller = ThreadWaiter()
     done: list[int] = []
-    future = CallerExecutor(caller).submit(done.append, 1)
+    future = TestThreadExecutor(caller).submit(done.append, 1)
     assert future.cancel()
     assert not caller.until(lambda: False, 0.01)
     assert done == []
@@ -241,7 +241,7 @@ class Signal:
 def django(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The modules of Django that are looked at where Django is in use; nothing else of this process uses it."""
     monkeypatch.setattr("asgi_testclient._django.OPEN_CONNECTIONS", OpenConnections())
-    monkeypatch.setattr("asgi_testclient._logged.LOOKOUT", Lookout())
+    monkeypatch.setattr("asgi_testclient._logs.LOG_WATCHER", LogWatcher())
     signals: Any = ModuleType("django.core.signals")
     signals.request_started, signals.request_finished, signals.got_request_exception = Signal(), Signal(), Signal()
     database: Any = ModuleType("django.db")

@@ -355,9 +355,9 @@ async def test_a_cancelled_receive_loses_nothing() -> None:
     lint.assert_clean()
 
 
-async def test_who_changes_the_scope_is_found_when_all_is_strict() -> None:
+async def test_an_application_that_changes_the_scope_is_found_when_all_is_strict() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        scope["app"] = 1
+        scope["path"] = "/other"
         await hello(scope, receive, send)
 
     await request(Lint(app))

@@ -85,9 +85,9 @@ def headers(*pairs: Any) -> dict[str, Any]:
 CASES = [
     Case("E01", "'http.response.start' (str)", ("http.response.start",)),
     Case("E01", "the type None", ({"status": 200},)),
-    Case("E02", "'websocket.accept' is no message", (ACCEPT,)),
-    Case("E02", "'http.response.begin' is no message", ({**START, "type": "http.response.begin"},)),
-    Case("E02", "'http.response.start' is no message", ("receive", START), "websocket"),
+    Case("E02", "'websocket.accept' is not a message", (ACCEPT,)),
+    Case("E02", "'http.response.begin' is not a message", ({**START, "type": "http.response.begin"},)),
+    Case("E02", "'http.response.start' is not a message", ("receive", START), "websocket"),
     Case("E03", "'http.response.push'", (START, {"type": "http.response.push", "path": "/a"}, BODY)),
     Case("E04", "http.response.body was sent before", (BODY,)),
     Case("E05", "had started", (START, START, BODY)),
@@ -130,7 +130,7 @@ CASES = [
     Case("W02", "b'transfer-encoding'", (headers((b"transfer-encoding", b"chunked")), BODY)),
     Case("W03", "status 204: b'x'", ({**START, "status": 204}, BODY)),
     Case("W04", "b' x'", (headers((b"a", b" x")), BODY)),
-    Case("W05", "new keys: 'mine'", (lambda scope, *_: scope.update(mine=1), START, BODY)),
+    Case("W05", "another 'path'", (lambda scope, *_: scope.update(path="/other"), START, BODY)),
     Case("W06", "the event loop for", (lambda *_: time.sleep(0.11), START, BODY)),
     Case("W07", "HTTP/1.0", (START, BODY), "http", {"http_version": "1.0"}),
 ]

@@ -1,4 +1,8 @@
-"""Django's synchronous code runs where the test runs: on its thread, and so inside its transaction."""
+"""Run Django's synchronous code on the thread of the test, and so inside its transaction.
+
+While a request runs, Django's `close_old_connections` is disconnected from its signals `request_started` and
+`request_finished`, for the whole process; it is connected again with the last such request.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,21 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from ._callers import ThreadCaller
+from ._loops.waiters import ThreadWaiter
 
 
-class CallerExecutor(Executor):
+class TestThreadExecutor(Executor):
     """Runs functions on the thread that waits for the application, one at a time."""
 
-    def __init__(self, caller: ThreadCaller) -> None:
-        self._caller = caller
+    __test__ = False
+
+    def __init__(self, waiter: ThreadWaiter) -> None:
+        self._waiter = waiter
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Have the waiting thread run a function; return the future of its result."""
         future: Future[Any] = Future()
-        self._caller.submit(partial(_work, future, fn, args, kwargs))
+        self._waiter.submit(partial(_work, future, fn, args, kwargs))
         return future
 
 
@@ -36,15 +43,16 @@ def _work(future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any) -
         future.set_result(result)
 
 
-class Crossing:
-    """Awaits an application while asgiref's thread-sensitive calls go to the caller's thread."""
+class ThreadSensitive:
+    """Awaits an application while asgiref's thread-sensitive calls run on the thread of the test."""
 
     __slots__ = ("_executor",)
 
-    def __init__(self, caller: ThreadCaller) -> None:
-        self._executor = CallerExecutor(caller)
+    def __init__(self, waiter: ThreadWaiter) -> None:
+        self._executor = TestThreadExecutor(waiter)
 
     async def run(self, application: Awaitable[Any]) -> Any:
+        """Await the application."""
         sync: Any = sys.modules["asgiref.sync"]
         try:
             context = sync.ThreadSensitiveContext(executor=self._executor)
@@ -56,9 +64,10 @@ class Crossing:
 
 
 class OpenConnections:
-    """While it is entered, the end of a request closes no database connection.
+    """Keeps the end of a request from closing database connections while it is entered.
 
-    Otherwise the first would close the one that holds the test's transaction; Django's own test clients see to it too.
+    The first would otherwise close the connection that holds the test's transaction; Django's own test clients do the
+    same.
     """
 
     def __init__(self) -> None:

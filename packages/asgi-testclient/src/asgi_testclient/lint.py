@@ -16,22 +16,13 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from typing import Any
 
-from ._checks import (
-    Calls,
-    Checks,
-    HTTPChecks,
-    LifespanChecks,
-    ProtocolViolation,
-    ProtocolWarning,
-    Strict,
-    Violation,
-    WebSocketChecks,
-)
-from ._checks.base import Findings, known_codes
+from ._checks import Checks, HTTPChecks, LifespanChecks, PendingCalls, Strict, WebSocketChecks, known_codes
+from ._checks.base import Findings
 from ._checks.rules import WARNINGS
 from ._checks.server import HTTPServerChecks, LifespanServerChecks, ServerChecks, WebSocketServerChecks
 from ._checks.snapshots import Snapshot
-from ._checks.violations import short
+from ._texts import shown
+from .exceptions import ProtocolViolation, ProtocolWarning, Violation
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Lint", "ProtocolViolation", "ProtocolWarning", "Violation"]
@@ -69,7 +60,7 @@ class Lint:
         kind = scope.get("type") if isinstance(scope, dict) else None
         if not isinstance(kind, str):
             self._found.flag(
-                "S01", f"the application was called with {short(scope)} where a dict with a 'type' was due"
+                "S01", f"the application was called with {shown(scope)} where a dict with a 'type' was due"
             )
         if kind not in PROTOCOLS:
             return await self.app(scope, receive, send)
@@ -102,7 +93,7 @@ class LintedCall:
         self.checks = application(scope, offered=offered, strict=lint.strict, ignore=lint.ignore)
         self.server = server(scope, strict=lint.strict, ignore=lint.ignore)
         self.checks.violations = self.server.violations = lint.violations
-        self.calls = Calls()
+        self.pending = PendingCalls()
 
     async def run(self) -> None:
         if self.lint.both_sides:
@@ -113,24 +104,24 @@ class LintedCall:
         try:
             value = await application
         except BaseException as exc:
-            self._forgotten()
+            self._flag_unawaited()
             self.checks.raised(exc)
             raise
-        self._forgotten()
+        self._flag_unawaited()
         self.checks.returned(value)
         if error := self.checks.first_error or self.server.first_error:
             raise ProtocolViolation(error)
 
     def receive(self) -> Coroutine[Any, Any, Message]:
-        number = self.calls.next()
-        return self.calls.opened(number, "receive()", self._receive(number))
+        number = self.pending.next()
+        return self.pending.opened(number, "receive()", self._receive(number))
 
     def send(self, message: Message) -> Coroutine[Any, Any, None]:
-        number = self.calls.next()
-        return self.calls.opened(number, "send()", self._send(number, message))
+        number = self.pending.next()
+        return self.pending.opened(number, "send()", self._send(number, message))
 
     async def _receive(self, number: int) -> Message:
-        self.calls.begun(number)
+        self.pending.begun(number)
         message: Message = await self._awaitable("receive", self.server_receive())
         if self.lint.both_sides:
             if isinstance(self.server, WebSocketServerChecks) and isinstance(self.checks, WebSocketChecks):
@@ -140,7 +131,7 @@ class LintedCall:
         return message
 
     async def _send(self, number: int, message: Message) -> None:
-        self.calls.begun(number)
+        self.pending.begun(number)
         self.checks.sent(message)
         before = Snapshot(message) if self.lint.strict == "all" and self.lint.both_sides else None
         await self._awaitable("send", self.server_send(message))
@@ -151,17 +142,17 @@ class LintedCall:
         functions: dict[str, object] = {"receive": self.server_receive, "send": self.server_send}
         for name, function in functions.items():
             if not callable(function):
-                self.server.flag("S09", f"{name} is {short(function)} where a callable was expected")
+                self.server.flag("S09", f"{name} is {shown(function)} where a callable was expected")
         self.server.check_scope()
 
     def _awaitable(self, name: str, result: Any) -> Awaitable[Any]:
         if self.lint.both_sides and not inspect.isawaitable(result):
-            self.server.flag("S09", f"{name}() returned {short(result)} where an awaitable was expected")
+            self.server.flag("S09", f"{name}() returned {shown(result)} where an awaitable was expected")
         awaitable: Awaitable[Any] = result
         return awaitable
 
-    def _forgotten(self) -> None:
-        for name, where in self.calls.dropped():
+    def _flag_unawaited(self) -> None:
+        for name, where in self.pending.dropped():
             self.checks.unawaited(name, where)
 
 

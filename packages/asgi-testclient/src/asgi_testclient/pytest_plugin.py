@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .client import AsyncTestClient, TestClient
+    from . import AsyncTestClient, TestClient
 
     MakeClient = Callable[..., TestClient]
     MakeAsyncClient = Callable[..., Awaitable[AsyncTestClient]]
@@ -76,7 +76,7 @@ def asgi_app(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def make_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) -> Iterator[MakeClient]:
     """A function that makes started clients of an application and options; they are closed when the test ends."""
-    from .client import TestClient
+    from . import TestClient
 
     with ExitStack() as stack:
 
@@ -97,7 +97,7 @@ def asgi_client(make_asgi_client: MakeClient) -> TestClient:
 @pytest.fixture
 async def make_async_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) -> AsyncIterator[MakeAsyncClient]:
     """As make_asgi_client, for asynchronous tests; the function is awaited."""
-    from .client import AsyncTestClient
+    from . import AsyncTestClient
 
     async with AsyncExitStack() as stack:
 
@@ -140,7 +140,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         for client in item.stash.get(CLIENTS, ()):
             if client.last_exchange is not None:
-                report.sections.append(("ASGI messages", _told(client.last_exchange)))
+                report.sections.append(("ASGI messages", _report_on(client.last_exchange)))
     return report
 
 
@@ -182,20 +182,10 @@ def _for_asyncio(function: FunctionType, scope: Any) -> FunctionType:
     return copy
 
 
-def _told(exchange: Any) -> str:
-    lines = [repr(exchange), *(_line(direction, message) for direction, message in exchange.messages)]
+def _report_on(exchange: Any) -> str:
+    from ._texts import in_full
+
+    lines = [repr(exchange), *(in_full(direction, message) for direction, message in exchange.messages)]
     if len(lines) > SHOWN:
         lines[SHOWN // 2 : -SHOWN // 2] = [f"... {len(lines) - SHOWN} more messages ..."]
     return "\n".join(lines)
-
-
-def _line(direction: str, message: Any) -> str:
-    if not isinstance(message, dict):
-        return f"{direction:>7} {_short(message)}"
-    fields = (f"{key}={_short(value)}" for key, value in message.items() if key != "type")
-    return " ".join([f"{direction:>7}", str(message.get("type")), *fields])
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:197]}..."

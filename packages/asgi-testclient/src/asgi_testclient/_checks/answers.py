@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._texts import shown
 from ..types import Message
 from .base import Checks
 from .headers import check_headers
-from .violations import short
 
 BODILESS = frozenset({204, 304})
 
@@ -20,7 +20,7 @@ class AnswerChecks(Checks):
     def _begin(self, message: Message, *, head: bool) -> None:
         status = message.get("status")
         if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
-            came = short(status) if "status" in message else "missing"
+            came = shown(status) if "status" in message else "missing"
             self.flag("E08", f"the status of {message['type']} is {came}; an int from 200 to 599 was expected")
         self._status = status
         self._length = 0
@@ -31,7 +31,7 @@ class AnswerChecks(Checks):
         """Read a truth value that is missing or no bool."""
         value = message.get(key, False)
         if type(value) is not bool:
-            self.flag("E12", f"{key!r} of {message['type']} is {short(value)} where True or False was expected")
+            self.flag("E12", f"{key!r} of {message['type']} is {shown(value)} where True or False was expected")
         return bool(value)
 
     def _take(self, message: Message) -> bool:
@@ -42,13 +42,13 @@ class AnswerChecks(Checks):
         elif isinstance(body, (bytes, bytearray, memoryview)):
             size = memoryview(body).nbytes
         else:
-            self.flag("E12", f"the body is {short(body)} where bytes were expected")
+            self.flag("E12", f"the body is {shown(body)} where bytes were expected")
             size = 0
         more = message.get("more_body", False)
         if more is not False and more is not True:
             more = self._flag_bool(message, "more_body")
         if size and self._status in BODILESS:
-            self.flag("W03", f"a body was sent with status {self._status}: {short(body)}")
+            self.flag("W03", f"a body was sent with status {self._status}: {shown(body)}")
         self._count(size, last=not more)
         return more
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .._texts import shown
 from ..types import Message
 from .base import Checks
-from .violations import short
 
 TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FORBIDDEN = b"\r\n\0"
@@ -36,7 +36,7 @@ def check_headers(checks: Checks, message: Message, key: str = "headers") -> int
         except (TypeError, ValueError):
             name = value = None
         if not isinstance(name, bytes) or not isinstance(value, bytes):
-            checks.flag("E09", f"a header is {short(pair)} where a pair of bytes was expected")
+            checks.flag("E09", f"a header is {shown(pair)} where a pair of bytes was expected")
             continue
         kind = KINDS.get(name)
         if kind is None:
@@ -48,9 +48,9 @@ def check_headers(checks: Checks, message: Message, key: str = "headers") -> int
                 upper.append(name)
             _check_name(checks, kind, name)
         if value.translate(None, FORBIDDEN) != value:
-            checks.flag("E11", f"the value of {name!r} has a CR, LF or NUL: {short(value)}")
+            checks.flag("E11", f"the value of {name!r} has a CR, LF or NUL: {shown(value)}")
         elif value.strip(SPACE) != value:
-            checks.flag("W04", f"the value of {name!r} has space at its ends: {short(value)}")
+            checks.flag("W04", f"the value of {name!r} has space at its ends: {shown(value)}")
     if upper:
         checks.flag("W01", f"header names are not in lower case: {', '.join(map(repr, upper))}")
     return _content_length(checks, lengths) if lengths else None
@@ -72,7 +72,7 @@ def has_header(message: Message, wanted: bytes) -> bool:
 def _settle(checks: Checks, message: Message, key: str) -> Any:
     headers = message.get(key, ())
     if isinstance(headers, (str, bytes)) or not hasattr(type(headers), "__iter__"):
-        checks.flag("E09", f"{key!r} is {short(headers)} where an iterable of pairs was expected")
+        checks.flag("E09", f"{key!r} is {shown(headers)} where an iterable of pairs was expected")
         return ()
     if hasattr(headers, "__next__") or any(hasattr(pair, "__next__") for pair in headers):
         message[key] = headers = [tuple(pair) if hasattr(pair, "__next__") else pair for pair in headers]
@@ -91,7 +91,7 @@ def _kind(name: bytes) -> int:
 
 def _check_name(checks: Checks, kind: int, name: bytes) -> None:
     if kind & BROKEN:
-        checks.flag("E10", f"{short(name)} is no header name")
+        checks.flag("E10", f"{shown(name)} is no header name")
     elif kind & HOP:
         checks.flag("W02", f"the application sent {name!r}, which is for the server to say")
 
@@ -101,6 +101,6 @@ def _content_length(checks: Checks, lengths: list[bytes]) -> int | None:
         checks.flag("E13", f"several Content-Lengths were sent: {', '.join(map(repr, lengths))}")
         return None
     if not lengths[0].isdigit():
-        checks.flag("E13", f"the Content-Length is {short(lengths[0])} where digits were expected")
+        checks.flag("E13", f"the Content-Length is {shown(lengths[0])} where digits were expected")
         return None
     return int(lengths[0])

@@ -6,11 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from ..types import Message, Scope
+from .._texts import shown
+from ..types import Message
 from .answers import BODILESS, AnswerChecks
-from .base import Strict
 from .headers import check_headers, has_header
-from .violations import short
 
 NOTHING, STARTED, BODY_SENT, COMPLETE = range(4)
 
@@ -22,17 +21,9 @@ class HTTPChecks(AnswerChecks):
 
     protocol = "http"
 
-    def __init__(
-        self,
-        scope: Scope,
-        *,
-        offered: frozenset[str] = frozenset(),
-        strict: Strict = "errors",
-        ignore: frozenset[str] = frozenset(),
-    ) -> None:
-        super().__init__(scope, offered=offered, strict=strict, ignore=ignore)
+    def _prepare(self) -> None:
         self._state = NOTHING
-        self._head = scope.get("method") == "HEAD"
+        self._head = self._scope.get("method") == "HEAD"
         self._disconnected = False
         self._trailers = False
         self._sent_path = False
@@ -101,7 +92,7 @@ class HTTPChecks(AnswerChecks):
         if self._state:
             self.flag("E04", "http.response.debug was sent after http.response.start")
         if not isinstance(message.get("info"), dict):
-            self.flag("E30", f"'info' of http.response.debug is {short(message.get('info'))} where a dict was expected")
+            self.flag("E30", f"'info' of http.response.debug is {shown(message.get('info'))} where a dict was expected")
 
     def _early_hint(self, message: Message) -> None:
         self._offers("http.response.early_hint", message["type"])
@@ -110,15 +101,15 @@ class HTTPChecks(AnswerChecks):
             return
         links = message.get("links", ())
         if isinstance(links, (str, bytes)) or not hasattr(type(links), "__iter__"):
-            self.flag("E30", f"'links' of http.response.early_hint is {short(links)}, not an iterable of bytes")
+            self.flag("E30", f"'links' of http.response.early_hint is {shown(links)}, not an iterable of bytes")
             return
         if hasattr(links, "__next__"):
             message["links"] = links = list(links)
         for link in links:
             if not isinstance(link, bytes):
-                self.flag("E30", f"a link of http.response.early_hint is {short(link)} where bytes were expected")
+                self.flag("E30", f"a link of http.response.early_hint is {shown(link)} where bytes were expected")
             elif b"\r" in link or b"\n" in link or b"\0" in link:
-                self.flag("E11", f"a link of http.response.early_hint has a CR, LF or NUL: {short(link)}")
+                self.flag("E11", f"a link of http.response.early_hint has a CR, LF or NUL: {shown(link)}")
 
     def _push(self, message: Message) -> None:
         self._offers("http.response.push", message["type"])
@@ -126,7 +117,7 @@ class HTTPChecks(AnswerChecks):
             self._out_of_place(message["type"])
             return
         if not isinstance(message.get("path"), str):
-            self.flag("E30", f"'path' of http.response.push is {short(message.get('path'))} where a str was expected")
+            self.flag("E30", f"'path' of http.response.push is {shown(message.get('path'))} where a str was expected")
         check_headers(self, message)
 
     def _pathsend(self, message: Message) -> None:
@@ -140,9 +131,9 @@ class HTTPChecks(AnswerChecks):
         path = message.get("path")
         size = None
         if not isinstance(path, str) or not os.path.isabs(path):
-            self.flag("E15", f"'path' of http.response.pathsend is {short(path)} where an absolute path was expected")
+            self.flag("E15", f"'path' of http.response.pathsend is {shown(path)} where an absolute path was expected")
         elif not os.path.isfile(path):
-            self.flag("E15", f"'path' of http.response.pathsend is {short(path)}, and there is no such file")
+            self.flag("E15", f"'path' of http.response.pathsend is {shown(path)}, and there is no such file")
         else:
             size = os.path.getsize(path)
         self._sent_path = True
@@ -157,10 +148,10 @@ class HTTPChecks(AnswerChecks):
         self._pieces += 1
         file = message.get("file")
         if not (hasattr(file, "fileno") or _natural(file)):
-            self.flag("E30", f"'file' of http.response.zerocopysend is {short(file)} where an open file was expected")
+            self.flag("E30", f"'file' of http.response.zerocopysend is {shown(file)} where an open file was expected")
         for key in ("offset", "count"):
             if message.get(key) is not None and not _natural(message[key]):
-                self.flag("E30", f"{key!r} of http.response.zerocopysend is {short(message[key])}, not an int from 0")
+                self.flag("E30", f"{key!r} of http.response.zerocopysend is {shown(message[key])}, not an int from 0")
         more = self._flag_bool(message, "more_body")
         if not more:
             self._complete()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from ..types import Message, Scope
-from .base import Checks, Strict
-from .violations import short
+from .._texts import shown
+from ..types import Message
+from .base import Checks
 
 
 class LifespanChecks(Checks):
@@ -17,15 +17,7 @@ class LifespanChecks(Checks):
 
     protocol = "lifespan"
 
-    def __init__(
-        self,
-        scope: Scope,
-        *,
-        offered: frozenset[str] = frozenset(),
-        strict: Strict = "errors",
-        ignore: frozenset[str] = frozenset(),
-    ) -> None:
-        super().__init__(scope, offered=offered, strict=strict, ignore=ignore)
+    def _prepare(self) -> None:
         self._asked: set[str] = set()
         self._answered: set[str] = set()
         self._failed = False
@@ -50,7 +42,7 @@ class LifespanChecks(Checks):
         if outcome == "failed":
             self._failed = True
             if not isinstance(message.get("message", ""), str):
-                self.flag("E28", f"'message' of {kind} is {short(message['message'])} where a str was expected")
+                self.flag("E28", f"'message' of {kind} is {shown(message['message'])} where a str was expected")
 
     _steps: ClassVar[Mapping[Any, Callable[[Any, Message], None]]] = {
         "lifespan.startup.complete": _answer,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from ..types import Message, Scope
-from .base import Checks, Strict
+from ..types import Message
+from .base import Checks
 
 
 class OrderChecks(Checks):
@@ -16,15 +16,7 @@ class OrderChecks(Checks):
 
     protocol = "http"
 
-    def __init__(
-        self,
-        scope: Scope,
-        *,
-        offered: frozenset[str] = frozenset(),
-        strict: Strict = "off",
-        ignore: frozenset[str] = frozenset(),
-    ) -> None:
-        super().__init__(scope, offered=offered, strict=strict, ignore=ignore)
+    def _prepare(self) -> None:
         self._started = False
         self._body_ended = False
         self._complete = False

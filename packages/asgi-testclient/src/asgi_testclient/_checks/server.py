@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from .._texts import shown
 from ..types import Message, Scope
 from .base import Findings, Strict
 from .headers import FORBIDDEN, TOKEN
-from .violations import short
 
 Test = Callable[[Any], bool]
 
@@ -16,16 +16,20 @@ Test = Callable[[Any], bool]
 class ServerChecks(Findings):
     """One call of an application, watched from the application's side: `check_scope` once, then `gave` each message."""
 
-    __slots__ = ("_scope",)
+    __slots__ = ()
 
+    _scope: Scope
     protocol: ClassVar[str]
     required: ClassVar[Mapping[str, tuple[str, Test]]] = {}
     optional: ClassVar[Mapping[str, tuple[str, Test]]] = {}
     steps: ClassVar[Mapping[Any, Callable[[Any, Message], None]]] = {}
 
     def __init__(self, scope: Scope, *, strict: Strict = "errors", ignore: frozenset[str] = frozenset()) -> None:
-        super().__init__(strict, ignore)
-        self._scope = scope
+        super().__init__(strict, ignore, scope)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Set the state in which a call begins."""
 
     def check_scope(self) -> None:
         """Check the keys of the scope and their types (S02, S03, S04)."""
@@ -47,7 +51,7 @@ class ServerChecks(Findings):
         if self._off:
             return
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            self.flag("S05", f"receive() returned {short(message)}; a dict with a str 'type' was expected")
+            self.flag("S05", f"receive() returned {shown(message)}; a dict with a str 'type' was expected")
             return
         step = self.steps.get(message["type"])
         if step is None:
@@ -57,27 +61,27 @@ class ServerChecks(Findings):
 
     def _check_value(self, key: str, expected: str, test: Test) -> None:
         if not test(self._scope[key]):
-            self.flag("S03", f"{key!r} of the scope is {short(self._scope[key])} where {expected} was expected")
+            self.flag("S03", f"{key!r} of the scope is {shown(self._scope[key])} where {expected} was expected")
 
     def _check_headers(self, headers: Any) -> None:
         if isinstance(headers, (str, bytes)) or not isinstance(headers, Iterable) or hasattr(headers, "__next__"):
-            self.flag("S04", f"the headers of the scope are {short(headers)}; a list of pairs was expected")
+            self.flag("S04", f"the headers of the scope are {shown(headers)}; a list of pairs was expected")
             return
         for pair in headers:
             if not _is_pair(pair, bytes, bytes):
-                self.flag("S04", f"a header of the scope is {short(pair)} where a pair of bytes was expected")
+                self.flag("S04", f"a header of the scope is {shown(pair)} where a pair of bytes was expected")
                 continue
             name, value = pair
             if name != name.lower() or not name or name.translate(None, TOKEN):
-                self.flag("S04", f"the scope has a header {short(name)}; a token in lower case was expected")
+                self.flag("S04", f"the scope has a header {shown(name)}; a token in lower case was expected")
             elif value.translate(None, FORBIDDEN) != value:
-                self.flag("S04", f"the header {name!r} of the scope has a CR, LF or NUL: {short(value)}")
+                self.flag("S04", f"the header {name!r} of the scope has a CR, LF or NUL: {shown(value)}")
         return
 
     def _fields(self, message: Message, **tests: tuple[str, Test]) -> None:
         for key, (expected, test) in tests.items():
             if key in message and not test(message[key]):
-                self.flag("S07", f"{key!r} of {message['type']} is {short(message[key])} where {expected} was expected")
+                self.flag("S07", f"{key!r} of {message['type']} is {shown(message[key])} where {expected} was expected")
 
 
 def _text(value: object) -> bool:
@@ -149,8 +153,7 @@ class HTTPServerChecks(ServerChecks):
     }
     optional = OPTIONAL | {"scheme": ("a str", lambda value: _text(value) and value != "")}
 
-    def __init__(self, scope: Scope, *, strict: Strict = "errors", ignore: frozenset[str] = frozenset()) -> None:
-        super().__init__(scope, strict=strict, ignore=ignore)
+    def _prepare(self) -> None:
         self._complete = False
         self._disconnected = False
 
@@ -187,8 +190,7 @@ class WebSocketServerChecks(ServerChecks):
         ),
     }
 
-    def __init__(self, scope: Scope, *, strict: Strict = "errors", ignore: frozenset[str] = frozenset()) -> None:
-        super().__init__(scope, strict=strict, ignore=ignore)
+    def _prepare(self) -> None:
         self.accepted = False
         self._connected = False
         self._disconnected = False
@@ -236,8 +238,7 @@ class LifespanServerChecks(ServerChecks):
     required: ClassVar[Mapping[str, tuple[str, Test]]] = {"asgi": REQUIRED["asgi"]}
     optional: ClassVar[Mapping[str, tuple[str, Test]]] = {"state": OPTIONAL["state"]}
 
-    def __init__(self, scope: Scope, *, strict: Strict = "errors", ignore: frozenset[str] = frozenset()) -> None:
-        super().__init__(scope, strict=strict, ignore=ignore)
+    def _prepare(self) -> None:
         self._given: list[str] = []
 
     def _startup(self, message: Message) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from ..types import Message, Scope
+from .._texts import shown
+from ..types import Message
 from .answers import AnswerChecks
-from .base import Strict
 from .headers import check_headers, has_header
-from .violations import short
 
 HANDSHAKE, OPEN, DENYING, DENIED, CLOSED = range(5)
 CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
@@ -22,15 +21,7 @@ class WebSocketChecks(AnswerChecks):
 
     protocol = "websocket"
 
-    def __init__(
-        self,
-        scope: Scope,
-        *,
-        offered: frozenset[str] = frozenset(),
-        strict: Strict = "errors",
-        ignore: frozenset[str] = frozenset(),
-    ) -> None:
-        super().__init__(scope, offered=offered, strict=strict, ignore=ignore)
+    def _prepare(self) -> None:
         self.accepted = False
         self._state = HANDSHAKE
         self._connected = False
@@ -67,7 +58,7 @@ class WebSocketChecks(AnswerChecks):
         chosen = message.get("subprotocol")
         offered = list(self._scope.get("subprotocols") or ())
         if chosen is not None and chosen not in offered:
-            self.flag("E25", f"the subprotocol is {short(chosen)}; the client offers {offered or 'none'}")
+            self.flag("E25", f"the subprotocol is {shown(chosen)}; the client offers {offered or 'none'}")
         check_headers(self, message)
         if has_header(message, b"sec-websocket-protocol"):
             self.flag("E25", "the headers of websocket.accept name a sec-websocket-protocol")
@@ -84,9 +75,9 @@ class WebSocketChecks(AnswerChecks):
             which = "neither text nor bytes" if text is None else "both text and bytes"
             self.flag("E22", f"websocket.send has {which}")
         elif text is not None and not isinstance(text, str):
-            self.flag("E22", f"'text' of websocket.send is {short(text)} where a str was expected")
+            self.flag("E22", f"'text' of websocket.send is {shown(text)} where a str was expected")
         elif binary is not None and not isinstance(binary, (bytes, bytearray, memoryview)):
-            self.flag("E22", f"'bytes' of websocket.send is {short(binary)} where bytes were expected")
+            self.flag("E22", f"'bytes' of websocket.send is {shown(binary)} where bytes were expected")
 
     def _close(self, message: Message) -> None:
         if self._refused(message["type"]):
@@ -94,11 +85,11 @@ class WebSocketChecks(AnswerChecks):
         self._state = CLOSED
         code, reason = message.get("code", 1000), message.get("reason")
         if not isinstance(code, int) or isinstance(code, bool) or code not in CODES:
-            self.flag("E24", f"the close code is {short(code)}, which an application may not send")
+            self.flag("E24", f"the close code is {shown(code)}, which an application may not send")
         if reason is not None and not isinstance(reason, str):
-            self.flag("E24", f"the reason of websocket.close is {short(reason)} where a str was expected")
+            self.flag("E24", f"the reason of websocket.close is {shown(reason)} where a str was expected")
         elif reason is not None and len(reason.encode("utf-8", "surrogatepass")) > 123:
-            self.flag("E24", f"the reason of websocket.close has more than 123 bytes: {short(reason)}")
+            self.flag("E24", f"the reason of websocket.close has more than 123 bytes: {shown(reason)}")
 
     def _denial_start(self, message: Message) -> None:
         self._offers("websocket.http.response", message["type"])

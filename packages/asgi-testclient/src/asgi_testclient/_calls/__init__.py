@@ -1,0 +1,1 @@
+"""Calls of an application as a server makes them: one object for each request, WebSocket or lifespan."""

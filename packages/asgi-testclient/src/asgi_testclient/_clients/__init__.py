@@ -1,0 +1,1 @@
+"""The clients and their transports. `_sync` is generated from `_async`: see unasync.py."""

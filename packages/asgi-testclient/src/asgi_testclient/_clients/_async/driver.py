@@ -1,0 +1,107 @@
+"""Wait for one call of an application, with a limit, and leave it as a client does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..._calls.base import AppCall
+from ..._errors import warn
+from ...exceptions import AppIgnoredDisconnect, AppTimeout
+
+if TYPE_CHECKING:
+    from ..._loops.tasks import RunningLoop
+    from ..._loops.waiters import TaskWaiter
+
+__tracebackhide__ = True  # pytest shows the code of its reader instead
+
+LAST_CHANCE = 1.0  # seconds for an application to end after it was cancelled
+
+Call = TypeVar("Call", bound=AppCall)
+
+
+class AsyncDriver(Generic[Call]):
+    """A call and the side that waits for it. `title` names it in errors."""
+
+    def __init__(self, call: Call, host: RunningLoop, title: str) -> None:
+        self.call = call
+        self.host = host
+        self.title = title
+        waiter: Any = call.waiter
+        self.waiter: TaskWaiter = waiter
+
+    def start(self) -> None:
+        """Begin the call, in a copy of the context of the test."""
+        self.host.loop.post(self.call.start, copy_context())
+
+    def done(self) -> bool:
+        """Return whether the application has returned or raised."""
+        return self.call.done
+
+    async def wait(self, ready: Callable[[], bool], seconds: float | None, what: str = "") -> None:
+        """Wait until it is ready. Raises AppTimeout at the limit, unless a debugger holds the application."""
+        while not await self.waiter.until(ready, seconds):
+            if not self.host.debugged():
+                raise AppTimeout(self._late(what or self.call.expectation(), seconds or 0))
+        if self.host.crash is not None:
+            raise self.host.crash
+
+    async def wait_closed(self, seconds: float | None) -> None:
+        """Wait until the application has returned. Raises AppTimeout at the limit."""
+        await self.wait(self.done, seconds, "the application has not returned")
+
+    async def rest(self) -> None:
+        """Let an application that is about to end do so, without waiting for what it waits for."""
+        self.post(self.call.rest)
+        await self.waiter.until(lambda: self.call.rested or self.call.done, LAST_CHANCE)
+
+    async def leave(self) -> None:
+        """Disconnect; after its grace, cancel the application and warn. Without a grace, cancel it silently."""
+        if self.call.done:
+            return None
+        grace = self.call.settings.disconnect_grace
+        self.post(self.call.disconnect)
+        with self.host.shield():
+            if not grace:
+                await self.rest()
+                return await self.force()
+            if await self.waiter.until(self.done, grace):
+                return None
+            where = self._where()
+            await self.force()
+        warn(
+            f"{self.title}: the client left, but the application was still running {grace:g} s later, and was "
+            f"cancelled. {where}\nA server does not cancel it: await receive() until http.disconnect or "
+            "websocket.disconnect, or give it more time with disconnect_grace=.",
+            AppIgnoredDisconnect,
+        )
+        return None
+
+    async def abort(self) -> None:
+        """Disconnect and cancel at once: the test has given up, or was itself cancelled."""
+        self.post(self.call.disconnect)
+        with self.host.shield():
+            await self.force()
+
+    async def force(self) -> None:
+        """Cancel the application, and wait a moment for its end; a client without limits waits for it."""
+        if not self.call.done:
+            self.post(self.call.cancel)
+            limited = self.call.settings.disconnect_grace or self.call.settings.timeout is not None
+            await self.waiter.until(self.done, LAST_CHANCE if limited else None)
+
+    def post(self, function: Callable[[], object]) -> None:
+        """Have the loop call a function, if it still runs."""
+        try:
+            self.host.loop.post(function)
+        except RuntimeError:
+            return
+
+    def _late(self, what: str, seconds: float) -> str:
+        text = f"{self.title}: {what} after {seconds:g} s. {self._where()} {self.call.progress()}"
+        return f"{text}\n{advice}" if (advice := self.call.advice()) else text
+
+    def _where(self) -> str:
+        task = self.call.task
+        return "" if task is None else self.host.located(task)

@@ -1,0 +1,125 @@
+"""A WebSocket of a client."""
+
+# ruff: noqa: ASYNC109 - the limits are the client's own, whose errors say where the application waits
+
+from __future__ import annotations
+
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from ..._calls.websocket import WebSocketCall
+from ..._errors import raise_or_note
+from ...types import Message
+from ..session import BaseSession, Limit, Mode, bytes_of, framed, json_of, text_of
+from .driver import AsyncDriver
+
+__tracebackhide__ = True  # pytest shows the code of its reader instead
+
+
+class AsyncSession(BaseSession):
+    """One WebSocket. Each `receive` waits `timeout` seconds, by default as long as the client does."""
+
+    _driver: AsyncDriver[WebSocketCall]
+
+    async def __aenter__(self) -> Self:
+        self._driver, accepted = self._opened(await self._client.send(self._request, **self._options))
+        if not accepted:
+            await self._finish()
+            raise self._refusal()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        problem: BaseException | None = None
+        try:
+            if not self.closed:
+                await self.close()
+            await self._finish()
+        except BaseException as raised:
+            problem = raised
+        try:
+            raise_or_note(problem, exc)
+        finally:
+            problem = None
+
+    async def _finish(self) -> None:
+        try:
+            await self._driver.leave()
+        finally:
+            await self._owner.forget(self._driver)
+        self._owner.raise_failure(self._call)
+
+    async def send(self, message: Message) -> None:
+        """Send a raw message: websocket.receive, or websocket.disconnect to close."""
+        if message.get("type") == "websocket.disconnect":
+            await self.close(message.get("code") or 1005, message.get("reason"))
+        else:
+            self._driver.post(partial(self._call.give, {**message}))
+
+    async def send_text(self, data: str) -> None:
+        """Send a text message."""
+        await self.send({"type": "websocket.receive", "text": data})
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a binary message."""
+        await self.send({"type": "websocket.receive", "bytes": data})
+
+    async def send_json(self, data: Any, mode: Mode = "text") -> None:
+        """Send JSON, as text or as bytes."""
+        await self.send(framed(data, mode))
+
+    async def receive(self, timeout: Limit = "client") -> Message:
+        """Return the next raw message: websocket.send, or websocket.close once.
+
+        Raises AppTimeout at the limit, and what the application raised, even if it has closed before.
+        """
+        await self._driver.wait(self._call.readable, self._seconds(timeout))
+        message = self._taken()
+        if message["type"] == "websocket.close":
+            await self._driver.rest()
+            if self._call.done:
+                self._owner.raise_failure(self._call)
+        return message
+
+    async def receive_text(self, timeout: Limit = "client") -> str:
+        """Return the next message, which is text. Raises WebSocketDisconnect if the application has closed."""
+        return text_of(self._data(await self.receive(timeout)))
+
+    async def receive_bytes(self, timeout: Limit = "client") -> bytes:
+        """Return the next message, which is binary. Raises WebSocketDisconnect if the application has closed."""
+        return bytes_of(self._data(await self.receive(timeout)))
+
+    async def receive_json(self, mode: Mode = "text", timeout: Limit = "client") -> Any:
+        """Return the next message, parsed. Raises WebSocketDisconnect if the application has closed."""
+        return json_of(self._data(await self.receive(timeout)), mode)
+
+    async def receive_nothing(self, seconds: float = 0.1) -> bool:
+        """Return whether the application sends nothing, and does not close or return, for so many seconds."""
+        return not await self._driver.waiter.until(self._call.readable, seconds)
+
+    def __aiter__(self) -> Self:
+        """Iterate over the data of each message, until the WebSocket is closed."""
+        return self
+
+    async def __anext__(self) -> str | bytes:
+        try:
+            message = self._data(await self.receive())
+        except self._client.websocket_disconnect:
+            raise StopAsyncIteration from None
+        text = message.get("text")
+        return bytes_of(message) if text is None else text
+
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        """Close from the client's side."""
+        self._driver.post(self._closing(code, reason))
+
+    async def disconnect(self, code: int = 1006) -> None:
+        """Drop the connection without a close."""
+        self._driver.post(self._closing(code, None))
+
+    async def wait_closed(self, timeout: Limit = "client") -> None:
+        """Wait until the application has returned, and raise what it raised."""
+        await self._driver.wait_closed(self._seconds(timeout))
+        self._owner.raise_failure(self._call)

@@ -1,0 +1,198 @@
+# Generated from _clients/_async/transport.py by `hatch run unasync`: edit that file.
+# fmt: off
+"""Call an application for the requests of httpx, and run its lifespan."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from time import monotonic
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from ..._calls.bodies import thread_body
+from ..._calls.http import HTTPCall
+from ..._calls.records import BaseRecord
+from ..._errors import collecting, combine, raise_or_note, warn
+from ..._loops.threads import LoopThread, ThreadLoops
+from ..._options import TransportOptions
+from ...exceptions import UnfinishedTasks
+from ..transport import STREAM, WEBSOCKET, BaseTransport
+from .driver import Driver
+from .lifespan import Lifespan
+from .stream import Stream
+
+__tracebackhide__ = True  # pytest shows the code of its reader instead
+
+
+class Record(BaseRecord):
+    """The ASGI side of one response."""
+
+    def __init__(self, driver: Driver[HTTPCall], owner: Transport) -> None:
+        super().__init__(driver.call)
+        self._driver = driver
+        self._owner = weakref.ref(owner)  # it remembers this record
+
+    def wait_closed(self, timeout: float | None = None) -> None:
+        """Wait until the application has returned, and raise what it raised.
+
+        Raises AppTimeout after so many seconds, by default the client's limit.
+        """
+        self._driver.wait_closed(self._call.settings.timeout if timeout is None else timeout)
+        owner = self._owner()
+        if owner is not None:
+            owner.forget(self._driver)
+            owner.raise_failure(self._call)
+
+
+class Transport(BaseTransport):
+    """The transport of a client. As a context manager, which the client's own block enters, it runs the lifespan."""
+
+    stream_type: ClassVar[type[Any]]
+
+    def __init__(self, app: Any, options: TransportOptions) -> None:
+        super().__init__(app, options)
+        self.loops = ThreadLoops(self.settings)
+        self._lifespan: Lifespan | None = None
+
+    def __enter__(self) -> Self:
+        if self.entered:
+            raise RuntimeError("the client is in its `with` block already")
+        host = self.loops.enter()
+        self.entered = True
+        try:
+            if self.settings.lifespan != "off":
+                self._lifespan = Lifespan(self.app, self.app_state, self.settings, host)
+                self._lifespan_call = self._lifespan.call
+                self._lifespan.start(self.settings.timeout)
+                self.loops.rest()
+        except BaseException:
+            self.entered = False
+            self._lifespan = self._lifespan_call = None
+            self.loops.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        self.loops.leave()
+        problem = combine(self._leave())
+        try:
+            raise_or_note(problem, exc_value)
+        finally:
+            problem = None
+
+    def close(self) -> None:
+        """Leave open responses, shut the lifespan down and end the client's own loop."""
+        self.__exit__()
+
+    def handle_request(self, request: Any) -> Any:
+        """Answer a request of httpx. Raises what the application raised, ProtocolViolation and AppTimeout."""
+        host = self.loops.for_request(self.entered)
+        try:
+            if WEBSOCKET in request.extensions:
+                return self._connect(request, host)
+            return self._exchange(request, host)
+        except BaseException:
+            self.loops.release(host)
+            raise
+
+    def _exchange(self, request: Any, host: LoopThread) -> Any:
+        call = self.http_call(request, thread_body(request, self.library), host)
+        driver = Driver(call, host, f"{request.method} {call.scope['path']}")
+        record = Record(driver, self)
+        self.remember(record)
+        seconds, buffered = self.seconds_of(request), request.extensions.get(STREAM) is False
+        self._run(driver, self._ready(call, buffered), seconds)
+        if call.client_error:
+            driver.leave()
+        if call.client_error or (call.done and (buffered or not call.started)):
+            self.raise_failure(call)
+            self.raise_unanswered(call)
+        if buffered:
+            self.forget(driver)
+            return self.response(call, self.library.ByteStream(b"".join(call.chunks)), record)
+        self._active.add(driver)
+        stream: Stream = self.stream_type()
+        stream.begin(driver, seconds, self)
+        return self.response(call, stream, record)
+
+    def _connect(self, request: Any, host: LoopThread) -> Any:
+        call = self.websocket_call(request, host)
+        driver = Driver(call, host, f"WebSocket {call.scope['path']}")
+        self._run(driver, call.answered, self.seconds_of(request))
+        if call.answer is None:
+            self.raise_failure(call)
+        self._active.add(driver)
+        return call.response(self.library, driver, self)
+
+    def _run(self, driver: Driver[Any], ready: Callable[[], bool], seconds: float | None) -> None:
+        driver.start()
+        try:
+            driver.wait(ready, seconds)
+        except BaseException:
+            driver.abort()
+            raise
+
+    def _ready(self, call: HTTPCall, buffered: bool) -> Callable[[], bool]:
+        """Return a function that tells whether there is a response, or there will be none."""
+        if not buffered:
+            return lambda: call.started or call.done or call.client_error is not None
+        if self.settings.wait_for_app:
+            return lambda: call.done or call.client_error is not None
+        return lambda: call.complete or call.done or call.client_error is not None
+
+    def forget(self, driver: Driver[Any]) -> None:
+        """Note that a response or a WebSocket is over, though its application may go on."""
+        self._active.discard(driver)
+        if driver.call.done:
+            self._background.discard(driver)
+            self.loops.release(driver.host, driver.call)
+        else:
+            self._background.add(driver)
+
+    def wait_idle(self, seconds: float | None) -> bool:
+        """Wait until nothing of the application runs but its lifespan; return False if the seconds are over first."""
+        end = None if seconds is None else monotonic() + seconds
+        for driver in self._background:
+            if not driver.waiter.until(driver.done, None if end is None else end - monotonic()):
+                return False
+        return self.loops.idle(None if end is None else end - monotonic())
+
+    def _leave(self) -> list[BaseException]:
+        """End everything; return the problems met on the way."""
+        problems: list[BaseException] = []
+        for driver in [*self._active]:
+            with collecting(problems):
+                driver.leave()
+            with collecting(problems):
+                self.raise_failure(driver.call)
+        for driver in [*self._background]:
+            with collecting(problems):
+                self._end_background(driver)
+        self._active.clear()
+        self._background.clear()
+        lifespan, self._lifespan, self._lifespan_call = self._lifespan, None, None
+        if lifespan is not None:
+            with collecting(problems):
+                lifespan.stop(self.settings.timeout)
+        self.entered = False
+        with collecting(problems):
+            self.loops.stop()
+        return problems
+
+    def _end_background(self, driver: Driver[Any]) -> None:
+        """Let an application that goes on after its response finish, for its grace."""
+        if not driver.waiter.until(driver.done, self.settings.disconnect_grace):
+            driver.abort()
+            warn(
+                f"{driver.title}: the application was still at work after its response when the client was closed, and "
+                "was cancelled; wait for it with response.asgi.wait_closed() or client.wait_idle()",
+                UnfinishedTasks,
+            )
+        self.loops.release(driver.host)
+        self.raise_failure(driver.call)

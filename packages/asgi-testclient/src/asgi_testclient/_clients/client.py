@@ -1,0 +1,107 @@
+"""The part that both clients share: their constructor, and what a handshake is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http.cookiejar import CookieJar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+
+from .._options import Backend, ClientOptions, RaiseServerExceptions
+from ..exceptions import WebSocketDisconnect
+from .transport import WEBSOCKET
+
+if TYPE_CHECKING:
+    Cooperative: Any
+else:
+    Cooperative = object
+
+HTTPX_OPTIONS = frozenset({"auth", "params", "event_hooks", "default_encoding"})
+
+
+class BaseClient(Cooperative):  # type: ignore[misc]
+    """What the client of an httpx becomes with this class in front; `app_state` is the state of the lifespan."""
+
+    __test__ = False
+    library: ClassVar[ModuleType]
+    transport_type: ClassVar[type[Any]]
+    denial_response: ClassVar[type[Any]]
+    websocket_disconnect: ClassVar[type[Exception]] = WebSocketDisconnect
+    handshake_headers: ClassVar[Mapping[str, str]] = {
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-key": "dGhlIHRlc3QgY2xpZW50IQ==",
+        "sec-websocket-version": "13",
+    }
+
+    def __init__(
+        self,
+        app: Any,
+        base_url: Any = "http://testserver",
+        raise_server_exceptions: RaiseServerExceptions = True,
+        root_path: str = "",
+        backend: Backend = "asyncio",
+        backend_options: Mapping[str, Any] | None = None,
+        cookies: Any = None,
+        headers: Any = None,
+        follow_redirects: bool = True,
+        client: tuple[str, int] | None = ("testclient", 50000),
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        own: Any = {name: value for name, value in options.items() if name not in HTTPX_OPTIONS}
+        self.app = app
+        self.async_backend = {"backend": backend, "backend_options": dict(backend_options or {})}
+        self._asgi = self.transport_type(
+            app,
+            raise_server_exceptions=raise_server_exceptions,
+            root_path=root_path,
+            backend=backend,
+            backend_options=backend_options,
+            client=client,
+            **own,
+        )
+        self.app_state: dict[str, Any] = self._asgi.app_state
+        own_headers = self.library.Headers(headers)
+        own_headers.setdefault("user-agent", "testclient")
+        super().__init__(
+            transport=self._asgi,
+            base_url=base_url,
+            cookies=_copied(cookies),
+            headers=own_headers,
+            follow_redirects=follow_redirects,
+            timeout=self._asgi.settings.timeout,
+            **{name: value for name, value in options.items() if name in HTTPX_OPTIONS},
+        )
+
+    def _handshake(
+        self, url: Any, subprotocols: Sequence[str] | None, options: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return the request that opens a WebSocket, and the options it is sent with."""
+        sending = {"follow_redirects": options.pop("follow_redirects", False)}
+        if "auth" in options:
+            sending["auth"] = options.pop("auth")
+        headers = self.library.Headers(options.pop("headers", None))
+        for name, value in self.handshake_headers.items():
+            headers.setdefault(name, value)
+        if subprotocols is not None:
+            headers.setdefault("sec-websocket-protocol", ", ".join(subprotocols))
+        offered = [name.strip() for name in headers.get("sec-websocket-protocol", "").split(",") if name.strip()]
+        request = self.build_request("GET", self._web_url(url), headers=headers, **options)
+        request.extensions = {**request.extensions, WEBSOCKET: offered}
+        return request, sending
+
+    def _web_url(self, url: Any) -> Any:
+        """Return the URL with http or https for ws or wss, whose cookies and ports are the same."""
+        address = self.library.URL(url)
+        scheme = {"ws": "http", "wss": "https"}.get(address.scheme)
+        return address.copy_with(scheme=scheme) if scheme else address
+
+
+def _copied(cookies: Any) -> Any:
+    """Return the cookies; a jar is copied, for httpx would write into it."""
+    if not isinstance(cookies, CookieJar):
+        return cookies
+    jar = CookieJar()
+    for cookie in cookies:
+        jar.set_cookie(cookie)
+    return jar

@@ -1,0 +1,104 @@
+"""What the test hears of an exception that was raised elsewhere: in the application, or while something was closed."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+PACKAGE = __name__.partition(".")[0]
+HTTPX = ("httpx", "httpx2")
+NURSERIES = ("unhandled errors in a TaskGroup", "Exceptions from Trio nursery")
+
+
+class TestError:
+    """The exception of a test that was raised since this object was made, as opposed to one it is handling anyway."""
+
+    __test__ = False
+    __slots__ = ("_handled",)
+
+    def __init__(self) -> None:
+        self._handled = sys.exc_info()[1]
+
+    def current(self) -> BaseException | None:
+        """Return the exception, or None. Closing a generator early is no failure."""
+        current = sys.exc_info()[1]
+        return None if current is self._handled or isinstance(current, GeneratorExit) else current
+
+
+def raise_or_note(problem: BaseException | None, test: BaseException | None) -> None:
+    """Raise a problem of the application, or add it as a note to the exception that the test has raised before."""
+    if problem is None:
+        return
+    if test is None or test is problem:
+        raise problem
+    test.add_note(f"The application had a problem as well: {type(problem).__name__}: {problem}")
+
+
+def combine(problems: list[BaseException]) -> BaseException | None:
+    """Return the first of some problems, with the others as its notes."""
+    for other in problems[1:]:
+        problems[0].add_note(f"Another problem: {type(other).__name__}: {other}")
+    return problems[0] if problems else None
+
+
+@contextmanager
+def collecting(problems: list[BaseException]) -> Iterator[None]:
+    """Take one step of several that all have to be taken, and append what it raises."""
+    try:
+        yield
+    except BaseException as exc:
+        problems.append(exc)
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Issue a warning at the line of the test that called this package, or an httpx on top of it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (PACKAGE, *HTTPX):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def add_note_once(exc: BaseException, note: str | None) -> None:
+    """Add a note that an exception does not have yet."""
+    if note is not None and note not in getattr(exc, "__notes__", ()):
+        exc.add_note(note)
+
+
+def chain(exc: BaseException | None) -> list[BaseException]:
+    """Return an exception, those it was raised from or while handling, and the members of groups."""
+    links: list[BaseException] = []
+    waiting = [exc]
+    while waiting:
+        link = waiting.pop()
+        if link is None or link in links:
+            continue
+        links.append(link)
+        waiting += [link.__cause__, link.__context__]
+        if isinstance(link, BaseExceptionGroup):
+            waiting += link.exceptions
+    return links
+
+
+def unwrapped(exc: BaseException | None) -> BaseException | None:
+    """Return the one exception inside the groups that task groups and nurseries make; any other group as it is."""
+    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1 and exc.message.startswith(NURSERIES):
+        exc = exc.exceptions[0]
+    return exc
+
+
+def trimmed(exc: BaseException) -> BaseException:
+    """Return the exception, its traceback begun where the application begins."""
+    traceback: TracebackType | None = exc.__traceback__
+    while traceback is not None and traceback.tb_frame.f_globals.get("__name__", "").startswith(PACKAGE):
+        traceback = traceback.tb_next
+    return exc if traceback is None else exc.with_traceback(traceback)
+
+
+def is_cancellation(exc: BaseException) -> bool:
+    """Return whether an exception is the cancellation of asyncio or trio."""
+    return type(exc).__name__ in ("CancelledError", "Cancelled") and type(exc).__module__.startswith(
+        ("asyncio", "trio", "concurrent")
+    )

@@ -1,0 +1,321 @@
+"""An event loop in a thread of its own, for clients whose caller has none."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from contextvars import Context, copy_context
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .._errors import warn
+from .._options import Settings
+from ..exceptions import AppTimeout, BlockedEventLoop, UnfinishedTasks
+from .backends import AsyncioLoop, Loop, TrioLoop, running_loop
+from .waiters import ThreadWaiter
+from .workers import POOL, Worker
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Future
+
+    from anyio.from_thread import BlockingPortal
+
+UVLOOP = "uvloop"  # imported by its name: whoever asks for it has installed it
+
+
+class LoopThread:
+    """One event loop in its thread, from `start` to `stop`; `loop` is there once `start` has returned.
+
+    `crash` is what ended the loop before `stop`, such as the SystemExit of a task that is never awaited.
+    """
+
+    shield = nullcontext  # a thread that waits cannot be cancelled
+
+    def __init__(self, backend: str, options: dict[str, Any]) -> None:
+        self.loop: Loop
+        self.alive = False
+        self.crash: BaseException | None = None
+        self.unfinished: list[str] = []
+        self._backend = backend
+        self._options = options
+        self._worker: Worker
+        self._ended: threading.Event
+        self._stop: Callable[[], object]
+        self._portal: BlockingPortal | None = None
+
+    def start(self) -> LoopThread:
+        """Start the loop, and return it running."""
+        if self._backend == "trio":
+            self._start_trio()
+        else:
+            self._start_asyncio()
+        return self
+
+    def waiter(self) -> ThreadWaiter:
+        """Return what makes a thread wait for this loop."""
+        return ThreadWaiter()
+
+    def located(self, task: Any) -> str:
+        """Return where a task of this loop is suspended, or what blocks the loop."""
+        from .suspended import located
+
+        return located(self.loop, self._worker.ident, task)
+
+    def debugged(self) -> bool:
+        """Return whether a debugger holds this thread or the caller's."""
+        from .suspended import debugged
+
+        return debugged(self._worker.ident)
+
+    def portal(self) -> BlockingPortal:
+        """Return anyio's portal to the loop; it is opened when it is first asked for, and closed with the loop."""
+        if self._portal is None:
+            from concurrent.futures import Future
+
+            opened: Future[BlockingPortal] = Future()
+            self.loop.post(self.loop.spawn, partial(self._serve_portal, opened), Context())
+            self._portal = opened.result()
+        return self._portal
+
+    async def _serve_portal(self, opened: Future[BlockingPortal]) -> None:
+        from anyio.from_thread import BlockingPortal
+
+        async with BlockingPortal() as portal:
+            opened.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    def call_soon(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Call a function, or await a coroutine function, on the loop; return the future of its result."""
+        from concurrent.futures import Future
+
+        future: Future[Any] = Future()
+
+        async def steps() -> None:
+            try:
+                result = function(*args)
+                future.set_result(await result if inspect.isawaitable(result) else result)
+            except BaseException as exc:
+                future.set_exception(exc)
+
+        self.loop.post(self.loop.spawn, steps, copy_context())
+        return future
+
+    def stop(self, seconds: float = 1.0) -> None:
+        """End the loop, and wait for that at most so many seconds."""
+        if not self.alive:
+            return
+        with suppress(RuntimeError):  # the loop may have ended by itself
+            self._stop()
+        if threading.get_ident() != self._worker.ident:
+            self._ended.wait(seconds)
+
+    @staticmethod
+    def is_own(task: asyncio.Task[Any]) -> bool:
+        """Return whether a task on the loop was started by this class and not by the application."""
+        code = getattr(task.get_coro(), "cr_code", None)
+        return code in (LoopThread._until_stopped.__code__, LoopThread._serve_portal.__code__)
+
+    def report_unfinished(self) -> None:
+        """Warn of the tasks that had to be cancelled when the loop ended."""
+        names, self.unfinished = self.unfinished, []
+        if names:
+            warn(
+                f"{len(names)} task(s) of the application were still running when the test client closed its event "
+                f"loop, and were cancelled: {', '.join(names)}. Await them in the lifespan's shutdown, or call "
+                "client.wait_idle() before leaving.",
+                UnfinishedTasks,
+            )
+
+    def _launch(self, job: Callable[[], None]) -> None:
+        self.alive = True
+        self._worker = POOL.take()
+        self._ended = self._worker.submit(job)
+
+    def _start_asyncio(self) -> None:
+        import asyncio
+
+        factory = self._options.get("loop_factory")
+        if factory is None and self._options.get("use_uvloop"):
+            factory = import_module(UVLOOP).new_event_loop
+        native: asyncio.AbstractEventLoop = (factory or asyncio.new_event_loop)()
+        if "debug" in self._options:
+            native.set_debug(self._options["debug"])
+        self.loop = AsyncioLoop(native)
+        stopping = asyncio.Event()
+        self._stop = partial(native.call_soon_threadsafe, stopping.set)
+        self._launch(partial(self._run_asyncio, native, stopping))
+
+    def _run_asyncio(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+        # By run_until_complete anyio knows the root task; its worker threads then live as long as the loop instead of
+        # one request.
+        try:
+            native.run_until_complete(self._until_stopped(native, stopping))
+        except BaseException as exc:  # SystemExit of a task that nobody awaits
+            self.alive = False
+            self.crash = exc
+            native.run_until_complete(self._sweep(native))
+        finally:
+            self.alive = False
+            native.close()
+
+    async def _until_stopped(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        await self._sweep(native)
+
+    async def _sweep(self, native: asyncio.AbstractEventLoop) -> None:
+        """Cancel what still runs."""
+        import asyncio
+
+        current = asyncio.current_task()
+        unfinished = [task for task in asyncio.all_tasks() if task is not current]
+        self.unfinished = [repr(task.get_name()) for task in unfinished if not self.is_own(task)]
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.gather(*unfinished, return_exceptions=True)
+        await native.shutdown_asyncgens()
+        await native.shutdown_default_executor()
+
+    def _start_trio(self) -> None:
+        ready = threading.Event()
+        self._launch(partial(self._run_trio, ready))
+        ready.wait()
+        if self.crash is not None:
+            raise self.crash
+
+    def _run_trio(self, ready: threading.Event) -> None:
+        import trio
+
+        async def main() -> None:
+            self.loop = TrioLoop(trio)
+            stopping = trio.Event()
+            self._stop = partial(self.loop.post, stopping.set)
+            ready.set()
+            await stopping.wait()
+
+        try:
+            trio.run(main, **self._options)
+        except BaseException as exc:
+            self.crash = exc
+        finally:
+            self.alive = False
+            ready.set()
+
+
+class ThreadLoops:
+    """The loop threads of one client.
+
+    One thread serves the client until it is closed. With `loop="per-request"` each request and WebSocket outside the
+    client's block has one of its own, as in Starlette's client: what it leaves running is cancelled with it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._options = dict(settings.backend_options or {})
+        self._lock = threading.Lock()
+        self._lasting: list[LoopThread] = []
+        self._at_rest: frozenset[Any] = frozenset()
+        self._warned = False
+        self._finalizer = weakref.finalize(self, _stop_all, self._lasting)
+
+    def enter(self) -> LoopThread:
+        """Return the loop for the client's block."""
+        if self._settings.loop == "per-request":
+            self.stop()
+        return self.lasting()
+
+    def for_request(self, entered: bool) -> LoopThread:
+        """Return the loop for one request or WebSocket."""
+        if not self._warned and running_loop() is not None:
+            self._warn_of_a_running_loop()
+        if self._settings.loop == "per-request" and not entered:
+            return LoopThread(self._settings.backend, self._options).start()
+        return self.lasting()
+
+    def lasting(self) -> LoopThread:
+        """Return the loop that serves until the client is closed."""
+        with self._lock:
+            if not self._lasting or not self._lasting[0].alive:
+                self._lasting[:] = [LoopThread(self._settings.backend, self._options).start()]
+            return self._lasting[0]
+
+    def release(self, host: LoopThread, call: Any = None) -> None:
+        """End the loop of one request."""
+        if host not in self._lasting:
+            host.stop()
+
+    def leave(self) -> None:
+        """Do nothing: a block may be left in another thread."""
+
+    def stop(self) -> None:
+        """End the lasting loop, and warn of what it has left."""
+        with self._lock:
+            threads, self._lasting[:] = list(self._lasting), []
+        self._at_rest = frozenset()
+        for thread in threads:
+            thread.stop()
+            thread.report_unfinished()
+
+    def rest(self) -> None:
+        """Take the tasks that run now for those of the lifespan, which `idle` does not wait for."""
+        loop = self.lasting().loop
+        if isinstance(loop, AsyncioLoop):
+            import asyncio
+
+            self._at_rest = frozenset(asyncio.all_tasks(loop.native))
+
+    def portal(self) -> BlockingPortal:
+        """Return anyio's portal to the lasting loop."""
+        return self.lasting().portal()
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function, or await a coroutine function, on the lasting loop; return its result."""
+        from concurrent.futures import wait
+
+        limit = self._settings.timeout
+        future = self.lasting().call_soon(function, *args)
+        if limit is not None and not wait([future], limit).done:
+            raise AppTimeout(f"portal_call: {_name(function)} has not returned after {limit:g} s")
+        return future.result()
+
+    def idle(self, seconds: float | None) -> bool:
+        """Wait until the lasting loop has no task but those of the lifespan; False if the seconds are over first."""
+        thread = self.lasting()
+        return bool(thread.call_soon(self._idle, thread, seconds).result())
+
+    async def _idle(self, thread: LoopThread, seconds: float | None) -> bool:
+        if not isinstance(thread.loop, AsyncioLoop):
+            return True
+        import asyncio
+
+        ours = {asyncio.current_task(), *self._at_rest}
+        end = None if seconds is None else thread.loop.native.time() + seconds
+        while stray := [task for task in asyncio.all_tasks() if task not in ours and not thread.is_own(task)]:
+            left = None if end is None else end - thread.loop.native.time()
+            if left is not None and left <= 0:
+                return False
+            await asyncio.wait(stray, timeout=left)
+        return True
+
+    def _warn_of_a_running_loop(self) -> None:
+        self._warned = True
+        warn(
+            "the synchronous test client is used inside a running event loop, which stands still until the response "
+            "has come: use AsyncTestClient here",
+            BlockedEventLoop,
+        )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """Return a function as an error shows it."""
+    return f"{function.__module__}.{function.__qualname__}" if hasattr(function, "__qualname__") else repr(function)
+
+
+def _stop_all(threads: list[LoopThread]) -> None:
+    for thread in threads:
+        thread.stop()
