@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
+# As wide as the specification: frameworks spell these in types of their own, TypedDicts among them, which are no
+# MutableMapping to a type checker. An application written with these types fits wherever theirs do, and the reverse.
+Scope = MutableMapping[str, Any] | Any
+Message = MutableMapping[str, Any] | Any
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-# As wide as the specification: frameworks spell scope, receive and send in types of their own.
+Send = Callable[[Any], Awaitable[None]]
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
