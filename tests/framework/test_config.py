@@ -9,7 +9,10 @@ from asgi_framework.config import Config, Environ, EnvironError, environ
 def env_file(tmp_path):
     path = tmp_path / "env"
     path.write_text(
-        "# a comment\nA=1\nB = \"x y\"\nC='q'\nD=\"un\nno value\nE=a=b\n  F=spaced  \nG=''\nH=v # not a comment\n"
+        "\ufeffBOM=1\n# a comment\nA=1\nB = \"x y\"\nC='q'\nD=\"un\nno value\nE=a=b\n  F=spaced  \nG=''\nH=v # a comment\n"
+        "  # I=2\nexport J=3\n export\tK = 4\nexport=5\nL=a#b\nM=#fff\nN= # a comment\nO=\"a # b\"# a comment\nP='a' b\n"
+        "Q='it\"s' # \"a\" 'comment'\nR=line\u2028line\n=6\nexporting=7\nS=\r\nT=\\n\r\n",
+        encoding="utf-8",
     )
     return path
 
@@ -24,11 +27,29 @@ def env_file(tmp_path):
         ("E", "a=b"),
         ("F", "spaced"),
         ("G", ""),
-        ("H", "v # not a comment"),
+        ("H", "v"),
+        ("BOM", "1"),
+        ("J", "3"),
+        ("K", "4"),
+        ("export", "5"),
+        ("L", "a#b"),
+        ("M", "#fff"),
+        ("N", ""),
+        ("O", "a # b"),
+        ("P", "'a' b"),
+        ("Q", 'it"s'),
+        ("R", "line\u2028line"),
+        ("exporting", "7"),
+        ("S", ""),
+        ("T", "\\n"),
     ],
 )
 def test_a_line_of_the_file_is_a_value(env_file, key, value):
     assert Config(env_file, environ={})(key) == value
+
+
+def test_what_is_not_an_assignment_is_no_value(env_file):
+    assert not {"I", "no value", "", "# I"} & Config(env_file, environ={}).file_values.keys()
 
 
 def test_the_environment_comes_before_the_file(env_file):

@@ -16,6 +16,50 @@ def test_lookup_knows_no_case():
     assert headers.raw == [(b"content-type", b"text/html")]
 
 
+class CountedName(bytes):
+    """A name that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other):
+        CountedName.compared += 1
+        return bytes.__eq__(self, other)
+
+    __hash__ = bytes.__hash__
+
+
+@pytest.mark.parametrize("count", [1000, 2000])
+def test_reading_every_header_takes_linear_time(count):
+    headers = Headers(raw=[(CountedName(b"x-%d" % index), b"%d" % index) for index in range(count)])
+    CountedName.compared = 0
+    assert dict(headers) == {name: headers[name] for name in headers}
+    assert [headers.get("y") for _ in headers] == [None] * count
+    assert CountedName.compared < 20 * count
+
+
+@pytest.mark.parametrize("kind", [Headers, MutableHeaders])
+def test_many_headers_are_read_as_few_are(kind):
+    few = [(b"Accept", b"a"), (b"accept", b"b"), (b"X-One", b"1"), (b"x-one", b"2"), (b"Y", b"3"), (b"y", b"4")]
+    headers = kind(raw=few + [(b"x", b"")] * 100)
+    assert [headers["accept"], headers["X-One"], headers["y"]] == [
+        kind(raw=few)[name] for name in ("accept", "x-one", "y")
+    ]
+    assert headers.get("z") is None
+    headers._list.append((b"z", b"5"))
+    assert headers["z"] == "5"
+
+
+def test_many_headers_can_be_changed():
+    headers = MutableHeaders(raw=[(b"x-%d" % index, b"") for index in range(100)])
+    assert headers["x-7"] == ""
+    headers["x-7"] = "7"
+    assert headers["x-7"] == "7"
+    del headers["x-7"]
+    headers["y"] = "8"
+    assert "x-7" not in headers
+    assert headers["y"] == "8"
+
+
 def test_a_server_may_send_title_case():
     headers = Headers(scope={"headers": [(b"Accept", b"a"), (b"accept", b"b"), (b"X-One", b"1")]})
     assert headers["x-one"] == headers.get("x-one") == "1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_requests.multidict import FormData, ImmutableMultiDict, MultiDict
+from asgi_requests.multidict import FormData, ImmutableMultiDict, MultiDict, QueryParams
 
 PAIRS = [("a", 1), ("a", 2), ("b", 3)]
 
@@ -50,8 +50,11 @@ def test_a_copy_shares_nothing():
     assert len(copy) == 3
 
 
-def test_equality_asks_for_the_class_and_the_pairs_in_any_order():
-    assert ImmutableMultiDict(PAIRS) == ImmutableMultiDict(PAIRS[::-1])
+def test_equality_asks_for_the_class_and_the_values_of_each_key_in_order():
+    assert ImmutableMultiDict(PAIRS) == ImmutableMultiDict([*PAIRS[2:], *PAIRS[:2]])
+    assert ImmutableMultiDict(PAIRS) != ImmutableMultiDict(PAIRS[::-1])
+    assert QueryParams("t=1&u=1&t=2") == QueryParams("t=1&t=2&u=1")
+    assert QueryParams("t=1&t=2") != QueryParams("t=2&t=1")
     assert ImmutableMultiDict(PAIRS) == ImmutableMultiDict(PAIRS)
     assert ImmutableMultiDict(PAIRS) != ImmutableMultiDict(PAIRS[1:])
     assert MultiDict(PAIRS) != ImmutableMultiDict(PAIRS)
@@ -62,7 +65,8 @@ def test_equality_asks_for_the_class_and_the_pairs_in_any_order():
 
 def test_equality_needs_no_order_among_values():
     one, two = object(), object()
-    assert MultiDict([("a", one), ("a", two)]) == MultiDict([("a", two), ("a", one)])
+    assert MultiDict([("a", one), (1, two)]) == MultiDict([(1, two), ("a", one)])
+    assert MultiDict([("a", one), ("a", two)]) != MultiDict([("a", two), ("a", one)])
     assert MultiDict([("a", one), ("a", two)]) != MultiDict([("a", one), ("a", one)])
 
 

@@ -302,3 +302,44 @@ async def test_neither_a_question_nor_an_error_leaves_a_reference_cycle(receive,
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_the_parts_are_attributes_that_can_be_deleted():
+    request = Request(http_scope(headers=[(b"x", b"1"), (b"cookie", b"a=1")], query=b"q=1"))
+    for part, get in {
+        "_headers": lambda: request.headers["x"],
+        "_query_params": lambda: request.query_params["q"],
+        "_cookies": lambda: request.cookies["a"],
+        "_url": lambda: request.url.query[-1],
+    }.items():
+        assert not hasattr(request, part)
+        assert get() == "1"
+        assert hasattr(request, part)
+    request.scope["headers"] = [(b"x", b"2")]
+    del request._headers
+    assert request.headers["x"] == "2"
+
+
+def test_a_query_string_may_be_text():
+    request = Request({"type": "http", "query_string": "a=1&b=%C3%A9", "path": "/", "headers": [(b"host", b"x")]})
+    assert dict(request.query_params) == {"a": "1", "b": "é"}
+    assert str(request.url) == "http://x/?a=1&b=%C3%A9"
+
+
+def test_state_is_the_same_for_every_request_over_a_scope():
+    scope = http_scope()
+    del scope["state"]
+    Request(scope).state.user = "ada"
+    assert Request(scope).state.user == HTTPConnection(scope).state.user == scope["state"]["user"] == "ada"
+
+
+def test_a_session_that_counts_its_accesses_is_told():
+    class Session(dict):
+        accessed = 0
+
+        def mark_accessed(self):
+            self.accessed += 1
+
+    session = Session()
+    assert Request(http_scope(session=session)).session is session
+    assert session.accessed == 1

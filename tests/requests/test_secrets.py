@@ -25,6 +25,8 @@ def test_a_secret_shows_itself_to_str_alone():
         ('"a,b", c', ["a,b", "c"]),
         (["a", "b "], ["a", "b "]),
         (("a",), ["a"]),
+        ("a#b, c", ["a#b", "c"]),
+        (r"C:\logs, \d+, '\'", [r"C:\logs", r"\d+", "\\"]),
     ],
 )
 def test_a_list_is_read(value, items):

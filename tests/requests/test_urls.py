@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult
+import copy
+import pickle
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import pytest
 
+from asgi_requests.requests import Request
+from asgi_requests.responses import PlainTextResponse, RedirectResponse
 from asgi_requests.urls import URL, Address
-from wire import http_scope
+from wire import http_scope, request
 
 FULL = "http://u:p@h:80/p?q=1#f"
 
@@ -68,6 +72,10 @@ def test_repr_hides_the_password(text, shown):
         (FULL, {"password": None}, "http://u@h:80/p?q=1#f"),
         (FULL, {"password": "zz"}, "http://u:zz@h:80/p?q=1#f"),
         ("http://h/x", {"password": "x"}, "http://h/x"),
+        ("postgres://u@h/db", {"password": "p/w@1:#?[é]%"}, "postgres://u:p%2Fw%401%3A%23%3F%5B%C3%A9%5D%25@h/db"),
+        ("http://h", {"username": "a:b@c", "password": ""}, "http://a%3Ab%40c:@h"),
+        ("http://u:p%40@h", {"password": "x%40%"}, "http://u:x%40%25@h"),
+        ("http://u:p%40@h", {"username": "v"}, "http://v:p%40@h"),
         ("http://foo/p", {"username": "a"}, "http://a@foo/p"),
         ("http://[::1]:80/p", {"port": 99}, "http://[::1]:99/p"),
         ("http://[::1]/p", {"port": 99}, "http://[::1]:99/p"),
@@ -107,6 +115,17 @@ def test_a_url_is_built_of_components():
     assert URL() == ""
 
 
+def test_the_text_is_there_for_code_that_looks_for_it():
+    read = url(path="/x")
+    assert read._url == "http://testserver/x"
+    read._url = "http://other/"
+    assert str(read) == "http://other/"
+    assert URL("http://a/")._url == "http://a/"
+    assert not hasattr(read, "other")
+    for twin in (copy.copy(url(path="/x")), copy.deepcopy(url(path="/x")), pickle.loads(pickle.dumps(url(path="/x")))):
+        assert twin == "http://testserver/x"
+
+
 def test_a_url_has_one_source():
     with pytest.raises(AssertionError, match=r'Cannot set both "url" and "scope"\.'):
         URL("x", scope={})
@@ -137,6 +156,10 @@ def test_a_url_has_one_source():
         ({"headers": [(b"host", b"[::ffff:1.2.3.4]")], "server": None}, "http://[::ffff:1.2.3.4]/x"),
         ({"headers": [(b"host", b"a.com"), (b"host", b"b.com")]}, "http://a.com/x"),
         ({"headers": [(b"accept", b"*/*"), (b"host", b"a_b.com.")]}, "http://a_b.com./x"),
+        ({"headers": [(b"host", b"example.com:000080")]}, "http://example.com:000080/x"),
+        ({"headers": [(b"host", b"shop.example:")]}, "http://shop.example/x"),
+        ({"headers": [(b"host", b"[v1.foo]:8000")]}, "http://[v1.foo]:8000/x"),
+        ({"server": ("[::1]", 8000)}, "http://[::1]:8000/x"),
     ],
 )
 def test_a_scope_says_the_url(scope, expected):
@@ -157,7 +180,6 @@ MALFORMED_HOSTS = [
     b"example.com\\x",
     b"a b",
     b"a\r\nb",
-    b"a.com:",
     b"a.com:x",
     b"a.com:65536",
     b"a.com:-1",
@@ -166,6 +188,7 @@ MALFORMED_HOSTS = [
     b"[:::::]",
     b"[1.2.3.4]",
     b"[zz]",
+    b"[V1.foo]",
     b"::1",
     b"\xe9.com",
     b"",
@@ -199,14 +222,48 @@ def test_a_path_without_a_slash_never_becomes_the_host(path):
         ("/a#b", "/a%23b"),
         ("/a\\b", "/a%5Cb"),
         ("/a\nb\t\x00\x7f", "/a%0Ab%09%00%7F"),
-        ("/é x%", "/é x%"),
+        ("/é x%", "/%C3%A9%20x%25"),
+        ("/a%2Fb", "/a%252Fb"),
+        ('/say "hi"<b>{c}|^`', "/say%20%22hi%22%3Cb%3E%7Bc%7D%7C%5E%60"),
+        ("/a;b=c,d:e@f!$&'()*+~_.-[0]", "/a;b=c,d:e@f!$&'()*+~_.-[0]"),
+        ("/\udcff", "/%FF"),
+        ("/\ud800", "/%3F"),
         ("//a/b", "//a/b"),
     ],
 )
-def test_what_would_end_a_path_is_encoded_in_it(path, expected):
-    read = url(path=path, headers=[(b"host", b"h")], query=b"q=1")
+def test_a_path_is_encoded_once(path, expected):
+    read = URL(scope=http_scope(headers=[(b"host", b"h")], query=b"q=1") | {"path": path})
     assert read.path == expected
     assert URL(str(read)).components == read.components
+    for derived in (read.replace(scheme="https"), read.include_query_params(a=1), read.remove_query_params("q")):
+        assert derived.path == expected
+
+
+@pytest.mark.parametrize("path", ["/a%2Fb/x y", "/€", '/"', "/%", "/a%25"])
+async def test_a_url_of_a_request_leads_back_to_it(path):
+    async def app(scope, receive, send):
+        request = Request(scope)
+        if request.query_params:
+            await PlainTextResponse(scope["path"])(scope, receive, send)
+        else:
+            target = request.url.include_query_params(again=1)
+            await RedirectResponse(target, headers={"link": str(request.url)})(scope, receive, send)
+
+    location = urlsplit((await request(app, path=path, raw_path=None)).header("location"))
+    again = await request(app, path=unquote(location.path), query=location.query.encode(), raw_path=None)
+    assert again.text == path
+
+
+def test_a_base_url_is_encoded_once():
+    request = Request(http_scope(root_path="/é/a%2Fb", path="/é/a%2Fb/x"))
+    assert str(request.base_url) == "http://testserver/%C3%A9/a%252Fb/"
+
+    class Router:
+        def url_path_for(self, name):
+            return "/" + name
+
+    request.scope["router"] = Router()
+    assert request.url_for("x") == request.url == "http://testserver/%C3%A9/a%252Fb/x"
 
 
 @pytest.mark.parametrize("path", ["//evil.com/x", "///evil.com"])
@@ -220,7 +277,10 @@ def test_a_path_of_two_slashes_is_no_host_where_none_is_known(path):
     ("query", "expected"),
     [
         (b"a=\xff", "a=%FF"),
-        ("a=é".encode(), "a=é"),
+        ("a=é".encode(), "a=%C3%A9"),
+        (b"a=%C3%A9%zz'\\[]", "a=%C3%A9%zz'\\[]"),
+        (b'a= "<>', "a=%20%22%3C%3E"),
+        ("a=é\udcff", "a=%C3%A9%FF"),
         (b"a=1#b", "a=1%23b"),
         (b"a=\r\n", "a=%0D%0A"),
         (b"a=\xc3", "a=%C3"),

@@ -1,15 +1,19 @@
 """Configuration from the environment and from an env file, cast and checked where it is read.
 
-from asgi_framework.config import Config
+    from asgi_framework.config import Config
 
-config = Config(environ={"WORKERS": "4"})
-workers = config("WORKERS", cast=int, default=1)
-debug = config("DEBUG", cast=bool, default=False)
+    config = Config(".env")
+    workers = config("WORKERS", cast=int, default=1)
+    debug = config("DEBUG", cast=bool, default=False)
+
+A line of an env file is `NAME=value` or `export NAME=value`; quotes around the value are removed. A `#` begins a
+comment at the start of a line, after a quoted value, and after a space.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
@@ -19,9 +23,13 @@ T = TypeVar("T")
 
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
+_LINE = re.compile(r"\s*(?:export\s+)?([^#=\s][^=]*?)\s*=(.*)", re.DOTALL).fullmatch
+_QUOTED = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:#.*)?""", re.DOTALL).fullmatch
+_COMMENT = re.compile(r"\s#.*", re.DOTALL)
+
 
 class undefined:  # noqa: N801 - the name is part of the API that is matched
-    """Stands for "no default": None is a default like any other."""
+    """The absence of a default: None is a default like any other."""
 
 
 class EnvironError(Exception):
@@ -29,7 +37,7 @@ class EnvironError(Exception):
 
 
 class Environ(MutableMapping[str, str]):
-    """The environment, in which what has been read can no longer be changed.
+    """The environment, whose variables cannot be changed once they have been read.
 
     A test that sets a variable too late would otherwise pass or fail by the order of imports.
     """
@@ -63,10 +71,9 @@ environ = Environ()
 
 
 class Config:
-    """Reads a value from the environment, else from the env file, else takes the default.
+    """A reader of settings: from the environment, else from the env file, else the default.
 
-    `env_prefix` stands before the name in the environment, not in the file. A missing file is a
-    warning, so that one program runs with and without it.
+    `env_prefix` stands before the name. A missing file is a warning, so that one program runs with and without it.
     """
 
     def __init__(
@@ -98,11 +105,11 @@ class Config:
     def __call__(self, key: str, cast: type[str] = ..., default: T = ...) -> T | str: ...
 
     def __call__(self, key: str, cast: Callable[[Any], Any] | None = None, default: Any = undefined) -> Any:
-        """The value of `key`, cast; raises KeyError where there is none, ValueError where it cannot be cast."""
+        """Return the value of `key`, cast; raises KeyError where there is none, ValueError where it cannot be cast."""
         return self.get(key, cast, default)
 
     def get(self, key: str, cast: Callable[[Any], Any] | None = None, default: Any = undefined) -> Any:
-        """What calling the object does, by name."""
+        """Return the same as a call of the object."""
         key = self.env_prefix + key
         for values in (self.environ, self.file_values):
             if key in values:
@@ -112,12 +119,10 @@ class Config:
         return self._perform_cast(key, default, cast)
 
     def _read_file(self, file_name: str | Path, encoding: str) -> dict[str, str]:
-        values = {}
-        for line in Path(file_name).read_text(encoding).splitlines():
-            name, separator, value = line.strip().partition("=")
-            if separator and not name.startswith("#"):
-                values[name.strip()] = _unquoted(value.strip())
-        return values
+        # Windows editors begin UTF-8 files with a byte order mark, which would be part of the first name.
+        text = Path(file_name).read_text(encoding).removeprefix("\ufeff")
+        lines = (_LINE(line) for line in text.split("\n"))
+        return {line[1]: _value(line[2]) for line in lines if line is not None}
 
     def _perform_cast(self, key: str, value: Any, cast: Callable[[Any], Any] | None = None) -> Any:
         if cast is None or value is None:
@@ -133,7 +138,9 @@ class Config:
             raise ValueError(f"Config '{key}' has value '{value}'. Not a valid {name}.") from exc
 
 
-def _unquoted(value: str) -> str:
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
-    return value
+def _value(text: str) -> str:
+    """Return the value of a line without its quotes, or without a comment that a space sets off: `#fff` is none."""
+    quoted = _QUOTED(text)
+    if quoted is not None:
+        return quoted[1] if quoted[1] is not None else quoted[2]
+    return _COMMENT.sub("", text).strip()

@@ -1,46 +1,29 @@
-"""The host and port of a URL: from a request, and put together anew (RFC 3986 §3.2)."""
+"""The authority of a URL (RFC 3986 §3.2): read from a request, and put together from its parts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, quote
 
 from ._fields import scope_headers
+from ._host import default_port, parse_host
 from .types import Scope
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%\-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?").fullmatch
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def request_netloc(scope: Scope) -> str:
-    """The authority a request was sent to: the Host header if it is well-formed, else the server, else nothing."""
+    """Return the authority of a request: the Host header if it is well-formed, else the server, else an empty text."""
     for name, value in scope_headers(scope):
         if name == b"host" or (len(name) == 4 and name.lower() == b"host"):
-            host: str = value.decode("latin-1")
-            if is_authority(host):
-                return host
+            host = parse_host(value.decode("latin-1"))
+            # The standard library refuses the upper-case V of an IPvFuture literal, and the URL must be readable.
+            if host is not None and host.has_valid_port and host.text[:2] != "[V":
+                return f"{host.text}:{host.port}" if host.port else host.text
             break
     return _server_netloc(scope)
-
-
-def is_authority(host: str) -> bool:
-    """Whether this is a host, or a host and a port from 0 to 65535, and nothing else."""
-    match = _HOST(host)
-    if match is None or int(match[1] or 0) > 65535:
-        return False
-    return host[0] != "[" or _is_ipv6(host[1 : host.index("]")])
-
-
-def _is_ipv6(address: str) -> bool:
-    from ipaddress import IPv6Address  # slow to import, and few hosts are IPv6 literals
-
-    try:
-        IPv6Address(address)
-    except ValueError:
-        return False
-    return True
 
 
 def _server_netloc(scope: Scope) -> str:
@@ -51,13 +34,13 @@ def _server_netloc(scope: Scope) -> str:
     if port is None:
         # A unix socket has a path where a URL needs a host.
         return ""
-    if ":" in host:
+    if ":" in host and host[0] != "[":
         host = f"[{host}]"
-    return str(host) if _DEFAULT_PORTS.get(scope.get("scheme", "http")) == port else f"{host}:{port}"
+    return str(host) if default_port(scope.get("scheme", "http")) == port else f"{host}:{port}"
 
 
 def join_netloc(components: SplitResult, changed: Mapping[str, Any]) -> str:
-    """An authority with some of its parts (username, password, hostname, port) changed."""
+    """Return an authority with some of its parts (username, password, hostname, port) changed."""
     authority = components.netloc.rpartition("@")[2]
     hostname = changed.get("hostname")
     if hostname is None:
@@ -66,10 +49,15 @@ def join_netloc(components: SplitResult, changed: Mapping[str, Any]) -> str:
         hostname = f"[{hostname}]"
     port = changed.get("port", components.port)
     netloc = hostname if port is None else f"{hostname}:{port}"
-    username = changed.get("username", components.username)
-    password = changed.get("password", components.password)
+    username = _userinfo(changed["username"]) if "username" in changed else components.username
+    password = _userinfo(changed["password"]) if "password" in changed else components.password
     if username is None:
         return str(netloc)
     if password is not None:
         username = f"{username}:{password}"
     return f"{username}@{netloc}"
+
+
+def _userinfo(part: str | None) -> str | None:
+    """Return a user or a password without what could move the host; escapes that are there already are kept."""
+    return None if part is None else _STRAY_PERCENT.sub("%25", quote(part, safe="%!$&'()*+,;="))

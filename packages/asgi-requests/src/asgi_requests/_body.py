@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from types import MethodType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import anyio
@@ -117,7 +117,7 @@ class SharedBody:
             self._changed = None
 
     @property
-    def is_awaited(self) -> bool:
+    def is_claimed(self) -> bool:
         """Whether the beginning of the body is under way to another reader, or the whole of it."""
         return self.exclusive or (self._passing_on > 0 and self.taker is None and not self._complete)
 
@@ -242,17 +242,19 @@ class SharedBody:
         source = self._source()
         if source is None:
             raise RuntimeError("Stream consumed in part: the receive that gave it is gone")
-        receive = cast("Receive", source if self._function is None else MethodType(self._function, source))
+        receive: Receive = source if self._function is None else MethodType(self._function, source)
         self._receiving = True
         try:
             message = await receive()
         finally:
             self._receiving = False
-            self.wake()
-        if message["type"] == "http.disconnect":
+            if self._changed is not None:
+                self.wake()
+        if message["type"] == "http.request":
+            if not message.get("more_body", False):
+                self._complete = True
+        elif message["type"] == "http.disconnect":
             self._disconnected = True
-        elif message["type"] == "http.request" and not message.get("more_body", False):
-            self._complete = True
         return message
 
     async def _keep_next(self) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, unquote_to_bytes
+import re
 
 from .exceptions import HTTPException
 
-# What stands for `&` and `=` while the escapes are decoded: no byte decodes to these.
-_AND, _IS = "\u0100", "\u0101"
-
-
 Pairs = list[tuple[str, str]]
+
+_escapes = re.compile("(?:%[0-9A-Fa-f]{2})+").sub
+# These stand for `&` and `=` while the escapes of a form are decoded: no byte decodes to them.
+_AND, _IS = "\u0100", "\u0101"
 
 
 def refuse_too_many(query: str, max_fields: int) -> None:
@@ -19,18 +19,51 @@ def refuse_too_many(query: str, max_fields: int) -> None:
         raise HTTPException(400, f"Too many query parameters. Maximum number of parameters is {max_fields}.")
 
 
-def split_pairs(text: str, pairs: Pairs, last: dict[str, str]) -> None:
+def split_query(text: str, pairs: Pairs, last: dict[str, str]) -> None:
     """Add names and values to `pairs`, in order, and to `last`, where the last value of a name stays.
 
-    `+` is a space, percent-encoded UTF-8 is decoded, and what has no `=` has an empty value.
+    `+` is a space, percent-encoded UTF-8 is decoded, and a part without `=` has an empty value.
     """
     if "+" in text:
         text = text.replace("+", " ")
-    if "%" in text:
-        decoded = _split_encoded(text)
-        pairs += decoded
-        last.update(decoded)
-        return
+    if "%" not in text:
+        return _split_plain(text, pairs, last)
+    for part in text.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            if "%" in part:
+                name, value = _escapes(_decode, name), _escapes(_decode, value)
+            pairs.append((name, value))
+            last[name] = value
+    return None
+
+
+def split_form(text: str, pairs: Pairs, last: dict[str, str]) -> None:
+    r"""Do the same for the ASCII text of a form, in which nearly every field may have escapes.
+
+    A codec of Python's decodes them all at once (`%41` as `\x41`, `&` as `\u0100`), in half the time that twenty
+    fields take one by one.
+    """
+    if "+" in text:
+        text = text.replace("+", " ")
+    if "%" not in text:
+        return _split_plain(text, pairs, last)
+    escaped = text.replace("\\", "\\\\").replace("%", "\\x").replace("&", "\\u0100").replace("=", "\\u0101")
+    try:
+        decoded = escaped.encode("ascii").decode("unicode_escape")
+    except UnicodeDecodeError:  # a `%` that begins no escape stays
+        return split_query(text, pairs, last)
+    added = []
+    for part in decoded.split(_AND):
+        if part:
+            name, _, value = part.partition(_IS)
+            added.append((name if name.isascii() else _utf8(name), value if value.isascii() else _utf8(value)))
+    pairs += added
+    last.update(added)
+    return None
+
+
+def _split_plain(text: str, pairs: Pairs, last: dict[str, str]) -> None:
     for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")
@@ -38,33 +71,9 @@ def split_pairs(text: str, pairs: Pairs, last: dict[str, str]) -> None:
             last[name] = value
 
 
-def _split_encoded(text: str) -> Pairs:
-    r"""The pairs, all escapes decoded at once by a codec of Python's own: `%41` as `\x41`, `&` as `\u0100`."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\x").replace("&", "\\u0100").replace("=", "\\u0101")
-    try:
-        decoded = escaped.encode("ascii").decode("unicode_escape")
-    except UnicodeError:
-        # Not ASCII, or a `%` that begins no escape and stays.
-        parts = [part.partition("=") for part in text.split("&") if part]
-        return [(_decode(name), _decode(value)) for name, _, value in parts]
-    pairs = []
-    for part in decoded.split(_AND):
-        if part:
-            name, _, value = part.partition(_IS)
-            if not name.isascii():
-                name = _utf8(name)
-            if not value.isascii():
-                value = _utf8(value)
-            pairs.append((name, value))
-    return pairs
+def _decode(escapes: re.Match[str]) -> str:
+    return bytes.fromhex(escapes[0].replace("%", "")).decode("utf-8", "replace")
 
 
 def _utf8(raw: str) -> str:
     return raw.replace(_IS, "=").encode("latin-1").decode("utf-8", "replace")
-
-
-def _decode(text: str) -> str:
-    if "%" not in text:
-        return text
-    # Half the time of unquote(), which looks for what is not ASCII first.
-    return unquote_to_bytes(text).decode("utf-8", "replace") if text.isascii() else unquote(text)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from urllib.parse import unquote
 
 from ._charset import decode_text, text_codec
-from ._query import split_pairs
+from ._query import split_form
 from .exceptions import MultiPartException
 from .headers import Headers
 from .multidict import FormData
@@ -47,7 +47,7 @@ class FormParser:
         except BaseException:
             await close_stream(self.stream)
             raise
-        return FormData.of_pairs(self._items, self._last)
+        return FormData.from_pairs(self._items, self._last)
 
     async def _read(self) -> None:
         held = b""
@@ -89,7 +89,7 @@ class FormParser:
             for field in self._checked(fields):
                 self._add(field)
         elif self._codec == "utf-8" and fields.isascii():
-            split_pairs(fields.decode("ascii"), self._items, self._last)
+            split_form(fields.decode("ascii"), self._items, self._last)
         else:
             for field in fields.split(b"&"):
                 if field:

@@ -15,7 +15,9 @@ _ESCAPED = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
 
 
 def cookie_parser(cookie_string: str) -> dict[str, str]:
-    """The cookies of a Cookie header by name; of several with one name the last counts.
+    """Return the cookies of a Cookie header by name; of several with one name the first counts.
+
+    Browsers send the cookie of the longest path first (RFC 6265 §5.4), which is the most specific one.
 
     Split at `;` and trimmed of space and tab alone (RFC 6265 §5.2): a character that Unicode takes for a space
     stays part of the name. Quoted values are unquoted (RFC 2109). What has no `=` is the value of the name "".
@@ -29,7 +31,7 @@ def cookie_parser(cookie_string: str) -> dict[str, str]:
         else:
             name, value = "", name.strip(" \t")
         if name or value:
-            cookies[name] = value
+            cookies.setdefault(name, value)
     if '"' in cookie_string:
         return {name: _unquote(value) for name, value in cookies.items()}
     return cookies

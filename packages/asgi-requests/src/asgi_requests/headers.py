@@ -21,6 +21,9 @@ from ._fields import NAMES, RawHeaders, encode_field, find_all, find_any_case, m
 
 _T = TypeVar("_T")
 
+# More headers than this are looked up in a dictionary. No browser sends as many, but a client may send thousands.
+_FEW = 64
+
 
 class Headers(Mapping[str, str]):
     """Headers to read, from a mapping, from raw `(bytes, bytes)` pairs or from a scope.
@@ -30,6 +33,7 @@ class Headers(Mapping[str, str]):
     """
 
     _list: RawHeaders
+    _first: tuple[int, dict[bytes, bytes]] | None = None
 
     def __init__(
         self,
@@ -48,8 +52,8 @@ class Headers(Mapping[str, str]):
             self._list = [] if raw is None else raw
 
     @classmethod
-    def of_list(cls, pairs: RawHeaders) -> Self:
-        """The headers in a list of raw pairs, which is not copied; as the constructor makes them, for less."""
+    def from_raw(cls, pairs: RawHeaders) -> Self:
+        """Return the headers in a list of raw pairs, which is not copied, as the constructor does."""
         self = object.__new__(cls)
         self._list = pairs
         return self
@@ -60,14 +64,10 @@ class Headers(Mapping[str, str]):
         return list(self._list)
 
     def __getitem__(self, key: str) -> str:
-        name = NAMES[key]
-        for field, value in self._list:
-            if field == name:
-                return value.decode("latin-1")
-        found = find_any_case(self._list, name)
-        if found is None:
+        value = Headers.get(self, key)
+        if value is None:
             raise KeyError(key)
-        return found.decode("latin-1")
+        return value
 
     @overload
     def get(self, key: str, default: None = None) -> str | None: ...
@@ -79,13 +79,22 @@ class Headers(Mapping[str, str]):
     def get(self, key: str, default: _T) -> str | _T: ...
 
     def get(self, key: str, default: object = None) -> object:
-        """The first value of the header, or the default."""
-        name = NAMES[key]
-        for field, value in self._list:
-            if field == name:
-                return value.decode("latin-1")
-        found = find_any_case(self._list, name)
+        """Return the first value of the header, or the default."""
+        name, fields = NAMES[key], self._list
+        if len(fields) <= _FEW:
+            for field, value in fields:
+                if field == name:
+                    return value.decode("latin-1")
+            found = find_any_case(fields, name)
+        else:
+            found = self._first_values().get(name)
         return default if found is None else found.decode("latin-1")
+
+    def _first_values(self) -> dict[bytes, bytes]:
+        """Return the first value of each name, kept so that reading all of many headers takes linear time."""
+        if self._first is None or self._first[0] != len(self._list):
+            self._first = len(self._list), _first_values(self._list)
+        return self._first[1]
 
     def getlist(self, key: str) -> list[str]:
         """Every value of the header, in order."""
@@ -129,6 +138,16 @@ class Headers(Mapping[str, str]):
         return f"{class_name}(raw={self.raw!r})"
 
 
+def _first_values(fields: RawHeaders) -> dict[bytes, bytes]:
+    values: dict[bytes, bytes] = {}
+    for name, value in fields:
+        values.setdefault(name, value)
+    # Not every server sends lower-case names, as ASGI has them.
+    for name, value in fields:
+        values.setdefault(name.lower(), value)
+    return values
+
+
 class MutableHeaders(Headers):
     """Headers to change; a `raw` list is edited in place, the list of a scope or message is replaced by a copy.
 
@@ -150,6 +169,9 @@ class MutableHeaders(Headers):
     def raw(self) -> RawHeaders:
         """The pairs as bytes, in order: the list that is edited, not a copy."""
         return self._list
+
+    def _first_values(self) -> dict[bytes, bytes]:
+        return _first_values(self._list)
 
     def __setitem__(self, key: str, value: str) -> None:
         name, encoded = encode_field(key, value)

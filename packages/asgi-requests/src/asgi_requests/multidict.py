@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 from urllib.parse import urlencode
 
-from ._query import refuse_too_many, split_pairs
+from ._query import refuse_too_many, split_query
 
 if TYPE_CHECKING:
     from .uploads import UploadFile
@@ -31,7 +31,7 @@ _Value_co = TypeVar("_Value_co", covariant=True)
 class ImmutableMultiDict(Mapping[_Key, _Value_co]):
     """A mapping of keys to their last value that keeps every pair, in order, in `multi_items()`.
 
-    Equal to another of its class with the same pairs in any order.
+    Equal to another of its class with the same keys in any order, each with the same values in the same order.
     """
 
     _dict: dict[_Key, _Value_co]
@@ -170,7 +170,7 @@ class QueryParams(ImmutableMultiDict[str, str]):
         if isinstance(value, bytes):
             value = value.decode("latin-1")
         if isinstance(value, str):
-            parsed = self.of_query(value)
+            parsed = self.from_query_string(value)
             self._list, self._dict = parsed._list, parsed._dict
         else:
             self._list = _text_pairs(_pairs(value))
@@ -180,13 +180,13 @@ class QueryParams(ImmutableMultiDict[str, str]):
             self._dict = dict(self._list)
 
     @classmethod
-    def of_query(cls, query: str) -> Self:
-        """The parameters of a query string, as the constructor reads it, for less."""
+    def from_query_string(cls, query: str) -> Self:
+        """Return the parameters of a query string, as the constructor does."""
         if len(query) >= cls.max_fields:
             refuse_too_many(query, cls.max_fields)
         self = object.__new__(cls)
         self._list, self._dict = [], {}
-        split_pairs(query, self._list, self._dict)
+        split_query(query, self._list, self._dict)
         return self
 
     def __str__(self) -> str:
@@ -200,8 +200,8 @@ class FormData(ImmutableMultiDict[str, "_FormValue"]):
     """The fields of a form: strings, and an UploadFile for each file."""
 
     @classmethod
-    def of_pairs(cls, pairs: list[tuple[str, str]], last: dict[str, str]) -> Self:
-        """Fields without a file, in a list and a dictionary that are kept, not copied."""
+    def from_pairs(cls, pairs: list[tuple[str, str]], last: dict[str, str]) -> Self:
+        """Return fields without a file; the list and the dictionary are kept, not copied."""
         self = cls.__new__(cls)
         self._list, self._dict = cast(Any, pairs), cast(Any, last)
         return self
@@ -231,16 +231,11 @@ def _text_pairs(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
 
 
 def _same_pairs(ours: list[Any], theirs: list[Any]) -> bool:
-    if len(ours) != len(theirs):
-        return False
-    if ours == theirs:
-        return True
-    try:
-        return sorted(ours) == sorted(theirs)
-    except TypeError:
-        rest = list(theirs)
-        for pair in ours:
-            if pair not in rest:
-                return False
-            rest.remove(pair)
-        return True
+    return len(ours) == len(theirs) and (ours == theirs or _by_key(ours) == _by_key(theirs))
+
+
+def _by_key(pairs: list[Any]) -> dict[Any, list[Any]]:
+    values: dict[Any, list[Any]] = {}
+    for key, value in pairs:
+        values.setdefault(key, []).append(value)
+    return values

@@ -1,4 +1,4 @@
-"""Settings that must not be printed, and settings that are lists.
+"""Settings that must not be printed, and settings that are lists of strings.
 
     from asgi_requests.secrets import CommaSeparatedStrings, Secret
 
@@ -17,7 +17,7 @@ from typing import overload
 
 
 class Secret:
-    """A string that shows itself only to `str()`: its repr, and so a traceback or a log, hides it."""
+    """A string that only `str()` shows: its repr, and so a traceback or a log, hides it."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -33,7 +33,7 @@ class Secret:
 
 
 class CommaSeparatedStrings(Sequence[str]):
-    """A sequence of strings from "a, b" or from a sequence; quotes protect commas, as in a shell.
+    r"""A sequence of strings from "a, b" or from a sequence; quotes protect commas, `#` and `\` are text.
 
     Raises ValueError for a quotation that is not closed.
     """
@@ -45,6 +45,7 @@ class CommaSeparatedStrings(Sequence[str]):
             splitter = shlex(value, posix=True)
             splitter.whitespace = ","
             splitter.whitespace_split = True
+            splitter.commenters = splitter.escape = ""
             self._items = [item.strip() for item in splitter]
         else:
             self._items = list(value)

@@ -1,4 +1,4 @@
-"""URLs to read and to derive from, and addresses.
+"""URLs, read from a request or a string and derived from each other, and addresses.
 
     from asgi_requests.urls import URL
 
@@ -14,15 +14,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 from ._authority import join_netloc, request_netloc
 from .multidict import MultiDict
 from .types import Scope
 
-# What ends a path or a query, what some clients read as a slash, and the controls that parsers of URLs drop.
-_UNSAFE_IN_PATH = re.compile(r"[\x00-\x1f\x7f?#\\]").sub
-_UNSAFE_IN_QUERY = re.compile(r"[\x00-\x1f\x7f#]").sub
+# RFC 3986 §3.3, and brackets, which browsers send. A path is decoded by the server: its `%` is one that was encoded.
+_IN_PATH = "/:@!$&'()*+,;=~[]"
+_NEEDS_NO_QUOTING = re.compile(r"[\w.\-/:@!$&'()*+,;=~\[\]]*", re.ASCII).fullmatch
+# The server does not decode the query: its escapes stay.
+_UNSAFE_IN_QUERY = re.compile(rb'[\x00-\x20"#<>\x7f-\xff]').sub
 
 
 class Address(NamedTuple):
@@ -35,11 +37,11 @@ class Address(NamedTuple):
 class URL:
     """A URL, from a string, from a scope or from components; equal to another, or to a string, that reads the same.
 
-    What a scope says is taken apart, never pasted together: no path and no Host header can move another
-    part of the URL. A malformed Host gives way to the address of the server.
+    From a scope it is the URL that was requested, in ASCII, its path percent-encoded once (`scope["path"]` has it
+    decoded). No path and no Host header can move another part of it; for a malformed Host the server's address is used.
     """
 
-    _url: str | None
+    _url: str
     _components: SplitResult | None
 
     def __init__(self, url: str = "", scope: Scope | None = None, **components: Any) -> None:
@@ -47,7 +49,6 @@ class URL:
         if scope is not None:
             assert not url, 'Cannot set both "url" and "scope".'
             assert not components, 'Cannot set both "scope" and "**components".'
-            self._url = None
             self._components = _scope_components(scope)
         elif components:
             assert not url, 'Cannot set both "url" and "**components".'
@@ -113,9 +114,9 @@ class URL:
         return self.scheme in ("https", "wss")
 
     def replace(self, **kwargs: Any) -> URL:
-        """A URL with other parts: those of `components`, and username, password, hostname, port.
+        """Return a URL with other parts: those of `components`, and username, password, hostname, port.
 
-        Raises ValueError for a name that is none of them.
+        Username and password are percent-encoded where they must be. Raises ValueError for other names.
         """
         if not kwargs.keys().isdisjoint(("username", "password", "hostname", "port")):
             own = {key: kwargs.pop(key) for key in ("username", "password", "hostname", "port") if key in kwargs}
@@ -125,17 +126,17 @@ class URL:
         return self.__class__(self.components._replace(**kwargs).geturl())
 
     def include_query_params(self, **kwargs: Any) -> URL:
-        """A URL with these query parameters set; others stay."""
+        """Return a URL with these query parameters set; others stay."""
         params = MultiDict(parse_qsl(self.query, keep_blank_values=True))
         params.update({str(key): str(value) for key, value in kwargs.items()})
         return self.replace(query=urlencode(params.multi_items()))
 
     def replace_query_params(self, **kwargs: Any) -> URL:
-        """A URL with these query parameters and no others."""
+        """Return a URL with these query parameters and no others."""
         return self.replace(query=urlencode([(str(key), str(value)) for key, value in kwargs.items()]))
 
     def remove_query_params(self, keys: str | Sequence[str]) -> URL:
-        """A URL without these query parameters."""
+        """Return a URL without these query parameters."""
         gone: Iterable[str] = [keys] if isinstance(keys, str) else keys
         params = MultiDict(parse_qsl(self.query, keep_blank_values=True))
         for key in gone:
@@ -145,11 +146,16 @@ class URL:
     def __eq__(self, other: Any) -> bool:
         return str(self) == str(other)
 
+    def __getattr__(self, name: str) -> Any:
+        # The text of a URL that was made from a scope: most are asked for their parts alone.
+        if name != "_url":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        scheme, netloc, path, query, _ = self.components
+        origin = f"{scheme}://{netloc}" if netloc else ""
+        self._url = f"{origin}{path}?{query}" if query else origin + path
+        return self._url
+
     def __str__(self) -> str:
-        if self._url is None:
-            scheme, netloc, path, query, _ = self.components
-            origin = f"{scheme}://{netloc}" if netloc else ""
-            self._url = f"{origin}{path}?{query}" if query else origin + path
         return self._url
 
     def __repr__(self) -> str:
@@ -161,7 +167,9 @@ class URL:
 
 def _scope_components(scope: Scope) -> SplitResult:
     netloc = request_netloc(scope)
-    path = _UNSAFE_IN_PATH(_percent, scope.get("path", ""))
+    path = scope.get("path", "")
+    if not _NEEDS_NO_QUOTING(path):
+        path = _quoted(path)
     if path and path[0] != "/":
         path = "/" + path
     if netloc:
@@ -173,13 +181,17 @@ def _scope_components(scope: Scope) -> SplitResult:
     return SplitResult(scheme, netloc, path, _query_text(scope.get("query_string", b"")), "")
 
 
-def _query_text(query: bytes) -> str:
+def _quoted(path: str) -> str:
     try:
-        text = query.decode()
-    except UnicodeDecodeError:
-        text = "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in query)
-    return _UNSAFE_IN_QUERY(_percent, text)
+        return quote(path, safe=_IN_PATH, errors="surrogateescape")
+    except UnicodeEncodeError:  # surrogates that stand for no byte
+        return quote(path, safe=_IN_PATH, errors="replace")
 
 
-def _percent(match: re.Match[str]) -> str:
-    return f"%{ord(match[0]):02X}"
+def _query_text(query: bytes | str) -> str:
+    raw = query.encode("utf-8", "surrogateescape") if isinstance(query, str) else query
+    return _UNSAFE_IN_QUERY(_percent, raw).decode("ascii")
+
+
+def _percent(match: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % match[0][0]

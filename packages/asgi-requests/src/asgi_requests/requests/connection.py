@@ -1,4 +1,4 @@
-"""What a request and a WebSocket have in common: the parts of their scope, each built when it is first read."""
+"""The parts of a connection that requests and WebSockets share, each built from the scope when it is first read."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ else:
 
 
 class HTTPConnection(Mapping[str, Any], Generic[StateT]):
-    """What a request and a WebSocket have in common: a mapping over the scope, and its parts, built when first read."""
+    """A mapping over the scope, and the parts of a connection, built when they are first read."""
 
-    _url: URL | None = None
-    _base_url: URL | None = None
-    _headers: Headers | None = None
-    _query_params: QueryParams | None = None
-    _cookies: dict[str, str] | None = None
-    _state: State | None = None
+    # The parts are kept in attributes named as Starlette's: code that changes the scope deletes them.
+    _url: URL
+    _base_url: URL
+    _headers: Headers
+    _query_params: QueryParams
+    _cookies: dict[str, str]
+    _state: State
 
     def __init__(self, scope: Scope, receive: Receive | None = None) -> None:
         assert scope["type"] in ("http", "websocket")
@@ -46,7 +47,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def __len__(self) -> int:
         return len(self.scope)
 
-    # Two requests are never the same, whatever their scopes hold.
+    # Compared by identity: a mapping would compare the scopes.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -58,35 +59,38 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def url(self) -> URL:
         """The URL that was requested."""
-        if self._url is None:
-            self._url = URL(scope=self.scope)
-        return self._url
+        url = self.__dict__.get("_url")
+        if url is None:
+            url = self._url = URL(scope=self.scope)
+        return url
 
     @property
     def base_url(self) -> URL:
         """The URL of the application's root, with a slash at its end."""
-        if self._base_url is None:
+        url = self.__dict__.get("_base_url")
+        if url is None:
             path = self.scope.get("app_root_path", self.scope.get("root_path", ""))
             root = {**self.scope, "path": path if path[-1:] == "/" else path + "/", "query_string": b""}
-            self._base_url = URL(scope=root)
-        return self._base_url
+            url = self._base_url = URL(scope=root)
+        return url
 
     @property
     def headers(self) -> Headers:
         """The headers."""
-        headers = self._headers
+        headers = self.__dict__.get("_headers")
         if headers is None:
             raw = self.scope.get("headers")
-            headers = self._headers = Headers.of_list(raw if type(raw) is list else scope_headers(self.scope))
+            headers = self._headers = Headers.from_raw(raw if type(raw) is list else scope_headers(self.scope))
         return headers
 
     @property
     def query_params(self) -> QueryParams:
         """The parameters of the query string."""
-        params = self._query_params
+        params = self.__dict__.get("_query_params")
         if params is None:
-            query = self.scope.get("query_string", b"").decode("latin-1")
-            params = self._query_params = QueryParams.of_query(query)
+            query = self.scope.get("query_string", b"")
+            text = query if isinstance(query, str) else query.decode("latin-1")
+            params = self._query_params = QueryParams.from_query_string(text)
         return params
 
     @property
@@ -97,7 +101,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def cookies(self) -> dict[str, str]:
         """The cookies by name, of every Cookie header: HTTP/2 may send several (RFC 9113 §8.2.3)."""
-        cookies = self._cookies
+        cookies = self.__dict__.get("_cookies")
         if cookies is None:
             headers = self.scope.get("headers")
             if type(headers) is not list:
@@ -118,9 +122,15 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     @property
     def session(self) -> dict[Any, Any]:
-        """The session; raises AssertionError without a session middleware."""
+        """The session; raises AssertionError without a session middleware.
+
+        A session that counts its accesses is told of this one, before C code may read past its methods.
+        """
         assert "session" in self.scope, "SessionMiddleware must be installed to access request.session"
-        return cast("dict[Any, Any]", self.scope["session"])
+        session = self.scope["session"]
+        if hasattr(session, "mark_accessed"):
+            session.mark_accessed()
+        return cast("dict[Any, Any]", session)
 
     @property
     def auth(self) -> Any:
@@ -136,13 +146,14 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     @property
     def state(self) -> StateT:
-        """State for this request, over what the lifespan left in the scope."""
-        if self._state is None:
-            self._state = State(self.scope.setdefault("state", {}))
-        return cast("StateT", self._state)
+        """State for this request, over what the lifespan left in the scope; the same for every Request over it."""
+        state = self.__dict__.get("_state")
+        if state is None:
+            state = self._state = State(self.scope.setdefault("state", {}))
+        return cast("StateT", state)
 
     def url_for(self, name: str, /, **path_params: Any) -> URL:
-        """The absolute URL of a route; raises RuntimeError without a router, and what the router raises."""
+        """Return the absolute URL of a route; raises RuntimeError without a router, and what the router raises."""
         router = self.scope.get("router") or self.scope.get("app")
         if router is None:
             raise RuntimeError("The `url_for` method can only be used inside a Starlette application or with a router.")

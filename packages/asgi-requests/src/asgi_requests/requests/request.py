@@ -72,7 +72,7 @@ class Request(HTTPConnection[StateT]):
     async def _claim(self) -> tuple[SharedBody, bool]:
         """Return what to read from, once nobody else reads it, and whether this reader comes after another."""
         shared, late = self._shared(), isinstance(self._receive, Recall)
-        while shared.is_awaited:
+        while shared.is_claimed:
             await shared.change()
             shared, late = self._shared(), True
         return shared, late
@@ -160,10 +160,9 @@ class Request(HTTPConnection[StateT]):
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
     ) -> FormData:
         if self._form is None:
-            parser: Any
             content_type = self.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
             if content_type == "application/x-www-form-urlencoded":
-                parser = partial(FormParser, max_fields=max_fields, max_part_size=max_part_size)
+                parser: Any = partial(FormParser, max_fields=max_fields, max_part_size=max_part_size)
             elif content_type == "multipart/form-data":
                 from ..forms import MultiPartParser
 
@@ -171,8 +170,9 @@ class Request(HTTPConnection[StateT]):
                     MultiPartParser, max_files=max_files, max_fields=max_fields, max_part_size=max_part_size
                 )
             else:
-                parser = None
-            self._form = FormData() if parser is None else await self._parse_form(parser)
+                self._form = FormData()
+                return self._form
+            self._form = await self._parse_form(parser)
         return self._form
 
     async def _parse_form(self, parser: Callable[[Headers, AsyncIterator[bytes]], Any]) -> FormData:
