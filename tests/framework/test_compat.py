@@ -17,14 +17,16 @@ from unittest import mock
 
 import pytest
 
+import asgi_framework
 import asgi_framework.middleware
 import asgi_framework.routing
 import asgi_requests.forms
 import asgi_requests.requests
 import asgi_requests.responses
 import asgi_requests.staticfiles
-from asgi_framework import App
+from asgi_framework import App, Mount, PlainTextResponse, Route
 from asgi_framework.compat import install_as_starlette
+from wire import request
 
 
 def run(source, *arguments, check=True):
@@ -36,17 +38,51 @@ def run(source, *arguments, check=True):
 
 
 def test_the_objects_are_the_very_same(starlette):
-    from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
     from starlette.staticfiles import StaticFiles
 
-    assert Starlette is App
     assert Request is asgi_requests.requests.Request
     assert Response is asgi_requests.responses.Response
     assert Route is asgi_framework.routing.Route
     assert StaticFiles is asgi_requests.staticfiles.StaticFiles
+
+
+async def test_redirects_are_absolute_and_the_application_has_its_name(starlette):
+    from starlette.applications import Starlette
+    from starlette.routing import Router
+
+    def create(make):
+        return make(routes=[Route("/here/", index), Mount("/sub", routes=[Route("/here/", index)])])
+
+    for make in (Starlette, Router):
+        app = create(make)
+        assert isinstance(app, (App, asgi_framework.Router))
+        for path in ("/here", "/sub/here"):
+            reply = await request(app, path=path, headers=[(b"host", b"e.org")])
+            assert reply.header("location") == f"http://e.org{path}/"
+    reply = await request(create(App), path="/sub/here", headers=[(b"host", b"e.org")])
+    assert reply.header("location") == "/sub/here/"
+    reply = await request(Router([Route("/here/", index)], absolute_redirects=False), path="/here")
+    assert reply.header("location") == "/here/"
+    assert Starlette.__name__ == "Starlette"
+
+
+def index(request): ...
+
+
+async def test_a_middleware_of_the_stack_may_be_replaced_where_it_is_used(starlette, monkeypatch):
+    from starlette import applications
+
+    class Marked(applications.ServerErrorMiddleware):
+        async def __call__(self, scope, receive, send):
+            scope["marked"] = True
+            await super().__call__(scope, receive, send)
+
+    monkeypatch.setattr(applications, "ServerErrorMiddleware", Marked)
+    app = applications.Starlette(routes=[Route("/", lambda request: PlainTextResponse(f"{request.scope['marked']}"))])
+    assert (await request(app)).text == "True"
 
 
 def test_a_second_call_does_nothing(starlette):

@@ -107,6 +107,13 @@ async def test_a_redirect_may_be_absolute(extra, location, endpoint):
     assert reply.header("location") == location
 
 
+@pytest.mark.parametrize(("absolute", "location"), [(True, "http://e.org/sub/slash/"), (False, "/sub/slash/")])
+async def test_redirects_of_mounts_are_absolute_where_those_of_the_outermost_router_are(absolute, location, endpoint):
+    app = Router([Mount("/sub", routes=table(endpoint))], absolute_redirects=absolute)
+    reply = await request(app, "GET", "/sub/slash", headers=[(b"host", b"e.org")])
+    assert reply.header("location") == location
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/nothing/", "/", "", "//"])
 async def test_what_would_lead_nowhere_is_not_redirected(path, endpoint):
     assert (await request(Router(table(endpoint)), "GET", path)).status == 404

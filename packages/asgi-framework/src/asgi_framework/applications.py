@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ParamSpec
+from typing import Any, ClassVar, ParamSpec
 
 from asgi_middleware import Middleware, MiddlewareFactory
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
@@ -41,6 +41,8 @@ class App:
     that could never be called is a warning.
     """
 
+    router_class: ClassVar[type[Router]] = Router
+
     def __init__(
         self,
         debug: bool = False,
@@ -55,7 +57,8 @@ class App:
     ) -> None:
         self.debug = check_debug(debug)
         self.state: State = State()
-        self.router = Router(routes, redirect_slashes, lifespan=check_lifespan(lifespan), auto_options=auto_options)
+        lifespan = check_lifespan(lifespan)
+        self.router = self.router_class(routes, redirect_slashes, lifespan=lifespan, auto_options=auto_options)
         self.max_body_size = check_size(max_body_size)
         self.exception_handlers: dict[Any, ExceptionHandler] = check_handlers(exception_handlers or {})
         self.user_middleware: list[Middleware] = check_middleware(middleware)
@@ -78,7 +81,7 @@ class App:
         records.append(Middleware(ExceptionMiddleware, handlers=handlers, debug=self.debug))
         app: ASGIApp = self.router.entrance
         for cls, args, kwargs in reversed(records):
-            if cls is ServerErrorMiddleware and ErrorMiddleware.fits(app):
+            if ErrorMiddleware.fits(cls, app):
                 cls = ErrorMiddleware
             app = _build(cls, app, args, kwargs)
         if self.debug:

@@ -166,10 +166,10 @@ class ErrorMiddleware(ServerErrorMiddleware):
         return None
 
     @classmethod
-    def fits(cls, app: ASGIApp) -> bool:
-        """Return whether an application is an ExceptionMiddleware, and both parts are themselves."""
+    def fits(cls, outer: object, app: ASGIApp) -> bool:
+        """Return whether it stands for a middleware of the class `outer` around `app`, both as they are here."""
         calls = (ServerErrorMiddleware.__call__, ExceptionMiddleware.__call__)
-        return type(app) is ExceptionMiddleware and calls == _ORIGINAL_CALLS
+        return outer is ServerErrorMiddleware and type(app) is ExceptionMiddleware and calls == _ORIGINAL_CALLS
 
 
 # Captured at import, before anything can be patched.

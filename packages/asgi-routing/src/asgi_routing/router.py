@@ -45,7 +45,7 @@ class Router:
 
     `default` serves what no route matches. `auto_options` answers OPTIONS with 204 and `Allow` where no route does.
     Paths that are right but for the last slash are redirected with `redirect_status`, which keeps the method (307,
-    308), to a relative URL, or with `absolute_redirects` to one that names the request's host.
+    308), to a relative URL, or with `absolute_redirects` to one that names the request's host, in mounts too.
     `lifespan_of_mounts` starts and stops the mounted applications too.
     """
 

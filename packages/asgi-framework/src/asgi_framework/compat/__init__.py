@@ -7,8 +7,9 @@
     from fastapi import FastAPI  # and whatever else imports starlette
 
 Call it before the first `import starlette`, as the first lines of a program or of a `conftest.py`. The objects are the
-very same under both names: what is patched under one is patched under the other. `importlib.metadata` tells of
-distributions and not of modules: what asks it for the version of starlette gets that of an installed distribution.
+very same under both names: what is patched under one is patched under the other. Subclasses stand in where a default
+is another: `Starlette` and `Router` redirect to absolute URLs, `TestClient` is as tolerant as Starlette's.
+`importlib.metadata` knows distributions and not modules: the version of starlette there is that of an installed one.
 """
 
 from __future__ import annotations

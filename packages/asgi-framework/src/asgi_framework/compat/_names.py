@@ -28,13 +28,12 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_routing": "get_route_path",
     },
     "starlette.applications": {
-        "..applications": "Starlette=App",
-        "..middleware": "ExceptionMiddleware ServerErrorMiddleware",
-        "..routing": "Router URLPath",
+        "..applications": "ExceptionMiddleware Middleware ServerErrorMiddleware",
+        "..routing": "URLPath",
+        "._starlette": "Router Starlette",
         "._body_limit": "RequestBodyLimitMiddleware",
         "..types": "ASGIApp Receive Scope Send",
         "._typing": "AppType ExceptionHandler Lifespan P _MiddlewareFactory=MiddlewareFactory",
-        "asgi_middleware": "Middleware",
         "asgi_requests.requests": "Request",
         "asgi_requests.responses": "Response",
         "asgi_requests.state": "State",
@@ -243,7 +242,7 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_requests.urls": "URL",
     },
     "starlette.routing": {
-        "..routing": "Host Mount Route Router URLPath WebSocketRoute request_response websocket_session",
+        "..routing": "Host Mount Route URLPath WebSocketRoute request_response websocket_session",
         "._body_limit": "RequestBodyLimitMiddleware",
         "._exceptions": "wrap_app_handling_exceptions",
         "._hosts": "parse_host_header",
@@ -251,6 +250,7 @@ HOMES: dict[str, dict[str, str]] = {
             "_AsyncLiftContextManager=AsyncLiftContextManager _DefaultLifespan=DefaultLifespan "
             "_wrap_gen_lifespan_context=wrap_gen_lifespan_context"
         ),
+        "._starlette": "Router",
         "..types": "ASGIApp Receive Scope Send",
         "._typing": "Lifespan _T=T",
         "asgi_middleware": "Middleware",
