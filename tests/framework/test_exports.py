@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,17 @@ def test_type_checkers_see_what_is_there():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'asgi_framework' has no attribute 'Flask'"):
         asgi_framework.Flask
+
+
+def test_completion_sees_every_name_before_it_is_imported():
+    assert {*asgi_framework.__all__} <= {*dir(asgi_framework)}
+
+
+def test_the_extras_are_those_of_the_packages():
+    project = tomllib.loads((SOURCE.parents[2] / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert {"forms", "opentelemetry", "schemas", "sessions", "templates", "testclient", "wsgi", "full"} == {*extras}
+    assert sorted({*extras} - {"full"}) == extras["full"][0].partition("[")[2].removesuffix("]").split(",")
 
 
 def loaded_by(code: str) -> set[str]:

@@ -140,6 +140,15 @@ async def test_a_handler_that_fails_leaves_the_plain_answer_and_both_exceptions(
     assert isinstance(raised.__context__, ValueError)
 
 
+async def test_an_answer_that_fails_before_its_start_leaves_the_plain_answer_and_both_exceptions():
+    async def answer(scope, receive, send):
+        raise KeyError("template")
+
+    reply, raised = await caught(ServerErrorMiddleware(boom, lambda scope, exc: answer), error=KeyError)
+    assert (reply.status, reply.text) == (500, "Internal Server Error")
+    assert isinstance(raised.__context__, ValueError)
+
+
 async def test_a_handler_that_fails_after_its_start_sends_no_second_one():
     async def answer(scope, receive, send):
         await send({"type": "http.response.start", "status": 500, "headers": []})

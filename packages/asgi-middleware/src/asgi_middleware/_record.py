@@ -1,8 +1,9 @@
-"""The record of a middleware that is still to be built: its class and its arguments."""
+"""A middleware class and its arguments, to be built around an application later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from inspect import Parameter, signature
 from typing import Any, ParamSpec, Protocol
 
 from .types import ASGIApp
@@ -11,15 +12,16 @@ P = ParamSpec("P")
 
 
 class MiddlewareFactory(Protocol[P]):
-    """A class or a function that makes an application of an application: `factory(app, *args, **kwargs)`."""
+    """A class or function that returns an ASGI application around another: `factory(app, *args, **kwargs)`."""
 
     def __call__(self, app: ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> ASGIApp: ...
 
 
 class Middleware:
-    """A middleware to be: unpack it, `cls, args, kwargs = middleware`, and build `cls(app, *args, **kwargs)`.
+    """A middleware class and its arguments but for the application.
 
-    A type checker compares the arguments with what `cls` takes.
+    Unpack it, `cls, args, kwargs = middleware`, and build `cls(app, *args, **kwargs)`. Type checkers compare the
+    arguments with what `cls` takes.
     """
 
     __slots__ = ("args", "cls", "kwargs")
@@ -40,14 +42,12 @@ class Middleware:
 
 
 def _shown(name: str, value: object) -> str:
-    """The repr of an argument, unless the name of its parameter says that nobody should read it in a log."""
+    """Return the repr of an argument, masked where the name of its parameter says that it is a secret."""
     words = name.lower().split("_")
     return "'***'" if {"secret", "secrets", "key", "keys", "password", "token", "tokens"} & {*words} else repr(value)
 
 
 def _positional_names(cls: MiddlewareFactory[...], count: int) -> Sequence[str]:
-    from inspect import Parameter, signature  # costs milliseconds, and only a repr wants it
-
     try:
         parameters = list(signature(cls).parameters.values())[1:]
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Answers a middleware gives itself: plain text, whole, and refusals of requests and of WebSockets."""
+"""The few responses that middleware gives itself, as plain ASGI messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .types import Receive, Scope, Send
 async def send_text(
     scope: Scope, send: Send, status: int, text: str, headers: Iterable[Sequence[bytes]] = (), *, prefix: str = ""
 ) -> None:
-    """Answer in plain text, UTF-8; HEAD gets the head alone. `prefix` is `websocket.` for a denial response."""
+    """Send a text, UTF-8; HEAD gets the headers alone. `prefix` is `websocket.` for a denial response."""
     body = text.encode()
     head = [*headers, (b"content-length", b"%d" % len(body))]
     if body:
@@ -29,9 +29,9 @@ async def reject(
     *,
     close_code: int = 1000,
 ) -> None:
-    """Refuse a request, or a WebSocket that has not been accepted: with an HTTP answer where the server offers it.
+    """Reject a request, or a WebSocket that is not accepted: with a denial response where the server offers them.
 
-    Elsewhere a close with `close_code` does, which servers turn into 403. A client already gone hears nothing.
+    Elsewhere it is closed with `close_code`, which servers turn into 403. Nothing is sent to a client that has left.
     """
     if scope["type"] == "http":
         return await send_text(scope, send, status, text, headers)
