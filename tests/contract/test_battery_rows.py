@@ -96,6 +96,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from asgi_middleware import Middleware, MiddlewareFactory
+from asgi_middleware.access_log import AccessLogMiddleware
 from asgi_middleware.around import Around, Stack, When, around_http
 from asgi_middleware.authentication import AuthenticationBackend, AuthenticationMiddleware
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
@@ -109,6 +110,7 @@ from asgi_middleware.exceptions import ExceptionMiddleware
 from asgi_middleware.gzip import GZipMiddleware
 from asgi_middleware.health import HealthMiddleware
 from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
+from asgi_middleware.metrics import PrometheusMiddleware
 from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
 from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
 from asgi_middleware.request_id import RequestIDMiddleware
@@ -159,6 +161,8 @@ records = [
     Middleware(TimeoutMiddleware, 5.0, body_idle=None),
     Middleware(ConcurrencyLimitMiddleware, 100, queue=10),
     Middleware(CancelOnDisconnectMiddleware),
+    Middleware(AccessLogMiddleware, style="json"),
+    Middleware(PrometheusMiddleware, buckets=[1.0]),
     Middleware(RequestIDMiddleware, header="x-rid"),
     Middleware(ServerTimingMiddleware, visible=lambda scope: True),
     Middleware(SecurityHeadersMiddleware, content_security_policy={"default-src": "'self'"}),

@@ -298,6 +298,8 @@ SUBJECTS = [
         touch=lambda scope: scope.get("asgi_middleware.csp_nonce", str)(),
         leaves=frozenset({"asgi_middleware.csp_nonce"}),
     ),
+    Subject("asgi_middleware.access_log.AccessLogMiddleware", lambda: {"background": False}, sockets=True),
+    Subject("asgi_middleware.metrics.PrometheusMiddleware", sockets=True),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware", lambda: {"websockets": True}, "websockets"),
     Subject("asgi_middleware.around.around_http", build=_tagging, refusal={"path": "/refused"}),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from .._headers import RawHeaders, all_values
 from .._marked import marked_async
+from .._route import route_of
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._attributes import error_type, method_of, request_attributes
-from ._route import route_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram, MeterProvider, UpDownCounter

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..types import Scope
+from .types import Scope
 
 
 def route_of(scope: Scope) -> str | None:

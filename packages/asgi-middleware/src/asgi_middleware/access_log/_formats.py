@@ -1,0 +1,98 @@
+"""What is known of an exchange, and the lines that are made of it.
+
+Rule: what a client has sent is escaped here, and nowhere else: no line break, escape sequence or quote gets through.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+_UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\xff]|[^\x00-\xff]')
+
+
+@dataclass(slots=True)
+class Entry:
+    """One exchange. Times are in seconds, sizes in bytes; None is what is not known, `outcome` how it ended.
+
+    `outcome`: complete, disconnected (the client left), failed (an exception), incomplete (the application returned
+    early). `status` is that of the response, 499 for a client that left before there was one, 500 for an exception.
+    For a WebSocket it is 101 once accepted, and `close_code` is that of the side that closed.
+    """
+
+    began: float
+    kind: str
+    client: str | None
+    method: str
+    target: str
+    http_version: str
+    status: int | None = None
+    outcome: str = "complete"
+    error: str | None = None
+    first_byte: float | None = None
+    duration: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    user: str | None = None
+    route: str | None = None
+    request_id: str | None = None
+    referer: str | None = None
+    user_agent: str | None = None
+    close_code: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields that are known, in a fixed order."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in fields.items() if value not in (None, {})}
+
+
+def combined(entry: Entry) -> str:
+    """Return a line in the Combined Log Format of Apache and nginx."""
+    when = time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(entry.began))
+    request = f"{entry.method} {entry.target} HTTP/{entry.http_version}"
+    return (
+        f'{entry.client or "-"} - {_escape(entry.user)} [{when}] "{_escape(request)}" {entry.status or "-"} '
+        f'{entry.bytes_out or "-"} "{_escape(entry.referer)}" "{_escape(entry.user_agent)}"'
+    )
+
+
+def json_lines(entry: Entry) -> str:
+    """Return one JSON object in a line, in ASCII."""
+    fields = entry.as_dict()
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(entry.began))
+    fields["began"] = f"{seconds}.{int(entry.began % 1 * 1000):03}Z"
+    for name in ("first_byte", "duration"):
+        if name in fields:
+            fields[name] = round(fields[name], 6)
+    return json.dumps(fields)
+
+
+def logfmt(entry: Entry) -> str:
+    """Return `name=value` pairs, values with blanks in quotes."""
+    fields = entry.as_dict()
+    fields.pop("headers", None)
+    fields |= {f"header.{name}": value for name, value in entry.headers.items()}
+    return " ".join(f"{name}={_logfmt_value(value)}" for name, value in fields.items())
+
+
+def _logfmt_value(value: object) -> str:
+    text = f"{value:.6f}" if isinstance(value, float) else str(value)
+    escaped = _escape(text)
+    return f'"{escaped}"' if escaped != text or " " in text or "=" in text or not text else text
+
+
+def _escape(text: str | None) -> str:
+    if text is None:
+        return "-"
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if character in '"\\':
+        return f"\\{character}"
+    return f"\\x{ord(character):02x}" if character <= "\xff" else f"\\u{ord(character):04x}"

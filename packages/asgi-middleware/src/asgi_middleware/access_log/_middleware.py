@@ -1,0 +1,204 @@
+"""The exchange, watched from both sides until it has ended."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from .._headers import first_value
+from .._route import route_of
+from .._scope import request_headers
+from ..types import ASGIApp, Message, Receive, Scope, Send
+from ._formats import Entry, combined, json_lines, logfmt
+from ._writer import Writer
+
+_FORMATS: dict[str, Callable[[Entry], str]] = {"combined": combined, "json": json_lines, "logfmt": logfmt}
+_SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key", "x-csrf-token"})
+_REDACTED = ("access_token", "api_key", "apikey", "code", "key", "password", "secret", "sig", "signature", "token")
+_MOST_CHARACTERS = 2048  # of a target, a referer, a user agent: a line has an end
+
+
+class AccessLogMiddleware:
+    """Middleware that logs one record for each exchange, at its true end.
+
+    `style` is `combined`, `json`, `logfmt` or a function of an `Entry`. `headers` are request headers to log;
+    credentials are refused. `redact` are the query parameters whose values are hidden. `exclude(scope)` passes over a
+    request; probes of HealthMiddleware are passed over by themselves. `sample` is the share of the exchanges that are
+    logged; those that fail, with a status from 500 on, always are. `route(scope)` gives the template of the route.
+    Raises ValueError for a sample outside of 0 to 1 and for headers that hold credentials.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        style: Literal["combined", "json", "logfmt"] | Callable[[Entry], str] = "combined",
+        logger: str | logging.Logger = "asgi_middleware.access",
+        level: int = logging.INFO,
+        headers: Sequence[str] = (),
+        redact: Sequence[str] = _REDACTED,
+        exclude: Callable[[Scope], bool] | None = None,
+        sample: float = 1.0,
+        route: Callable[[Scope], str | None] = route_of,
+        request_id_key: str = "asgi_middleware.request_id",
+        background: bool = True,
+    ) -> None:
+        if not 0 <= sample <= 1:
+            raise ValueError(f"sample={sample!r}: the share of the requests to log, from 0 to 1")
+        secret = [name for name in headers if name.lower() in _SECRET]
+        if secret:
+            raise ValueError(f"headers={secret!r}: credentials do not belong in a log")
+        self.app = app
+        self.style = _FORMATS[style] if isinstance(style, str) else style
+        self.exclude = exclude
+        self.sample = sample
+        self.route = route
+        self.request_id_key = request_id_key
+        log = logging.getLogger(logger) if isinstance(logger, str) else logger
+        self._writer = Writer(log, level, self.style, background=background)
+        self._headers = [(name.lower(), name.lower().encode("latin-1")) for name in headers]
+        names = "|".join(re.escape(name) for name in redact)
+        self._redact = re.compile(rf"(?i)((?:^|&)(?:{names})=)[^&]*") if redact else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind not in ("http", "websocket") or (self.exclude is not None and self.exclude(scope)):
+            return await self.app(scope, receive, send)
+        exchange = _Exchange(self, scope, receive, send)
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as exc:
+            exchange.fail(exc)
+            raise
+        return exchange.finish("incomplete")
+
+    def flush(self) -> None:
+        """Wait until every record has been written."""
+        self._writer.flush()
+
+    def target(self, scope: Scope) -> str:
+        """Return path and query as they were requested, the secrets hidden."""
+        raw = scope.get("raw_path")
+        target = raw.decode("latin-1") if raw else scope["path"]
+        query = scope.get("query_string", b"").decode("latin-1")
+        if query:
+            target += "?" + (query if self._redact is None else self._redact.sub(r"\1***", query))
+        return str(target)[:_MOST_CHARACTERS]
+
+    def write(self, entry: Entry, scope: Scope) -> None:
+        """Complete an entry with what is known at the end only, and write it."""
+        if "asgi_middleware.health" in scope:
+            return
+        failed = entry.outcome == "failed" or (entry.status or 0) >= 500
+        if self.sample < 1 and not failed and random.random() >= self.sample:  # noqa: S311 - a sample is no secret
+            return
+        entry.route = self.route(scope)
+        entry.request_id = scope.get(self.request_id_key)
+        user = scope.get("user")
+        entry.user = str(name) if (name := getattr(user, "display_name", None)) else None
+        given = request_headers(scope)
+        entry.referer = _text(first_value(given, b"referer"))
+        entry.user_agent = _text(first_value(given, b"user-agent"))
+        for name, key in self._headers:
+            value = _text(first_value(given, key))
+            if value is not None:
+                entry.headers[name] = value
+        self._writer.write(entry)
+
+
+class _Exchange:
+    """One call of the application: counts what passes, and knows when it has ended."""
+
+    __slots__ = ("_clock", "_middleware", "_receive", "_scope", "_send", "_trailers", "entry", "left", "written")
+
+    def __init__(self, middleware: AccessLogMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
+        self._middleware = middleware
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._clock = time.perf_counter()
+        self._trailers = self.left = self.written = False
+        client = scope.get("client")
+        self.entry = Entry(
+            time.time(),
+            scope["type"],
+            client[0] if client else None,
+            scope.get("method", "GET"),
+            middleware.target(scope),
+            scope.get("http_version", "1.1"),
+        )
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        kind = message["type"]
+        if kind == "http.request":
+            self.entry.bytes_in += len(message.get("body", b""))
+        elif kind == "websocket.receive":
+            self.entry.bytes_in += len(message.get("bytes") or (message.get("text") or "").encode())
+        elif kind == "http.disconnect":
+            self.left = True
+        elif kind == "websocket.disconnect":
+            self.left = True
+            self.entry.close_code = message.get("code", 1005)
+        return message
+
+    async def send(self, message: Message) -> None:
+        entry = self.entry
+        kind = message["type"]
+        if kind.endswith("http.response.start"):
+            entry.status = message["status"]
+            self._trailers = bool(message.get("trailers", False))
+        elif kind == "websocket.accept":
+            entry.status = 101
+        elif kind == "websocket.close":
+            entry.close_code = message.get("code", 1000)
+            entry.status = entry.status or 403
+        elif kind == "websocket.send":
+            entry.bytes_out += len(message.get("bytes") or (message.get("text") or "").encode())
+        elif kind.endswith("http.response.body"):
+            entry.bytes_out += len(message.get("body", b""))
+        try:
+            await self._send(message)
+        except OSError:  # the server's way of saying that the client has left (ASGI, "Disconnected Client")
+            self.left = True
+            raise
+        if entry.first_byte is None and (kind.endswith("http.response.body") or kind == "websocket.accept"):
+            entry.first_byte = time.perf_counter() - self._clock
+        if self._is_last(kind, message):
+            self.finish("complete")
+
+    def _is_last(self, kind: str, message: Message) -> bool:
+        if kind.endswith("http.response.body"):
+            return not message.get("more_body", False) and not self._trailers
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers", False)
+        return kind in ("websocket.close", "http.response.pathsend")
+
+    def fail(self, exc: BaseException) -> None:
+        """End the exchange with what the application raised."""
+        if not self.left:
+            self.entry.error = type(exc).__qualname__
+        self.finish("failed")
+
+    def finish(self, outcome: str) -> None:
+        """Write the entry, once."""
+        if self.written:
+            return
+        self.written = True
+        entry = self.entry
+        if self.left and outcome != "complete":
+            outcome = "complete" if entry.kind == "websocket" and entry.status == 101 else "disconnected"
+            entry.status = entry.status or 499
+        elif outcome == "failed":
+            entry.status = entry.status or 500
+        entry.outcome = outcome
+        entry.duration = time.perf_counter() - self._clock
+        self._middleware.write(entry, self._scope)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")[:_MOST_CHARACTERS]

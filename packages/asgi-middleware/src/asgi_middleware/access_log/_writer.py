@@ -1,0 +1,75 @@
+"""Records are made and handled in a thread, so that a slow disk or network never holds up the event loop."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+from ._formats import Entry
+
+_MOST_WAITING = 10_000
+
+
+class Writer:
+    """Writes entries to a logger, in order; from a thread of its own, which is started with the first one.
+
+    Of a queue that is full the newest are dropped, and how many is logged once there is room.
+    """
+
+    def __init__(self, logger: logging.Logger, level: int, style: Callable[[Entry], str], *, background: bool) -> None:
+        self._logger = logger
+        self._level = level
+        self._style = style
+        self._background = background
+        self._queue: queue.Queue[Entry] = queue.Queue(_MOST_WAITING)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._dropped = 0
+
+    def write(self, entry: Entry) -> None:
+        """Log an entry, if its level is enabled."""
+        if not self._logger.isEnabledFor(self._level):
+            return None
+        if not self._background:
+            return self._log(entry)
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+        try:
+            self._queue.put_nowait(entry)
+        except queue.Full:
+            self._dropped += 1
+
+    def flush(self) -> None:
+        """Wait until what has been written so far is logged."""
+        if self._thread is not None:
+            self._queue.join()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():  # a fork leaves the thread behind
+                self._thread = threading.Thread(target=self._run, name="asgi_middleware.access_log", daemon=True)
+                self._thread.start()
+                atexit.register(self.flush)
+
+    def _run(self) -> None:
+        while True:
+            entry = self._queue.get()
+            try:
+                self._log(entry)
+            except Exception:  # a format of yours that fails: the next entry may be another matter
+                self._logger.exception("an access record could not be written")
+            finally:
+                self._queue.task_done()
+
+    def _log(self, entry: Entry) -> None:
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            self._logger.warning("%d access records were dropped: the handlers are too slow", dropped)
+        line, fields = self._style(entry), {"access": entry.as_dict()}
+        name = self._logger.name
+        record = self._logger.makeRecord(name, self._level, "(access)", 0, line, (), None, extra=fields)
+        record.created = entry.began + entry.duration
+        self._logger.handle(record)

@@ -1,0 +1,52 @@
+"""The route of a request, asked of the routers of frameworks that leave nothing in the scope."""
+
+from __future__ import annotations
+
+import pytest
+
+from asgi_middleware import route_template
+from wire import http_scope
+
+
+def test_what_a_router_leaves_in_the_scope_is_the_default():
+    route = type("Route", (), {"path_format": "/users/{id}"})()
+    assert route_template.from_scope(http_scope(route=route)) == "/users/{id}"
+    assert route_template.from_scope(http_scope()) is None
+
+
+def test_django_is_asked():
+    pytest.importorskip("django", reason="pip install django")
+    from foreign import site_django
+
+    site_django.create()
+    assert route_template.from_django(http_scope(path="/echo")) == "/echo"
+    assert route_template.from_django(http_scope(path="/root/echo", root_path="/root")) == "/echo"
+    assert route_template.from_django(http_scope(path="/nowhere/at/all")) is None
+
+
+def test_quart_is_asked():
+    quart = pytest.importorskip("quart", reason="pip install quart")
+    app = quart.Quart(__name__)
+
+    @app.get("/users/<int:id>")
+    async def user(id):
+        return ""
+
+    route = route_template.from_quart(app)
+    assert route(http_scope(path="/users/7")) == "/users/<int:id>"
+    assert route(http_scope(path="/users/ada")) is None
+    assert route(http_scope("DELETE", "/users/7")) is None
+
+
+def test_falcon_is_asked():
+    falcon_asgi = pytest.importorskip("falcon.asgi", reason="pip install falcon")
+
+    class User:
+        async def on_get(self, request, response, id):
+            return None
+
+    app = falcon_asgi.App()
+    app.add_route("/users/{id:int}", User())
+    route = route_template.from_falcon(app)
+    assert route(http_scope(path="/users/7")) == "/users/{id:int}"
+    assert route(http_scope(path="/nowhere")) is None
