@@ -57,8 +57,10 @@ class Automaton:
         whole = self._sequence(tree)
         if method in SEARCHING:
             whole = self._join(self._star(self._symbol(frozenset(SYMBOLS))), whole)
-        # Whoever needs no certain end has found one there: nothing is tried again.
-        self.final = frozenset() if method == "fullmatch" else frozenset(whole.last)
+        if method != "fullmatch":
+            # An end has been found there, wherever the text goes on: nothing is tried again.
+            for position in whole.last:
+                self.reads[position] = frozenset()
 
     def _symbol(self, symbols: frozenset[str]) -> Part:
         self.reads.append(symbols)
@@ -176,17 +178,21 @@ def superlinear(pattern: re.Pattern[Any], method: str) -> str | None:
     automaton = Automaton(pattern, method)
     if automaton.doubts:
         return automaton.doubts[0]
-    component = _components(automaton.follow)
+    component = _components([_read(automaton, following) for following in automaton.follow])
     for position, following in enumerate(automaton.follow):
         for target, ways in following.items():
-            if ways > 1 and target not in automaton.final and component[position] == component[target] != -1:
+            if ways > 1 and automaton.reads[target] and component[position] == component[target] != -1:
                 return f"a repeat inside a repeat: {_shown(automaton.reads[target])} is read in two ways"
     loops = [position for position in range(len(automaton.reads)) if component[position] != -1]
     for p in loops:
-        for q in set(loops) - automaton.final:
+        for q in loops:
             if p != q and automaton.reads[p] & automaton.reads[q] and _leads_into(automaton, component, p, q):
                 return f"two repeats read the same text: {_shown(automaton.reads[p] & automaton.reads[q])}"
     return None
+
+
+def _read(automaton: Automaton, following: Counter[int]) -> Counter[int]:
+    return Counter({target: ways for target, ways in following.items() if automaton.reads[target]})
 
 
 def _leads_into(automaton: Automaton, component: list[int], p: int, q: int) -> bool:

@@ -25,6 +25,8 @@ MADE_ELSEWHERE = {
     "asgi_middleware.cors._middleware": "allow_origin_regex of the configuration",
     "asgi_middleware.cors._origins": "the same, and wildcards: below",
     "asgi_middleware.opentelemetry._middleware": "excluded_urls of the configuration",
+    "asgi_middleware.request_id": "a name of the configuration is checked",
+    "asgi_middleware.security_headers": "a policy of the configuration is checked",
     "asgi_routing.check": "the application's own templates and convertors, before it serves",
     "asgi_routing.paths": "templates and convertors: below",
     "asgi_routing._params": "convertors: below",
@@ -34,6 +36,7 @@ MADE_ELSEWHERE = {
 """Where expressions are made in functions, of what, and where that is checked if a client's text meets them."""
 BOUNDED = {
     "asgi_middleware.csrf._form._DISPOSITION": "reads the first 1,000 bytes of a part",
+    "asgi_framework.config._LINE": "reads the application's own env file",
     "asgi_routing._split._REPEATED": "reads the application's own convertors",
 }
 
@@ -140,6 +143,7 @@ def test_wildcards_of_origins_are_read_in_one_way() -> None:
         (r"(a)\1", "match"),
         (rb"[^a]*[^b]*c", "match"),
         (r"(?>a+)+b", "match"),
+        (r"(?:a+c)+", "search"),
     ],
 )
 def test_an_expression_that_reads_a_text_in_many_ways_is_known(pattern: str | bytes, method: str) -> None:
@@ -164,6 +168,8 @@ def test_an_expression_that_reads_a_text_in_many_ways_is_known(pattern: str | by
         (r"x(?=.*y)", "match"),
         (rb"a+?b", "match"),
         (r"a++b", "match"),
+        (r"(?:%[0-9A-F]{2})+", "sub"),
+        (r"(?:ab+c)+", "search"),
     ],
 )
 def test_an_expression_that_reads_a_text_in_one_way_is_known(pattern: str | bytes, method: str) -> None:
