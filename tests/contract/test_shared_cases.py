@@ -6,17 +6,26 @@ import ast
 import inspect
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import anyio
 import pytest
 
 import asgi_middleware._authority
 import asgi_middleware._headers
+import asgi_middleware._host
 import asgi_middleware._replies
 import asgi_requests._authority
 import asgi_requests._fields
+import asgi_requests._host
+import asgi_routing._host
 import asgi_routing._replies
 import asgi_routing._scope
+from asgi_framework.compat._hosts import parse_host_header
+from asgi_middleware.opentelemetry._attributes import server_of
+from asgi_middleware.trustedhost import TrustedHostMiddleware
+from asgi_requests import Request
+from asgi_routing import Host, Match
 from wire import Reply, http_scope, run, websocket_scope
 
 # Where the copies of a helper stand, for the count of lines.
@@ -80,18 +89,47 @@ def test_no_helper_has_a_copy_that_is_not_compared(packages: Any) -> None:
     assert [sorted(modules) for modules in places.values() if len(modules) > 1 and not modules <= known] == []
 
 
-HOSTS: list[tuple[str, str | None]] = [
-    ("example.org", "example.org"),
-    ("EXAMPLE.org", "example.org"),
-    ("example.org:80", "example.org"),
-    ("example.org:", "example.org"),
-    ("a_b.example.org", "a_b.example.org"),
-    ("127.0.0.1:8000", "127.0.0.1"),
-    ("[::1]", "[::1]"),
-    ("[::1]:8000", "[::1]"),
-    ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+class Parsed(NamedTuple):
+    """What the one grammar makes of a Host: its name to compare with, and the port, None where it is not a number."""
+
+    name: str
+    port: int | None = None
+    has_valid_port: bool = True
+
+
+HOSTS: list[tuple[str, Parsed | None]] = [
+    ("example.org", Parsed("example.org")),
+    ("EXAMPLE.org", Parsed("example.org")),
+    ("example.org.", Parsed("example.org")),
+    ("example.org.:80", Parsed("example.org", 80)),
+    ("example.org:80", Parsed("example.org", 80)),
+    ("example.org:", Parsed("example.org")),
+    ("example.org:0", Parsed("example.org", 0)),
+    ("example.org:000080", Parsed("example.org", 80)),
+    ("example.org:65535", Parsed("example.org", 65535)),
+    ("example.org:65536", Parsed("example.org", None, False)),
+    ("example.org:" + "9" * 5000, Parsed("example.org", None, False)),
+    ("example.org:" + "0" * 5000, Parsed("example.org", 0)),
+    ("a_b.example.org", Parsed("a_b.example.org")),
+    ("my_host!x", Parsed("my_host!x")),
+    ("-example.org", Parsed("-example.org")),
+    ("a..b", Parsed("a..b")),
+    ("%41.example", Parsed("%41.example")),
+    ("127.0.0.1:8000", Parsed("127.0.0.1", 8000)),
+    ("[::1]", Parsed("[::1]")),
+    ("[::1]:", Parsed("[::1]")),
+    ("[::1]:8000", Parsed("[::1]", 8000)),
+    ("[0:0:0:0:0:0:0:1]", Parsed("[::1]")),
+    ("[FD00::A]", Parsed("[fd00::a]")),
+    ("[::ffff:1.2.3.4]", Parsed("[::ffff:102:304]")),
+    ("[v1.foo]", Parsed("[v1.foo]")),
+    ("[v1F.a:b]:80", Parsed("[v1f.a:b]", 80)),
+    ("[V1.FOO]", Parsed("[v1.foo]")),
+    ("xn--bcher-kva.example", Parsed("xn--bcher-kva.example")),
     ("", None),
     (" ", None),
+    (".", None),
+    (":80", None),
     ("example.org ", None),
     (" example.org", None),
     ("example.org/path", None),
@@ -106,6 +144,13 @@ HOSTS: list[tuple[str, str | None]] = [
     ("::1", None),
     ("[::1", None),
     ("::1]", None),
+    ("[]", None),
+    ("[1:2]", None),
+    ("[:::::]", None),
+    ("[::1%25eth0]", None),
+    ("[v1.]", None),
+    ("[v.foo]", None),
+    ("[vx.foo]", None),
     ("[evil.example]", None),
     ("[::1]evil.example", None),
     ("[::1]@evil.example", None),
@@ -113,51 +158,100 @@ HOSTS: list[tuple[str, str | None]] = [
     ("a\0b", None),
     ("bücher.example", None),
 ]
+each_host = pytest.mark.parametrize(("host", "parsed"), HOSTS, ids=[ascii(host[:40]) for host, _ in HOSTS])
 
 
-def _middleware_host(headers: Any) -> str | None:
-    found = asgi_middleware._authority.requested_host(headers)
+@pytest.mark.parametrize(
+    "package", [asgi_middleware, asgi_requests, asgi_routing], ids=lambda package: package.__name__
+)
+@each_host
+def test_a_host_is_parsed_alike(package: Any, host: str, parsed: Parsed | None) -> None:
+    found = package._host.parse_host(host)
+    assert (found and Parsed(found.name, found.port_number, found.has_valid_port)) == parsed
+
+
+Reader = Callable[[dict[str, Any]], str | None]
+
+
+def _middleware_host(scope: dict[str, Any]) -> str | None:
+    found = asgi_middleware._authority.requested_host(scope["headers"])
     return None if found is None else found.name
 
 
-def _routing_host(headers: Any) -> str | None:
-    found = asgi_routing._scope.requested_host({"headers": headers})
+def _trusted_host(scope: dict[str, Any]) -> str | None:
+    """The one of the table's names for which TrustedHostMiddleware lets the request in."""
+    for name in {parsed.name for _, parsed in HOSTS if parsed is not None}:
+        reply = anyio.run(run, TrustedHostMiddleware(_empty, [name]), scope)
+        if reply.status == 204:
+            return name
+    return None
+
+
+async def _empty(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+def _telemetry_host(scope: dict[str, Any]) -> str | None:
+    address, _ = server_of(scope)
+    return f"[{address}]" if address and (":" in address or address.startswith("v1")) else address
+
+
+def _route_host(scope: dict[str, Any]) -> str | None:
+    match, found = Host("{name}", app=_empty).matches(scope)
+    return found["path_params"]["name"] if match is Match.FULL else None
+
+
+def _request_host(scope: dict[str, Any]) -> str | None:
+    netloc = Request(scope).url.netloc.lower()
+    found = asgi_requests._host.parse_host(netloc)
     return None if found is None else found.name
 
 
-def _requests_host(headers: Any) -> str | None:
-    netloc = asgi_requests._authority.request_netloc({"headers": list(headers), "server": None}).lower()
-    return (netloc if netloc[-1:] == "]" else netloc.rpartition(":")[0] or netloc) or None
+def _drop_in_host(scope: dict[str, Any]) -> str | None:
+    values = [value for name, value in scope["headers"] if name.lower() == b"host"]
+    found = parse_host_header(values[0].decode("latin-1") if values else None)
+    return None if found is None else found.host.lower().removesuffix(".")
 
 
-HOST_READERS = {"middleware": _middleware_host, "routing": _routing_host, "requests": _requests_host}
-each_host_reader = pytest.mark.parametrize("read", HOST_READERS.values(), ids=HOST_READERS)
+HOST_READERS: dict[str, Reader] = {
+    "asgi_middleware": _middleware_host,
+    "trusted host": _trusted_host,
+    "telemetry": _telemetry_host,
+    "asgi_routing": _route_host,
+    "asgi_requests": _request_host,
+    "drop-in": _drop_in_host,
+}
+"""Who reads a Host, through what a program calls."""
+
+# Who reads a Host otherwise, and why.
+NO_SUCH_PORT = "a URL with such a port cannot be read: it is the server's own, as in Starlette"
+DIFFERENCES: dict[tuple[str, str], tuple[str | None, str]] = {
+    ("asgi_requests", "example.org:65536"): (None, NO_SUCH_PORT),
+    ("asgi_requests", "example.org:" + "9" * 5000): (None, NO_SUCH_PORT),
+    ("asgi_requests", "[V1.FOO]"): (None, "the standard library refuses the capital V"),
+    ("drop-in", "example.org:"): (None, "Starlette's own function refuses an empty port"),
+    ("drop-in", "[::1]:"): (None, "Starlette's own function refuses an empty port"),
+    ("drop-in", "."): ("", "Starlette's own function keeps a name as it is"),
+    ("drop-in", "[V1.FOO]"): (None, "Starlette's own function knows the small v"),
+    ("drop-in", "[0:0:0:0:0:0:0:1]"): ("[0:0:0:0:0:0:0:1]", "Starlette's own function keeps an address as it is"),
+    ("drop-in", "[::ffff:1.2.3.4]"): ("[::ffff:1.2.3.4]", "Starlette's own function keeps an address as it is"),
+}
 
 
-@each_host_reader
-@pytest.mark.parametrize(("host", "name"), HOSTS)
-def test_hosts_are_read_alike(read: Callable[[Any], str | None], host: str, name: str | None) -> None:
-    assert read([(b"accept", b"*/*"), (b"Host", host.encode("utf-8"))]) == name
+@pytest.mark.parametrize("reader", HOST_READERS)
+@each_host
+def test_hosts_are_read_alike(reader: str, host: str, parsed: Parsed | None) -> None:
+    scope = http_scope(headers=[(b"accept", b"*/*"), (b"Host", host.encode())], server=None)
+    expected = None if parsed is None else parsed.name
+    expected, _ = DIFFERENCES.get((reader, host), (expected, ""))
+    assert HOST_READERS[reader](scope) == expected
 
 
-# Host, what most read, and who reads it otherwise: asgi-requests as Starlette does.
-DIFFERENCES: list[tuple[str, str | None, str, str | None]] = [
-    ("example.org:65536", "example.org", "requests", None),
-]
-
-
-@pytest.mark.parametrize(("host", "name", "package", "otherwise"), DIFFERENCES)
-def test_hosts_are_read_differently_where_that_is_known(
-    host: str, name: str | None, package: str, otherwise: str | None
-) -> None:
-    readings = {other: read([(b"host", host.encode())]) for other, read in HOST_READERS.items()}
-    assert readings == dict.fromkeys(HOST_READERS, name) | {package: otherwise}
-
-
-@each_host_reader
-def test_a_missing_host_is_none(read: Callable[[Any], str | None]) -> None:
-    assert read([(b"accept", b"*/*")]) is None
-    assert read([]) is None
+@pytest.mark.parametrize("reader", HOST_READERS)
+def test_a_missing_host_is_none(reader: str) -> None:
+    for headers in ([(b"accept", b"*/*")], []):
+        assert HOST_READERS[reader](http_scope(headers=headers, server=None)) is None
 
 
 HEADERS = [(b"Set-Cookie", b"a=1"), (b"x-empty", b""), (b"SET-COOKIE", b"b=2"), (b"x-\xe9", b"\xff"), [b"list", b"1"]]
