@@ -33,7 +33,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_completion_sees_every_name_before_it_is_imported():
-    assert {*asgi_framework.__all__} <= {*dir(asgi_framework)}
+    assert {*asgi_framework.__all__} == {name for name in dir(asgi_framework) if name[:2] != "__"} | {"__version__"}
+    assert "__doc__" in dir(asgi_framework)
 
 
 def test_the_extras_are_those_of_the_packages():

@@ -7,7 +7,7 @@ import pytest
 from asgi_middleware._headers import all_values, encode_name, encode_value, first_value, merge_vary, without
 from asgi_middleware._replies import reject, send_text
 from asgi_middleware._scope import request_headers
-from wire import http_scope, run, websocket_scope
+from wire import http_scope, request, run, websocket_scope
 
 PAIRS = [(b"Content-Type", b"text/html"), (b"set-cookie", b"a"), (b"SET-COOKIE", b"b")]
 
@@ -102,3 +102,11 @@ def test_a_value_that_no_header_can_carry_is_named():
         encode_value("x", 1)
     with pytest.raises(TypeError, match="a header name must be a str, not b'x'"):
         encode_name(b"x")
+
+
+async def test_text_that_cannot_be_encoded_is_sent_all_the_same():
+    async def app(scope, receive, send):
+        await send_text(scope, send, 400, "no a\ud800b")
+
+    reply = await request(app)
+    assert (reply.status, reply.body) == (400, b"no a?b")

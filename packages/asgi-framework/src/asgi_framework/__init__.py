@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from .config import Config, Environ
     from .middleware import AuthenticationMiddleware, ExceptionMiddleware, ServerErrorMiddleware
     from .routing import Host, Match, Mount, Route, Router, URLPath, WebSocketRoute
-    from .testclient import TestClient
+    from .testclient import AsyncTestClient, TestClient
 
 __version__ = "1.0.0"
 
@@ -89,6 +89,7 @@ __all__ = [
     "URL",
     "Address",
     "App",
+    "AsyncTestClient",
     "AuthCredentials",
     "AuthenticationBackend",
     "AuthenticationError",
@@ -192,7 +193,7 @@ _MODULES = {
     ".config": "Config Environ",
     ".middleware": "AuthenticationMiddleware ExceptionMiddleware ServerErrorMiddleware",
     ".routing": "Host Match Mount Route Router URLPath WebSocketRoute",
-    ".testclient": "TestClient",
+    ".testclient": "AsyncTestClient TestClient",
 }
 _ORIGINS = {name: module for module, names in _MODULES.items() for name in names.split()}
 
@@ -205,4 +206,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ORIGINS})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

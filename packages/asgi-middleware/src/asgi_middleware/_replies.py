@@ -11,7 +11,7 @@ async def send_text(
     scope: Scope, send: Send, status: int, text: str, headers: Iterable[Sequence[bytes]] = (), *, prefix: str = ""
 ) -> None:
     """Send a text, UTF-8; HEAD gets the headers alone. `prefix` is `websocket.` for a denial response."""
-    body = text.encode()
+    body = text.encode(errors="replace")  # a lone surrogate, quoted from JSON, is no reason to fail
     head = [*headers, (b"content-length", b"%d" % len(body))]
     if body:
         head.append((b"content-type", b"text/plain; charset=utf-8"))

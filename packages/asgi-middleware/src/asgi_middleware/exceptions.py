@@ -133,7 +133,7 @@ class ExceptionMiddleware:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             await self.respond(handler, exc, scope, receive, send)
 
-        # Only an exception that speaks for itself tells the client its detail: a handler may have hidden it.
+        # The detail goes out only where the exception answers by itself: a handler may have hidden it.
         tells = handler is answer_itself and isinstance(exc, self.status_exception or ())
         await watcher.answer(answer, scope, reason=str(getattr(exc, "detail", "")) if tells else "")
 

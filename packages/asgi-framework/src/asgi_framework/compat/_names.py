@@ -9,12 +9,10 @@ from __future__ import annotations
 HOMES: dict[str, dict[str, str]] = {
     "starlette": {},
     "starlette._exception_handler": {
-        "._exceptions": (
-            "_lookup_exception_handler=lookup_exception_handler run_in_threadpool wrap_app_handling_exceptions"
-        ),
+        ".._calls": "is_async_callable run_in_threadpool",
+        "._exceptions": "_lookup_exception_handler=lookup_exception_handler wrap_app_handling_exceptions",
         "..types": "ASGIApp Message Receive Scope Send",
         "._typing": "ExceptionHandler ExceptionHandlers StatusHandlers",
-        "asgi_requests.concurrency": "is_async_callable",
         "asgi_requests.exceptions": "HTTPException",
         "asgi_requests.requests": "Request",
         "asgi_requests.websockets": "WebSocket",

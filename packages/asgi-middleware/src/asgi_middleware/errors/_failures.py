@@ -40,7 +40,7 @@ class Frame:
 
 @dataclass(slots=True)
 class Failure:
-    """One exception of a chain; `frames` begin with the most recent call, `omitted` more stand in their middle."""
+    """One exception of a chain; `frames` begin with the most recent call, `omitted` counts those left out between."""
 
     name: str
     message: str

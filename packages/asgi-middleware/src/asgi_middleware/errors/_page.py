@@ -137,7 +137,7 @@ def _line(number: int, line: str, frame: Frame, margin: int) -> str:
 
 
 def _margin(lines: Iterable[str]) -> int:
-    """The columns of indentation that every line has and nobody needs to see."""
+    """Return the columns of indentation that all lines share."""
     return min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
 
 
