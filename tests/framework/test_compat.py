@@ -26,6 +26,8 @@ import asgi_requests.responses
 import asgi_requests.staticfiles
 from asgi_framework import App, Mount, PlainTextResponse, Route
 from asgi_framework.compat import install_as_starlette
+from asgi_framework.compat._contents import MODULES
+from asgi_framework.compat._library import LIBRARY
 from wire import request
 
 
@@ -248,6 +250,14 @@ def test_a_name_that_starlette_imports_from_what_is_not_installed_is_an_attribut
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(AttributeError, match="'starlette.schemas' has no attribute 'yaml': yaml cannot be imported"):
         _ = schemas.yaml
+
+
+@pytest.mark.filterwarnings("ignore:'HTTP_.*' is deprecated")
+@pytest.mark.parametrize("module", [*MODULES])
+def test_every_name_is_found_where_it_is_said_to_live(starlette, module):
+    alias = importlib.import_module(module)
+    for name in {**LIBRARY.get(module, {}), **MODULES[module]}:
+        assert hasattr(alias, name), name
 
 
 def test_submodules_are_attributes_of_their_package(starlette):

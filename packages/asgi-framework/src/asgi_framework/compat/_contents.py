@@ -25,7 +25,7 @@ def _homes_of(table: dict[str, str]) -> dict[str, tuple[str, str]]:
 MODULES = {module: _homes_of(table) for module, table in HOMES.items()}
 """By module, the home of each name: a module and an attribute of it."""
 
-MODULES["starlette.status"] = {name: (status.__name__, name) for name in dir(status)}
+MODULES["starlette.status"] = {name: (status.__name__, name) for name in dir(status) if not name.startswith("_")}
 
 ALL = {module: sorted(name for name in homes if not name.startswith("_")) for module, homes in MODULES.items()}
 """By module, its `__all__`."""
