@@ -14,11 +14,16 @@ def as_async(func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
 
     An awaitable that a sync function returns, as a decorator around an async one does, is awaited.
     """
-    return func if is_async_callable(func) else partial(_call_in_thread, func)
+    return func if is_async_callable(func) else partial(_call_sync, func)
 
 
-async def _call_in_thread(func: Callable[..., Any], *arguments: Any) -> Any:
-    (returned,) = await run_in_threadpool(_boxed, func, *arguments)
+def _call_sync(func: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
+    return call_with(run_in_threadpool, func, *arguments)
+
+
+async def call_with(run_in_thread: Callable[..., Awaitable[Any]], func: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a sync function in a thread that `run_in_thread` finds, and await an awaitable that it returns."""
+    (returned,) = await run_in_thread(_boxed, func, *arguments)
     return await returned if hasattr(returned, "__await__") else returned
 
 

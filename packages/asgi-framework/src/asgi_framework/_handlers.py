@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from asgi_requests.concurrency import is_async_callable, run_in_threadpool
 from asgi_requests.requests import Request
 from asgi_requests.websockets import WebSocket, WebSocketState
 
+from ._calls import call_with
 from ._signatures import not_a_response
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +17,13 @@ _BODY_KEY = "asgi_requests.body"
 
 ExceptionHandler = Callable[[Any, Any], Any]
 """`handler(request, exc) -> response`, sync or async; on a WebSocket `handler(websocket, exc)`."""
+
+
+async def call_handler(handler: ExceptionHandler, connection: Any, exc: Exception) -> Any:
+    """Return what a handler returns; one that is not async runs in the thread pool."""
+    if is_async_callable(handler):
+        return await handler(connection, exc)
+    return await call_with(run_in_threadpool, handler, connection, exc)
 
 
 async def send_answer(

@@ -21,8 +21,7 @@ from asgi_requests.requests import HTTPConnection, Request
 from asgi_requests.responses import PlainTextResponse, Response
 from asgi_requests.websockets import WebSocket
 
-from ._calls import as_async
-from ._handlers import ExceptionHandler, connection_of, has_started, send_answer
+from ._handlers import ExceptionHandler, call_handler, connection_of, has_started, send_answer
 from ._signatures import fitting, not_a_response
 from .types import ASGIApp, Receive, Scope, Send
 
@@ -88,7 +87,7 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
             await application(scope, receive, send)
             return
         given = connection_of(scope, receive, send) if connection is None else connection
-        response = await as_async(handler)(given, exc)
+        response = await call_handler(handler, given, exc)
         await send_answer(handler, response, connection, scope, receive, send)
 
 
@@ -114,7 +113,7 @@ class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):
             return self.debug_response(request, exc)
         if self.handler is None:
             return self.error_response(request, exc)
-        response: Any = await as_async(self.handler)(request, exc)
+        response: Any = await call_handler(self.handler, request, exc)
         if not callable(response) and not has_started(send):
             raise not_a_response(self.handler, response)
         return response  # type: ignore[no-any-return]

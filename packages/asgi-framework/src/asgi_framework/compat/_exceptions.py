@@ -10,7 +10,7 @@ from asgi_middleware.exceptions import SCOPE_KEY as MIDDLEWARE
 from asgi_middleware.exceptions import ExceptionResponder, answer_itself
 from asgi_requests.exceptions import HTTPException
 
-from .._calls import as_async
+from .._handlers import call_handler
 from ..types import ASGIApp, Message, Receive, Scope, Send
 
 TABLES = "starlette.exception_handlers"
@@ -72,6 +72,6 @@ def _answer(
 async def _respond(
     function: Callable[[Any, Exception], Any], exc: Exception, conn: Any, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    response = await as_async(function)(conn, exc)
+    response = await call_handler(function, conn, exc)
     if response is not None:
         await response(scope, receive, send)

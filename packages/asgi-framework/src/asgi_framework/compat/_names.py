@@ -9,7 +9,7 @@ from __future__ import annotations
 HOMES: dict[str, dict[str, str]] = {
     "starlette": {},
     "starlette._exception_handler": {
-        ".._calls": "is_async_callable run_in_threadpool",
+        ".._handlers": "is_async_callable run_in_threadpool",
         "._exceptions": "_lookup_exception_handler=lookup_exception_handler wrap_app_handling_exceptions",
         "..types": "ASGIApp Message Receive Scope Send",
         "._typing": "ExceptionHandler ExceptionHandlers StatusHandlers",
@@ -154,7 +154,7 @@ HOMES: dict[str, dict[str, str]] = {
         "..middleware": "ServerErrorMiddleware",
         "..types": "ASGIApp Message Receive Scope Send",
         "._typing": "ExceptionHandler",
-        ".._calls": "is_async_callable run_in_threadpool",
+        ".._handlers": "is_async_callable run_in_threadpool",
         "asgi_requests.requests": "Request",
         "asgi_requests.responses": "HTMLResponse PlainTextResponse Response",
     },
