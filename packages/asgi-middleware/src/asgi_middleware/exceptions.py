@@ -81,18 +81,16 @@ class ExceptionMiddleware:
             raise ValueError(f"an exception handler is for a status code or an Exception class, not {key!r}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            return await self._call_websocket(scope, receive, send)
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            call = self._call_websocket if scope["type"] == "websocket" else self.app
+            return await call(scope, receive, send)
         watcher = watch_response(send)
-        send = watcher.send
         outer = scope.get(SCOPE_KEY)
         scope[SCOPE_KEY] = self
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, watcher.send)
         except Exception as exc:
-            if not await self.answer(exc, scope, receive, send, started=watcher.started):
+            if not await self.answer(exc, scope, receive, watcher.send, started=watcher.started):
                 raise
         finally:
             _restore(scope, outer)

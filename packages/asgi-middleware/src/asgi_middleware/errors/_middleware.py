@@ -37,10 +37,9 @@ class ServerErrorMiddleware:
         self.disconnects = disconnects
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            return await self._call_websocket(scope, receive, send)
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            call = self._call_websocket if scope["type"] == "websocket" else self.app
+            return await call(scope, receive, send)
         outer = scope.get(ERRORS_KEY)
         scope[ERRORS_KEY] = watcher = ResponseWatcher(send)
         try:
