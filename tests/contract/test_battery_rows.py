@@ -99,6 +99,7 @@ from asgi_middleware import Middleware, MiddlewareFactory
 from asgi_middleware.access_log import AccessLogMiddleware
 from asgi_middleware.around import Around, Stack, When, around_http
 from asgi_middleware.authentication import AuthenticationBackend, AuthenticationMiddleware
+from asgi_middleware.bearer import BearerAuthMiddleware
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
@@ -161,6 +162,7 @@ records = [
     Middleware(TimeoutMiddleware, 5.0, body_idle=None),
     Middleware(ConcurrencyLimitMiddleware, 100, queue=10),
     Middleware(CancelOnDisconnectMiddleware),
+    Middleware(BearerAuthMiddleware, lambda token, scope: None, scopes=["a"]),
     Middleware(AccessLogMiddleware, style="json"),
     Middleware(PrometheusMiddleware, buckets=[1.0]),
     Middleware(RequestIDMiddleware, header="x-rid"),

@@ -77,6 +77,10 @@ def plain(status: int, text: str) -> Any:
     return answer
 
 
+class _Visitor:
+    scopes = ("read",)
+
+
 class _Backend:
     async def authenticate(self, conn: Any) -> Any:
         from asgi_middleware.authentication import AuthCredentials, AuthenticationError, SimpleUser
@@ -300,6 +304,14 @@ SUBJECTS = [
     ),
     Subject("asgi_middleware.access_log.AccessLogMiddleware", lambda: {"background": False}, sockets=True),
     Subject("asgi_middleware.metrics.PrometheusMiddleware", sockets=True),
+    Subject(
+        "asgi_middleware.bearer.BearerAuthMiddleware",
+        lambda: {"verify": lambda token, scope: _Visitor(), "resource": "https://a.example/mcp"},
+        headers=[(b"authorization", b"Bearer swordfish")],
+        refusal={"headers": [(b"authorization", b"Bearer not a token")]},
+        refuses_sockets=True,
+        sockets=True,
+    ),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware", lambda: {"websockets": True}, "websockets"),
     Subject("asgi_middleware.around.around_http", build=_tagging, refusal={"path": "/refused"}),

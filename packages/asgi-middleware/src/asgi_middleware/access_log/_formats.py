@@ -9,6 +9,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\xff]|[^\x00-\xff]')
@@ -46,18 +47,22 @@ class Entry:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that are known, in a fixed order."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in fields.items() if value not in (None, {})}
+        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None and value != {}}
 
 
 def combined(entry: Entry) -> str:
     """Return a line in the Combined Log Format of Apache and nginx."""
-    when = time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(entry.began))
+    when = _when(int(entry.began))
     request = f"{entry.method} {entry.target} HTTP/{entry.http_version}"
     return (
         f'{entry.client or "-"} - {_escape(entry.user)} [{when}] "{_escape(request)}" {entry.status or "-"} '
         f'{entry.bytes_out or "-"} "{_escape(entry.referer)}" "{_escape(entry.user_agent)}"'
     )
+
+
+@lru_cache(maxsize=16)
+def _when(second: int) -> str:
+    return time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(second))
 
 
 def json_lines(entry: Entry) -> str:
@@ -88,6 +93,8 @@ def _logfmt_value(value: object) -> str:
 def _escape(text: str | None) -> str:
     if text is None:
         return "-"
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
     return _UNSAFE.sub(_escaped, text)
 
 

@@ -1,0 +1,162 @@
+"""JSON Web Tokens of an issuer, checked as RFC 9068 and RFC 8725 have it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.request import Request, urlopen
+
+from .._cancel import Waiter
+from .._threads import in_thread
+from ..types import Scope
+
+_ASYMMETRIC = frozenset(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"])
+_REQUIRED = ("exp", "iat", "iss", "aud", "sub", "client_id", "jti")  # RFC 9068 §2.2
+_MOST_BYTES = 1 << 20  # of a key set
+
+Fetch = Callable[[], Awaitable[Mapping[str, Any]]]
+"""Returns a JSON Web Key Set (RFC 7517 §5)."""
+
+
+class JWTUser:
+    """The user of a token: its subject, its claims, and the scopes it was granted."""
+
+    is_authenticated = True
+
+    def __init__(self, claims: Mapping[str, Any]) -> None:
+        self.claims = claims
+        self.identity: str = claims["sub"]
+        self.scopes: list[str] = str(claims.get("scope", "")).split()
+
+    @property
+    def display_name(self) -> str:
+        return self.identity
+
+
+class JWTVerifier:
+    """A `verify` that accepts the access tokens of one issuer for one audience.
+
+    The keys come from `jwks_url`, or from `fetch()`, an async function that returns a key set. They are fetched when
+    they are first needed, again after `lifetime` seconds, and at a key id that is not known: by one request for all
+    that wait, and at most once in `min_interval` seconds, so that made-up ids cost nothing. `leeway` is for clocks, in
+    seconds. `algorithms` are asymmetric ones. `strict` asks for the type and the claims of RFC 9068; without it only
+    exp, iss, aud and sub are asked for. Raises ImportError without PyJWT, ValueError for symmetric algorithms.
+    """
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str | Sequence[str],
+        jwks_url: str | None = None,
+        fetch: Fetch | None = None,
+        algorithms: Sequence[str] = ("RS256", "ES256"),
+        strict: bool = True,
+        leeway: float = 30.0,
+        lifetime: float = 3600.0,
+        min_interval: float = 10.0,
+        timeout: float = 5.0,
+    ) -> None:
+        try:
+            import jwt
+        except ImportError as exc:
+            raise ImportError("JSON Web Tokens need PyJWT: pip install asgi-middleware[jwt]") from exc
+        if (jwks_url is None) == (fetch is None):
+            raise ValueError("either jwks_url= or fetch= says where the keys are")
+        if not algorithms or not _ASYMMETRIC.issuperset(algorithms):
+            # With a symmetric algorithm a public key would be the secret (RFC 8725 §2.1, §3.1).
+            raise ValueError(f"algorithms={algorithms!r}: some of {', '.join(sorted(_ASYMMETRIC))}")
+        self._jwt = jwt
+        self.issuer = issuer
+        self.audience = audience
+        self.algorithms = list(algorithms)
+        self.strict = strict
+        self.leeway = leeway
+        self.lifetime = lifetime
+        self.min_interval = min_interval
+        self._fetch: Fetch = fetch if fetch is not None else _fetcher(jwks_url or "", timeout)
+        self._keys: dict[str, Any] = {}
+        self._fetched = float("-inf")
+        self._fetching = False
+        self._done = Waiter()
+
+    async def __call__(self, token: str, scope: Scope) -> JWTUser | None:
+        """Return the user of a valid token, None for any other."""
+        try:
+            header = self._jwt.get_unverified_header(token)
+        except self._jwt.InvalidTokenError:
+            return None
+        kind = str(header.get("typ", "")).lower().removeprefix("application/")
+        if self.strict and kind != "at+jwt":  # an ID token is not an access token (RFC 9068 §4, RFC 8725 §3.11)
+            return None
+        key = await self._key(header.get("kid"))
+        if key is None:
+            return None
+        try:
+            claims: dict[str, Any] = self._jwt.decode(
+                token,
+                key.key,
+                algorithms=[name for name in self.algorithms if key.algorithm_name in (None, name)],
+                audience=self.audience,
+                issuer=self.issuer,
+                leeway=self.leeway,
+                options={"require": list(_REQUIRED if self.strict else _REQUIRED[:1] + _REQUIRED[2:5])},
+            )
+        except (self._jwt.InvalidTokenError, TypeError, ValueError):
+            return None
+        return JWTUser(claims)
+
+    async def _key(self, kid: object) -> Any:
+        if not isinstance(kid, str):
+            return None
+        age = time.monotonic() - self._fetched
+        if age > self.lifetime or (kid not in self._keys and age > self.min_interval):
+            await self._refresh()
+        return self._keys.get(kid)
+
+    async def _refresh(self) -> None:
+        """Fetch the keys, once for all who wait; what was known stays where that fails."""
+        if self._fetching:
+            return await self._done.wait()
+        self._fetching = True
+        try:
+            document = await self._fetch()
+            self._keys = self._read(document)
+        except (OSError, ValueError):
+            if not self._keys:
+                raise
+        finally:
+            self._fetched = time.monotonic()
+            self._fetching = False
+            self._done.wake()
+        return None
+
+    def _read(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        keys = {}
+        for entry in document.get("keys", ()):
+            # Keys for encryption, and symmetric ones, do not verify anything here.
+            if not isinstance(entry, dict) or entry.get("use", "sig") != "sig" or entry.get("kty") == "oct":
+                continue
+            try:
+                keys[str(entry["kid"])] = self._jwt.PyJWK(entry)
+            except (KeyError, self._jwt.PyJWTError):
+                continue
+        return keys
+
+
+def _fetcher(url: str, timeout: float) -> Fetch:
+    if not url.startswith(("https://", "http://localhost", "http://127.0.0.1")):
+        raise ValueError(f"jwks_url={url!r}: an https URL")
+
+    def load(address: str) -> Mapping[str, Any]:
+        request = Request(address, headers={"accept": "application/json"})  # noqa: S310 - checked above
+        with urlopen(request, timeout=timeout) as response:  # noqa: S310
+            document: Mapping[str, Any] = json.loads(response.read(_MOST_BYTES))
+        return document
+
+    async def fetch() -> Mapping[str, Any]:
+        return await in_thread(load, url)
+
+    return fetch

@@ -1,0 +1,161 @@
+"""The token of a request, the challenges, and the metadata of the resource."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from .._configuration import paths
+from .._headers import all_values
+from .._replies import reject
+from .._scope import request_headers
+from ..types import ASGIApp, Receive, Scope, Send
+
+Verify = Callable[[str, Scope], Awaitable[Any] | Any]
+"""`verify(token, scope)`: the user, or an awaitable of it; None for a token that is not valid."""
+
+_LONGEST = 8192  # characters of a token
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token (RFC 6750 §2.1)
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # scope-token (RFC 6749 §3.3)
+_WELL_KNOWN = "/.well-known/oauth-protected-resource"
+
+
+class BearerCredentials:
+    """What a token permits: `scope["auth"].scopes`."""
+
+    def __init__(self, scopes: Sequence[str] = ()) -> None:
+        self.scopes = list(scopes)
+
+
+class BearerAuthMiddleware:
+    """Middleware that lets only requests and WebSockets with a valid bearer token through.
+
+    `verify(token, scope)` returns the user, which becomes `scope["user"]`, or None; the user's `scopes`, if it has
+    some, become `scope["auth"].scopes`, and must hold all of `scopes`. With `optional` a request without a token
+    passes, one with a token that is not valid does not. `resource` is the URL of what is protected, and with
+    `authorization_servers` its metadata is served at the well-known path (RFC 9728 §3.1), `metadata` adding to it.
+    `exempt_paths` are exact. Tokens in the query string or the body are not read (RFC 9700 §4.3.2).
+
+    Answers 401 without a valid token, 403 without the scopes, 400 for a malformed request (RFC 6750 §3.1). Raises
+    ValueError for a `resource` that is not an absolute URL without a fragment, and for an invalid scope.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        verify: Verify,
+        *,
+        scopes: Sequence[str] = (),
+        realm: str | None = None,
+        optional: bool = False,
+        resource: str | None = None,
+        authorization_servers: Sequence[str] = (),
+        metadata: dict[str, Any] | None = None,
+        exempt_paths: Sequence[str] = (),
+    ) -> None:
+        names = [scopes] if isinstance(scopes, str) else list(scopes)
+        for name in names:
+            if not _SCOPE.fullmatch(name):
+                raise ValueError(f"scopes: {name!r} is not the name of a scope (RFC 6749 §3.3)")
+        if realm is not None and (not realm.isascii() or not realm.isprintable()):
+            raise ValueError(f"realm={realm!r}: printable ASCII")
+        self.app = app
+        self.verify = verify
+        self.scopes = frozenset(names)
+        self.optional = optional
+        self.exempt_paths = frozenset(paths("exempt_paths", exempt_paths))
+        self.metadata_path: str | None = None
+        parameters = [] if realm is None else [("realm", realm)]
+        if resource is not None:
+            self.metadata_path, url = _well_known(resource)
+            parameters.append(("resource_metadata", url))
+            self._metadata = _metadata(resource, authorization_servers, names, metadata or {})
+        self._parameters = parameters
+        self._scope_list = " ".join(names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind not in ("http", "websocket") or scope["path"] in self.exempt_paths:
+            return await self.app(scope, receive, send)
+        if kind == "http" and scope["path"] == self.metadata_path:
+            return await self._serve_metadata(scope, send)
+        credentials = all_values(request_headers(scope), b"authorization")
+        if not credentials:
+            if self.optional:
+                return await self.app(scope, receive, send)
+            return await self._challenge(scope, receive, send, 401, "")
+        token = _bearer_token(credentials[0]) if len(credentials) == 1 else None
+        if token is None:
+            if len(credentials) == 1 and not _is_bearer(credentials[0]):
+                return await self._challenge(scope, receive, send, 401, "")  # another scheme is no bearer token
+            return await self._challenge(scope, receive, send, 400, "invalid_request")
+        user = self.verify(token, scope)
+        if hasattr(user, "__await__"):
+            user = await user
+        if user is None:
+            return await self._challenge(scope, receive, send, 401, "invalid_token")
+        granted = list(getattr(user, "scopes", ()))
+        if not self.scopes.issubset(granted):
+            return await self._challenge(scope, receive, send, 403, "insufficient_scope")
+        scope["user"], scope["auth"] = user, BearerCredentials(granted)
+        return await self.app(scope, receive, send)
+
+    async def _challenge(self, scope: Scope, receive: Receive, send: Send, status: int, error: str) -> None:
+        parameters = list(self._parameters)
+        if error:
+            parameters.append(("error", error))
+        if self._scope_list and status != 400:
+            parameters.append(("scope", self._scope_list))
+        value = "Bearer" + ",".join(f' {name}="{_quoted(text)}"' for name, text in parameters)
+        headers = [(b"cache-control", b"no-store"), (b"www-authenticate", value.encode("ascii"))]
+        text = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden"}[status]
+        await reject(scope, receive, send, status, text, headers)
+
+    async def _serve_metadata(self, scope: Scope, send: Send) -> None:
+        """Answer with the metadata, which browsers of any origin may read."""
+        headers = [
+            (b"access-control-allow-origin", b"*"),
+            (b"cache-control", b"max-age=3600"),
+            (b"content-length", b"%d" % len(self._metadata)),
+            (b"content-type", b"application/json"),
+        ]
+        body = b"" if scope["method"] == "HEAD" else self._metadata
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _is_bearer(value: bytes) -> bool:
+    return value[:6].lower() == b"bearer" and value[6:7] in (b"", b" ")
+
+
+def _bearer_token(value: bytes) -> str | None:
+    """Return the token; the name of the scheme is case-insensitive (RFC 9110 §11.1)."""
+    if not _is_bearer(value) or len(value) > _LONGEST:
+        return None
+    token = value[6:].strip(b" ").decode("latin-1")
+    return token if _TOKEN.fullmatch(token) else None
+
+
+def _well_known(resource: str) -> tuple[str, str]:
+    """Return the path and the URL of a resource's metadata: the well-known part stands before its own path."""
+    parts = urlsplit(resource)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment or not resource.isascii():
+        raise ValueError(f"resource={resource!r}: an absolute https URL without a fragment (RFC 9728 §1.2)")
+    path = _WELL_KNOWN + parts.path.rstrip("/")
+    return path, f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _metadata(resource: str, servers: Sequence[str], scopes: list[str], more: dict[str, Any]) -> bytes:
+    document: dict[str, Any] = {"resource": resource, "bearer_methods_supported": ["header"]}
+    if servers:
+        document["authorization_servers"] = list(servers)
+    if scopes:
+        document["scopes_supported"] = scopes
+    return json.dumps(document | more).encode()
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
