@@ -19,6 +19,7 @@ MODULES = {
     "asgi-routing": ["asgi_routing"],
     "asgi-testclient": ["asgi_testclient"],
     "opentelemetry-api": ["opentelemetry"],
+    "pyjwt": ["jwt"],
     "python-multipart": ["python_multipart"],
     "pyyaml": ["yaml"],
 }

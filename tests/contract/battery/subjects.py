@@ -306,7 +306,7 @@ SUBJECTS = [
     Subject("asgi_middleware.metrics.PrometheusMiddleware", sockets=True),
     Subject(
         "asgi_middleware.bearer.BearerAuthMiddleware",
-        lambda: {"verify": lambda token, scope: _Visitor(), "resource": "https://a.example/mcp"},
+        lambda: {"verify": lambda token, scope: _Visitor(), "resource": "https://a.example/mcp", "optional": True},
         headers=[(b"authorization", b"Bearer swordfish")],
         refusal={"headers": [(b"authorization", b"Bearer not a token")]},
         refuses_sockets=True,
