@@ -150,7 +150,13 @@ def marked(function):
     return wrapper
 
 
-@pytest.mark.parametrize("decorator", [plain_decorator, marked])
+def marked_around_a_plain_one(function):
+    wrapper = marked(function)
+    wrapper.__wrapped__ = lambda *args: function(*args)
+    return wrapper
+
+
+@pytest.mark.parametrize("decorator", [plain_decorator, marked, marked_around_a_plain_one])
 async def test_a_decorated_call_is_an_application_too(decorator):
     decorated = type("Decorated", (Stop,), {"__call__": decorator(Stop.__call__)})
     assert (await request(ExceptionMiddleware(raising(decorated(410))))).status == 410

@@ -174,9 +174,13 @@ def _raise_if_started(started: bool, exc: Exception) -> None:
 @lru_cache(maxsize=256)
 def _is_application(kind: Any) -> bool:
     """Return whether instances of a class are ASGI applications: their `__call__` is async, decorated or not."""
-    call = inspect.unwrap(kind.__call__)
+    call = kind.__call__
+    return _is_async(call) or _is_async(inspect.unwrap(call))
+
+
+def _is_async(function: Any) -> bool:
     # Python 3.11 has no inspect.markcoroutinefunction; asyncio and asgiref set this mark there.
-    return inspect.iscoroutinefunction(call) or hasattr(call, "_is_coroutine")
+    return inspect.iscoroutinefunction(function) or hasattr(function, "_is_coroutine")
 
 
 def answer_itself(scope: Scope, exc: Any) -> ASGIApp:
