@@ -47,7 +47,9 @@ async def test_pages_streams_uploads_redirects_and_cookies_are_the_same(foreign:
         plain = await call_bare(app, page_scope(dress, page), page[3])
         reply = await call_bare(lint, page_scope(dress, page), page[3])
         again = await call_bare(app, page_scope(dress, page), page[3])
-        assert (reply.status, decoded(reply)) == (plain.status, plain.body), page[:2]
+        # Frameworks leave it to the server to drop the body of HEAD, whose head says how that of GET is encoded.
+        body = reply.body if page[0] == "HEAD" else decoded(reply)
+        assert (reply.status, body) == (plain.status, plain.body), page[:2]
         assert is_within(others(plain), others(reply)), page[:2]
         assert (again.status, again.body, others(again)) == (plain.status, plain.body, others(plain)), page[:2]
         assert again.headers == plain.headers or "date" in again.headers

@@ -143,6 +143,17 @@ async def test_before_a_connection_is_closed_the_rest_of_the_body_is_read(scope,
     assert upload.sent == [("start", None, first), ("body", True, first), ("body", False, 3)]
 
 
+async def test_only_the_last_piece_of_a_413_waits():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 413, "headers": []})
+        await send({"type": "http.response.body", "body": b"too ", "more_body": True})
+        await send({"type": "http.response.body", "body": b"large"})
+
+    upload = Upload(*[b"abcde"] * 3)
+    await limited(app)(http_scope("POST", http_version="1.0"), upload.receive, upload.send)
+    assert upload.sent == [("start", None, 0), ("body", True, 0), ("body", True, 0), ("body", False, 3)]
+
+
 @pytest.mark.parametrize("scope", OPEN)
 async def test_a_connection_that_stays_open_is_left_to_the_server(scope):
     upload = Upload(*[b"abcde"] * 3)
