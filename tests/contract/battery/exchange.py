@@ -12,7 +12,7 @@ from wire import Reply, body_messages, http_scope, run, websocket_scope
 from .subjects import Subject
 
 # W06 is a clock, W07 is about clients of HTTP/1.0, and the rest about what an application here does on purpose.
-IGNORED = frozenset({"W05", "W06", "W07"})
+IGNORED = frozenset({"W06", "W07"})
 
 
 class Linted:
