@@ -6,6 +6,7 @@ import gzip
 import threading
 import zlib
 
+import anyio
 import pytest
 
 from asgi_framework import App, JSONResponse, PlainTextResponse, Request, Response, Route
@@ -505,3 +506,18 @@ def test_the_steps_of_a_form_are_deprecated():
     with pytest.warns(StarletteDeprecationWarning, match="`FormMessage` is deprecated") as caught:
         assert FormMessage(1) is FormMessage.FIELD_START
     assert caught[0].filename == __file__
+
+
+def test_a_timeout_is_kept_to_and_warned_of():
+    testclient = pytest.importorskip("asgi_testclient")
+    from starlette.exceptions import StarletteDeprecationWarning
+    from starlette.testclient import TestClient
+
+    async def never(scope, receive, send):
+        await anyio.sleep_forever()
+
+    client = TestClient(never)
+    message = "You should not use the 'timeout' argument"
+    with pytest.raises(testclient.AppTimeout), pytest.warns(StarletteDeprecationWarning, match=message):
+        client.get("/", timeout=0.01)
+    assert TestClient(App()).get("/", timeout=None).status_code == 404

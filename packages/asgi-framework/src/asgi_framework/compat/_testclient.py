@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from http.cookiejar import CookieJar
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import asgi_testclient
 from asgi_requests.concurrency import is_async_callable
+from asgi_requests.exceptions import RequestsDeprecationWarning
 from asgi_requests.websockets import WebSocketDisconnect
 
 from .. import testclient
@@ -26,6 +28,10 @@ _LIKE_STARLETTE: dict[str, Any] = {
     "record": False,
     "extensions": dict.fromkeys(_NOT_OFFERED),
 }
+_TIMEOUT = (
+    "You should not use the 'timeout' argument with the TestClient. Starlette's ignores it; this one keeps to it, as "
+    "asgi_testclient.TestClient does without a warning."
+)
 
 
 class _ASGI2:
@@ -149,3 +155,9 @@ class TestClient(testclient.TestClient):
         )
         if isinstance(cookies, CookieJar):
             self.cookies = cookies  # the jar itself: two clients may share one
+
+    def request(self, method: Any, url: Any, **options: Any) -> Any:
+        """Send a request; a `timeout` is kept to, and warned of as Starlette's client does, which ignores it."""
+        if type(options.get("timeout")).__name__ not in ("NoneType", "UseClientDefault"):
+            warnings.warn(_TIMEOUT, RequestsDeprecationWarning, stacklevel=2)
+        return super().request(method, url, **options)

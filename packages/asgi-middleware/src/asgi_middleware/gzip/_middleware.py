@@ -29,8 +29,6 @@ DEFAULT_EXCLUDED_CONTENT_TYPES = (
 _BODILESS = frozenset({*range(100, 200), 204, 205, 206})
 _DIGESTS = frozenset({b"content-md5", b"content-digest", b"repr-digest", b"digest"})
 _EXAMINED = frozenset({b"content-encoding", b"content-type", b"content-range", b"cache-control", b"trailer"}) | _DIGESTS
-_EMPTY_SIZE = 20
-"""Bytes of the shortest gzip member: no body up to this size becomes shorter."""
 
 
 class GZipMiddleware:
@@ -84,7 +82,7 @@ class GZipMiddleware:
 
     def is_small(self, size: int) -> bool:
         """Return whether a body of `size` bytes is sent as it is to every client."""
-        return size < self.minimum_size or size <= _EMPTY_SIZE
+        return size < self.minimum_size or size == 0
 
     def _allows(self, name: bytes, value: bytes) -> bool:
         if name == b"content-type":

@@ -133,9 +133,6 @@ class GZipResponse(ResponseWatcher):
             self.compressor = zlib.compressobj(self.settings.compresslevel, zlib.DEFLATED, _GZIP_FORMAT)
             return await self._body(message)
         encoded = await self._compressed(self._compress, message)
-        if len(encoded) >= len(body):
-            await self._pass(_varying(start))
-            return await self._send(message)
         await self._pass(_encoded(start, len(encoded)))
         return await self._send({**message, "body": encoded})
 
