@@ -1,10 +1,10 @@
 """The test client, raising the WebSocketDisconnect that applications of this framework know.
 
-from asgi_framework.testclient import TestClient
+    from asgi_framework.testclient import TestClient
 
-def test_hello():
-    with TestClient(app) as client:
-        assert client.get("/hello/world").json() == {"hello": "world"}
+    def test_hello():
+        with TestClient(app) as client:
+            assert client.get("/hello/world").json() == {"hello": "world"}
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ __all__ = ["AsyncTestClient", "TestClient"]
 
 
 class TestClient(asgi_testclient.TestClient):
-    """A synchronous test client: an httpx client whose server is the application."""
+    """A synchronous test client: an httpx client whose server is the application.
+
+    Its options are those of `asgi_testclient.TestClient`.
+    """
 
     __test__ = False
     websocket_disconnect = WebSocketDisconnect
 
 
 class AsyncTestClient(asgi_testclient.AsyncTestClient):
-    """An asynchronous test client, on the event loop of the test."""
+    """An asynchronous test client, on the event loop of the test. Its options are those of TestClient."""
 
     __test__ = False
     websocket_disconnect = WebSocketDisconnect

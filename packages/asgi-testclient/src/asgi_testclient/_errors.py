@@ -1,4 +1,4 @@
-"""What the test hears of an exception that was raised elsewhere: in the application, or while something was closed."""
+"""Exceptions that were raised elsewhere, in the application or while something was closed, as a test hears of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
+
+__tracebackhide__ = True  # pytest shows the code of its reader instead
 
 PACKAGE = __name__.partition(".")[0]
 HTTPX = ("httpx", "httpx2")

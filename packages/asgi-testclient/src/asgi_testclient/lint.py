@@ -5,8 +5,8 @@
     app = Lint(Middleware(Lint(application)))
 
 The outer one sees what `Middleware` does as an application, the inner one what it does as a server. Errors raise
-ProtocolViolation where they happen, and are raised again at the end if somebody has swallowed them. It needs no client,
-no HTTP library and no particular event loop, and passes on the very objects it is given.
+ProtocolViolation where they happen, and are raised again at the end if they were swallowed. It needs no client, no HTTP
+library and no particular event loop, and passes the very objects it is given.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Lint", "ProtocolViolation", "ProtocolWarning", "Violation"]
 
+__tracebackhide__ = True  # pytest shows the code of its reader instead
+
 BLOCKED = 0.1  # seconds
 PROTOCOLS: dict[str, tuple[type[Checks], type[ServerChecks]]] = {
     "http": (HTTPChecks, HTTPServerChecks),
@@ -38,9 +40,9 @@ PROTOCOLS: dict[str, tuple[type[Checks], type[ServerChecks]]] = {
 class Lint:
     """An ASGI application that checks another one, and the server that calls it.
 
-    `strict` is "errors", "all" (warnings are errors too; also who edits what is not theirs, and who blocks the event
-    loop) or "off"; `ignore` are codes to leave out; `both_sides` False checks the application alone.
-    `violations` are all that were found, over all calls, each once.
+    `strict` is "errors", "all" or "off": "all" makes warnings errors, and also finds scopes and messages that are
+    changed and an event loop that is blocked. `ignore` are codes to leave out; `both_sides` False checks the application
+    alone. `violations` are those of all calls, each once.
     """
 
     def __init__(
@@ -157,7 +159,7 @@ class LintedCall:
 
 
 class Stepped:
-    """An awaitable that is timed from pause to pause: what runs longer than BLOCKED has held the event loop."""
+    """An awaitable that is timed from pause to pause: a step longer than BLOCKED has held the event loop."""
 
     def __init__(self, inner: Awaitable[Any], blocked: Callable[[float], None]) -> None:
         self.inner = inner
@@ -179,7 +181,7 @@ class Stepped:
 
     @staticmethod
     def _pause(steps: Generator[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Callable[[], Any]]:
-        """Wait as the inner one asks, and bring back how it goes on."""
+        """Wait for what the inner awaitable waits for; return its next step."""
         try:
             value = yield waiting
         except GeneratorExit:

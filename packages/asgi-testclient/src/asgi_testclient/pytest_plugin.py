@@ -60,7 +60,7 @@ class NoApplication:
 
 @pytest.fixture
 def asgi_app(request: pytest.FixtureRequest) -> Any:
-    """The application under test: the one that the setting asgi_app names. To be overridden by projects."""
+    """Return the application under test: the one that the setting asgi_app names. Projects may override it."""
     path: str = request.config.getini("asgi_app")
     if not path:
         return NoApplication()
@@ -75,7 +75,7 @@ def asgi_app(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def make_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) -> Iterator[MakeClient]:
-    """A function that makes started clients of an application and options; they are closed when the test ends."""
+    """Return a function that makes started clients of an application and options, and closes them with the test."""
     from . import TestClient
 
     with ExitStack() as stack:
@@ -90,13 +90,13 @@ def make_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) -> Iterator[
 
 @pytest.fixture
 def asgi_client(make_asgi_client: MakeClient) -> TestClient:
-    """A TestClient for asgi_app, its lifespan started."""
+    """Return a TestClient for asgi_app, its lifespan started."""
     return make_asgi_client()
 
 
 @pytest.fixture
 async def make_async_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) -> AsyncIterator[MakeAsyncClient]:
-    """As make_asgi_client, for asynchronous tests; the function is awaited."""
+    """Return the function of make_asgi_client for asynchronous tests; it is awaited."""
     from . import AsyncTestClient
 
     async with AsyncExitStack() as stack:
@@ -111,7 +111,7 @@ async def make_async_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) 
 
 @pytest.fixture
 async def async_asgi_client(make_async_asgi_client: MakeAsyncClient) -> AsyncTestClient:
-    """An AsyncTestClient for asgi_app on the test's own event loop, its lifespan started."""
+    """Return an AsyncTestClient for asgi_app on the test's own event loop, its lifespan started."""
     return await make_async_asgi_client()
 
 
@@ -151,7 +151,7 @@ def _given(app: Any) -> Any:
 
 
 def _settings(config: pytest.Config) -> dict[str, Any]:
-    """The options of a client that the configuration sets."""
+    """Return the options of a client that the configuration sets."""
     options: dict[str, Any] = {}
     if timeout := config.getini("asgi_timeout"):
         try:
@@ -168,14 +168,14 @@ def _remember(request: pytest.FixtureRequest, client: Any) -> None:
 
 
 def _loop_scope(item: pytest.Item) -> Any:
-    """The scope of the event loop that pytest-asyncio runs the test on."""
+    """Return the scope of the event loop that pytest-asyncio runs the test on."""
     marker = item.get_closest_marker("asyncio")
     options = {} if marker is None else marker.kwargs
     return options.get("loop_scope") or options.get("scope") or item.config.getini("asyncio_default_test_loop_scope")
 
 
 def _for_asyncio(function: FunctionType, scope: Any) -> FunctionType:
-    """A copy of a fixture function that is marked as one of pytest-asyncio's, for the loop of the test."""
+    """Return a copy of a fixture function, marked as one of pytest-asyncio's for the loop of the test."""
     copy = FunctionType(function.__code__, function.__globals__, function.__name__, None, function.__closure__)
     copy.__annotations__ = function.__annotations__
     sys.modules["pytest_asyncio"].fixture(copy, loop_scope=scope)

@@ -75,7 +75,7 @@ class AppCall(ABC):
 
     @property
     def title(self) -> str:
-        """What the call is of, for errors and warnings."""
+        """The request of the call, for errors and warnings."""
         return request_line(self.scope)
 
     def start(self, context: Context) -> None:

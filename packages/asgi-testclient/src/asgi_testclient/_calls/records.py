@@ -27,18 +27,18 @@ class BaseRecord:
 
     @property
     def done(self) -> bool:
-        """Whether the application has returned or raised."""
+        """True once the application has returned or raised."""
         return self._call.done
 
     @property
     def exception(self) -> BaseException | None:
-        """What the application raised; with `raise_server_exceptions="logged"` also what it logged for a 5xx."""
+        """The exception of the application; with `raise_server_exceptions="logged"` also one it logged for a 5xx."""
         call = self._call
         return call.logged if call.exception is None and call.status >= 500 else call.exception
 
     @property
     def violations(self) -> list[Violation]:
-        """What the checks found."""
+        """The violations that the checks found."""
         return self._call.checks.violations
 
     @property

@@ -21,7 +21,8 @@ def refuses_lifespan(exc: BaseException) -> bool:
 
     It names the lifespan, or is raised on purpose by the code that has the scope: `assert scope["type"] == "http"`.
     """
-    if isinstance(exc, NotImplementedError) or "lifespan" in str(exc).lower():
+    # The text of an assertion is no message: pytest writes the values into it.
+    if isinstance(exc, NotImplementedError) or ("lifespan" in str(exc).lower() and not isinstance(exc, AssertionError)):
         return True
     last = [*_steps(exc)][-1:]
     return any(

@@ -50,12 +50,12 @@ class WebSocketCall(AppCall):
 
     @property
     def accepted(self) -> bool:
-        """Whether the application has accepted."""
+        """True once the application has accepted."""
         return self.answer is not None and self.answer["type"] == "websocket.accept"
 
     @property
     def is_denial(self) -> bool:
-        """Whether the application has answered with an HTTP response."""
+        """True if the application has answered with an HTTP response."""
         return self.answer is not None and self.answer["type"] == "websocket.http.response.start"
 
     async def _next(self) -> Message:

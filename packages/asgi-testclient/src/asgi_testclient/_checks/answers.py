@@ -1,4 +1,4 @@
-"""What the two kinds of response share: the answer to a request, and the denial of a WebSocket."""
+"""The part that two kinds of response share: the response to a request, and the denial of a WebSocket."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from .._texts import shown
 from ..types import Message
 from .base import Checks
 from .headers import check_headers
+
+__tracebackhide__ = True  # pytest shows the code of its reader instead
 
 BODILESS = frozenset({204, 304})
 
@@ -28,7 +30,7 @@ class AnswerChecks(Checks):
         self._expected = None if head or status in BODILESS else declared
 
     def _flag_bool(self, message: Message, key: str) -> bool:
-        """Read a truth value that is missing or no bool."""
+        """Return a truth value, and flag one that is not a bool."""
         value = message.get(key, False)
         if type(value) is not bool:
             self.flag("E12", f"{key!r} of {message['type']} is {shown(value)} where True or False was expected")
@@ -53,7 +55,7 @@ class AnswerChecks(Checks):
         return more
 
     def _count(self, size: int | None, *, last: bool) -> None:
-        """Hold the length of the body against its Content-Length; None is a piece of unknown length."""
+        """Compare the length of the body with its Content-Length; None is a piece of unknown length."""
         expected: Any = self._expected
         if expected is None:
             return

@@ -1,4 +1,4 @@
-"""What all checks share: which rules count, what was found, and the end of the call."""
+"""The part that all checks share: which rules count, what was found, and the end of the call."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from .places import Place, caller, definition
 from .rules import RULES, WARNINGS
 from .snapshots import Snapshots
 
+__tracebackhide__ = True  # pytest shows the code of its reader instead
+
 Strict = Literal["errors", "all", "order", "off"]
 LEVELS = frozenset({"errors", "all", "off"})
 
@@ -26,7 +28,7 @@ def known_codes(ignore: frozenset[str]) -> frozenset[str]:
 
 
 class Findings:
-    """What was found wrong in one call. `first_error` is the first violation that counts as an error."""
+    """The violations of one call. `first_error` is the first that counts as an error."""
 
     __slots__ = ("_fatal", "_ignore", "_off", "_scope", "application", "first_error", "strict", "violations")
 

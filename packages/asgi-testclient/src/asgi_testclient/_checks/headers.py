@@ -1,4 +1,4 @@
-"""Header lists, read once: the names are looked up, not parsed."""
+"""Lists of headers, read once: the names are looked up, not parsed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from .._texts import shown
 from ..types import Message
 from .base import Checks
+
+__tracebackhide__ = True  # pytest shows the code of its reader instead
 
 TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FORBIDDEN = b"\r\n\0"
@@ -57,7 +59,7 @@ def check_headers(checks: Checks, message: Message, key: str = "headers") -> int
 
 
 def has_header(message: Message, wanted: bytes) -> bool:
-    """Whether a list of headers that `check_headers` has seen names this one."""
+    """Return whether a list of headers that `check_headers` has seen names this one."""
     headers = message.get("headers", ())
     for pair in headers if isinstance(headers, Iterable) else ():
         try:
@@ -91,7 +93,7 @@ def _kind(name: bytes) -> int:
 
 def _check_name(checks: Checks, kind: int, name: bytes) -> None:
     if kind & BROKEN:
-        checks.flag("E10", f"{shown(name)} is no header name")
+        checks.flag("E10", f"{shown(name)} is not a header name")
     elif kind & HOP:
         checks.flag("W02", f"the application sent {name!r}, which is for the server to say")
 

@@ -1,4 +1,4 @@
-"""One HTTP request: http.response.start, bodies, trailers, and what the extensions add."""
+"""One HTTP request: http.response.start, bodies, trailers, and the messages of extensions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from .._texts import shown
 from ..types import Message
 from .answers import BODILESS, AnswerChecks
 from .headers import check_headers, has_header
+
+__tracebackhide__ = True  # pytest shows the code of its reader instead
 
 NOTHING, STARTED, BODY_SENT, COMPLETE = range(4)
 

@@ -9,6 +9,8 @@ from .._texts import shown
 from ..types import Message
 from .base import Checks
 
+__tracebackhide__ = True  # pytest shows the code of its reader instead
+
 
 class LifespanChecks(Checks):
     """The messages of a lifespan scope, from the first to the last."""

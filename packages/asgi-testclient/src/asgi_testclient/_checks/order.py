@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 from ..types import Message
 from .base import Checks
 
+__tracebackhide__ = True  # pytest shows the code of its reader instead
+
 
 class OrderChecks(Checks):
     """The messages of an http scope. A message out of order is an AssertionError, raised out of `send()` alone."""

@@ -1,4 +1,4 @@
-"""Where in the application a rule was broken: the line that called, or where the application is written."""
+"""The place in an application where a rule was broken: the line that called, or where it is defined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server's half of the protocol: the scope it builds, and the messages that its receive hands out."""
+"""The server's half of the protocol: the scope it builds, and the messages that its receive returns."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ServerChecks(Findings):
             self._check_headers(self._scope["headers"])
 
     def gave(self, message: Message) -> None:
-        """A message that receive() has returned."""
+        """Check a message that receive() has returned."""
         if self._off:
             return
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):

@@ -10,6 +10,8 @@ from ..types import Message
 from .answers import AnswerChecks
 from .headers import check_headers, has_header
 
+__tracebackhide__ = True  # pytest shows the code of its reader instead
+
 HANDSHAKE, OPEN, DENYING, DENIED, CLOSED = range(5)
 CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
@@ -38,7 +40,7 @@ class WebSocketChecks(AnswerChecks):
             self._disconnected = True
 
     def _refused(self, kind: str) -> bool:
-        """Whether nothing may follow any more; flags it."""
+        """Flag a message that follows a close or a denial; return whether it is one."""
         if self._state in (DENYING, DENIED):
             self.flag("E26", f"{kind} was sent after the connection had been denied")
             return True

@@ -20,7 +20,7 @@ HTTPX_OPTIONS = frozenset({"auth", "params", "event_hooks", "default_encoding"})
 
 
 class BaseClient(Cooperative):  # type: ignore[misc]
-    """What the client of an httpx becomes with this class in front; `app_state` is the state of the lifespan."""
+    """A class in front of the client of an httpx; `app_state` is the state of the lifespan."""
 
     __test__ = False
     library: ClassVar[ModuleType]

@@ -67,12 +67,12 @@ class BaseSession:
 
     @property
     def messages(self) -> list[tuple[str, Message]]:
-        """What passed, in order: ("receive" or "send", message)."""
+        """The messages in order: ("receive" or "send", message)."""
         return list(self._call.messages)
 
     @property
     def closed(self) -> bool:
-        """Whether either side has closed, or the application has returned."""
+        """True once either side has closed, or the application has returned."""
         return self._closed_here or self._call.end is not None or self._call.done
 
     @property
@@ -91,7 +91,7 @@ class BaseSession:
 
     @property
     def app_exception(self) -> BaseException | None:
-        """What the application raised, if anything, even if it was only how it learned that the client left."""
+        """The exception of the application, even if it was only how it learned that the client left."""
         exception: BaseException | None = self._call.exception
         return exception
 

@@ -1,4 +1,4 @@
-"""Where an application is suspended, or what blocks its loop: the line, and the calls that led there."""
+"""The line an application is suspended at, or that blocks its loop, and the calls that led there."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from anyio.from_thread import BlockingPortal
 
-UVLOOP = "uvloop"  # imported by its name: whoever asks for it has installed it
+UVLOOP = "uvloop"  # imported by its name: a test that asks for it has installed it
 
 
 class LoopThread:
@@ -155,7 +155,7 @@ class LoopThread:
         # one request.
         try:
             native.run_until_complete(self._until_stopped(native, stopping))
-        except BaseException as exc:  # SystemExit of a task that nobody awaits
+        except BaseException as exc:  # such as the SystemExit of a task that is never awaited
             self.alive = False
             self.crash = exc
             native.run_until_complete(self._sweep(native))

@@ -1,4 +1,4 @@
-"""What waits for an application: a thread beside its event loop, or a task on it."""
+"""The side that waits for an application: a thread beside its event loop, or a task on it."""
 
 from __future__ import annotations
 

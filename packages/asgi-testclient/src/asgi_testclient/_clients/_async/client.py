@@ -1,4 +1,4 @@
-"""What a client adds to the one of httpx."""
+"""The behaviour that a client adds to the one of httpx."""
 
 from __future__ import annotations
 

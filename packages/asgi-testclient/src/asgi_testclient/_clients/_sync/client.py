@@ -1,6 +1,6 @@
 # Generated from _clients/_async/client.py by `hatch run unasync`: edit that file.
 # fmt: off
-"""What a client adds to the one of httpx."""
+"""The behaviour that a client adds to the one of httpx."""
 
 from __future__ import annotations
 
