@@ -73,6 +73,18 @@ def test_no_range_of_ours_admits_the_unrelated_test_client(packages, foreign):
     assert min(lower_bounds) > float(foreign[:3])
 
 
+def test_every_install_line_asks_for_our_test_client_and_not_the_unrelated_one(root):
+    texts = [path for kind in ("md", "py", "toml", "yml") for path in root.rglob(f"*.{kind}")]
+    commands = [
+        command
+        for path in texts
+        if not {".git", "tests"} & set(path.relative_to(root).parts)
+        for command in re.findall(r"(?:pip install|uv add|poetry add) (.*)", path.read_text())
+    ]
+    name = re.compile(r"(?<![\w/.])asgi-testclient(?:\[\w*\])?([^\s`'\"]*)")
+    assert {match[1] for command in commands for match in name.finditer(command)} == {">=1"}
+
+
 def test_public_names_are_there_and_named_once(package):
     module = importlib.import_module(package.module)
     assert len(set(module.__all__)) == len(module.__all__)

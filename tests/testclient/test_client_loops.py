@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import contextvars
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
 
 from asgi_testclient import AsyncTestClient, LifespanManager, TestClient, UnfinishedTasks
+from asgi_testclient._calls.base import CALL
 from asgi_testclient._loops import tasks
 
 
@@ -114,17 +117,13 @@ async def test_a_task_of_another_client_is_none_of_this_ones() -> None:
         app.gate.set()
 
 
-class Task:
-    """A task that tells its context, as those of Python 3.12 do."""
-
-    def __init__(self, context: Any) -> None:
-        self.get_context = lambda: context
-
-
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="a task of Python 3.12 tells its context")
-def test_the_context_of_a_task_is_asked_where_it_can_be() -> None:
-    context: dict[Any, Any] = {}
-    assert tasks._call_of(Task(context)) is None  # type: ignore[arg-type]
+def test_the_call_of_a_task_is_found_on_every_python() -> None:
+    call: Any = object()
+    context = contextvars.copy_context()
+    context.run(CALL.set, call)
+    since_3_12: Any = SimpleNamespace(get_context=lambda: context)
+    before: Any = [context]  # as the garbage collector sees a task
+    assert tasks._call_of(since_3_12) is tasks._call_of(before) is call
 
 
 def test_a_client_used_on_another_loop_than_its_own_says_so() -> None:
@@ -197,3 +196,18 @@ def test_the_portal_of_a_client_is_anyios() -> None:
             assert client.portal is client.portal
             assert client.wait_idle(0)
         assert client.portal is None
+
+
+def test_to_be_idle_is_to_have_no_background_work() -> None:
+    gate = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await answer(send)
+        await anyio.to_thread.run_sync(gate.wait)
+
+    client = TestClient(app, wait_for_app=False, lifespan="off")
+    client.get("/")
+    assert not client.wait_idle(0.01)
+    gate.set()
+    assert client.wait_idle(None)
+    client.close()

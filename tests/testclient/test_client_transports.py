@@ -84,6 +84,34 @@ def test_a_request_that_names_no_limit_has_the_transports() -> None:
     transport.close()
 
 
+def test_a_response_of_the_transport_is_read_chunk_by_chunk() -> None:
+    chunks = iter(ASGITransport(App()).handle_request(httpx.Request("GET", "http://testserver/")).stream)
+    assert b"".join(chunks) == b"{}('testclient', 50000)"
+
+
+async def test_a_response_of_the_asynchronous_transport_is_read_chunk_by_chunk() -> None:
+    response = await AsyncASGITransport(App()).handle_async_request(httpx.Request("GET", "http://testserver/"))
+    chunks: Any = response.stream
+    assert [chunk async for chunk in chunks.__aiter__()] == [b"{}", b"('testclient', 50000)"]
+
+
+def test_the_clients_of_httpx_have_what_those_of_httpx2_have() -> None:
+    client = asgi_testclient.httpx.TestClient(App())
+    assert client.portal is None
+    with client:
+        assert client.portal is not None
+        response = client.get("/")
+        assert client.last_exchange is response.asgi
+    assert asgi_testclient.httpx.AsyncTestClient(App()).last_exchange is None
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+def test_a_module_whose_httpx_is_missing_says_what_to_install(name: str) -> None:
+    code = f"import sys; sys.modules[{name!r}] = None; import asgi_testclient.{name}"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert f"asgi_testclient.{name} needs {name}: pip install {name}" in result.stderr
+
+
 def test_an_asynchronous_body_is_refused_by_the_transport_too() -> None:
     async def chunks() -> Any:
         yield b""

@@ -1,10 +1,10 @@
 """The test client, raising the WebSocketDisconnect that applications of this framework know.
 
-    from asgi_framework.testclient import TestClient
+from asgi_framework.testclient import TestClient
 
-    def test_hello():
-        with TestClient(app) as client:
-            assert client.get("/hello/world").json() == {"hello": "world"}
+def test_hello():
+    with TestClient(app) as client:
+        assert client.get("/hello/world").json() == {"hello": "world"}
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ class Lint:
     """An ASGI application that checks another one, and the server that calls it.
 
     `strict` is "errors", "all" or "off": "all" makes warnings errors, and also finds scopes and messages that are
-    changed and an event loop that is blocked. `ignore` are codes to leave out; `both_sides` False checks the application
-    alone. `violations` are those of all calls, each once.
+    changed and an event loop that is blocked. `ignore` are codes to leave out; `both_sides` False checks the
+    application alone. `violations` are those of all calls, each once.
     """
 
     def __init__(

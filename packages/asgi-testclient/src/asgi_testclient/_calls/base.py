@@ -254,9 +254,9 @@ class AppCall(ABC):
         sent = [in_brief(message) for direction, message in messages if direction == "send"]
         return f"Received: {listed(received)}. Sent: {listed(sent)}."
 
+    @abstractmethod
     def expectation(self) -> str:
         """Return what has not come, for the error of a wait that has ended."""
-        raise NotImplementedError
 
     def advice(self) -> str:
         """Return what the application waits in, if it is this package, and the way out."""

@@ -29,17 +29,14 @@ UVLOOP = "uvloop"  # imported by its name: a test that asks for it has installed
 
 
 class LoopThread:
-    """One event loop in its thread, from `start` to `stop`; `loop` is there once `start` has returned.
-
-    `crash` is what ended the loop before `stop`, such as the SystemExit of a task that is never awaited.
-    """
+    """One event loop in its thread, from `start` to `stop`; `loop` is there once `start` has returned."""
 
     shield = nullcontext  # a thread that waits cannot be cancelled
 
     def __init__(self, backend: str, options: dict[str, Any]) -> None:
         self.loop: Loop
         self.alive = False
-        self.crash: BaseException | None = None
+        self._crash: BaseException | None = None
         self.unfinished: list[str] = []
         self._backend = backend
         self._options = options
@@ -55,6 +52,16 @@ class LoopThread:
         else:
             self._start_asyncio()
         return self
+
+    def post(self, function: Callable[[], object]) -> None:
+        """Have the loop call a function, if it still runs."""
+        with suppress(RuntimeError):
+            self.loop.post(function)
+
+    def raise_crash(self) -> None:
+        """Raise what ended the loop before `stop`, such as the SystemExit of a task that is never awaited."""
+        if self._crash is not None:
+            raise self._crash
 
     def waiter(self) -> ThreadWaiter:
         """Return what makes a thread wait for this loop."""
@@ -157,7 +164,7 @@ class LoopThread:
             native.run_until_complete(self._until_stopped(native, stopping))
         except BaseException as exc:  # such as the SystemExit of a task that is never awaited
             self.alive = False
-            self.crash = exc
+            self._crash = exc
             native.run_until_complete(self._sweep(native))
         finally:
             self.alive = False
@@ -185,8 +192,7 @@ class LoopThread:
         ready = threading.Event()
         self._launch(partial(self._run_trio, ready))
         ready.wait()
-        if self.crash is not None:
-            raise self.crash
+        self.raise_crash()
 
     def _run_trio(self, ready: threading.Event) -> None:
         import trio
@@ -201,7 +207,7 @@ class LoopThread:
         try:
             trio.run(main, **self._options)
         except BaseException as exc:
-            self.crash = exc
+            self._crash = exc
         finally:
             self.alive = False
             ready.set()

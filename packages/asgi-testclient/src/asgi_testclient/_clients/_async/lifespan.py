@@ -31,7 +31,7 @@ class AsyncLifespan:
         """Shut down. Raises what the application raises, LifespanFailed and AppTimeout."""
         self.call.phase = "shutdown"
         self._driver.title = "lifespan shutdown"
-        self._driver.post(self.call.shut_down)
+        self._driver.host.post(self.call.shut_down)
         await self._phase("shutdown", seconds)
 
     async def _phase(self, phase: str, seconds: float | None) -> None:

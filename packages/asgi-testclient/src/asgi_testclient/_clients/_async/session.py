@@ -56,7 +56,7 @@ class AsyncSession(BaseSession):
         if message.get("type") == "websocket.disconnect":
             await self.close(message.get("code") or 1005, message.get("reason"))
         else:
-            self._driver.post(partial(self._call.give, {**message}))
+            self._driver.host.post(partial(self._call.give, {**message}))
 
     async def send_text(self, data: str) -> None:
         """Send a text message."""
@@ -113,11 +113,11 @@ class AsyncSession(BaseSession):
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close from the client's side."""
-        self._driver.post(self._closing(code, reason))
+        self._driver.host.post(self._closing(code, reason))
 
     async def disconnect(self, code: int = 1006) -> None:
         """Drop the connection without a close."""
-        self._driver.post(self._closing(code, None))
+        self._driver.host.post(self._closing(code, None))
 
     async def wait_closed(self, timeout: Limit = "client") -> None:
         """Wait until the application has returned, and raise what it raised."""

@@ -46,8 +46,7 @@ class Driver(Generic[Call]):
         while not self.waiter.until(ready, seconds):
             if not self.host.debugged():
                 raise AppTimeout(self._late(what or self.call.expectation(), seconds or 0))
-        if self.host.crash is not None:
-            raise self.host.crash
+        self.host.raise_crash()
 
     def wait_closed(self, seconds: float | None) -> None:
         """Wait until the application has returned. Raises AppTimeout at the limit."""
@@ -55,7 +54,7 @@ class Driver(Generic[Call]):
 
     def rest(self) -> None:
         """Let an application that is about to end do so, without waiting for what it waits for."""
-        self.post(self.call.rest)
+        self.host.post(self.call.rest)
         self.waiter.until(lambda: self.call.rested or self.call.done, LAST_CHANCE)
 
     def leave(self) -> None:
@@ -63,7 +62,7 @@ class Driver(Generic[Call]):
         if self.call.done:
             return None
         grace = self.call.settings.disconnect_grace
-        self.post(self.call.disconnect)
+        self.host.post(self.call.disconnect)
         with self.host.shield():
             if not grace:
                 self.rest()
@@ -82,23 +81,16 @@ class Driver(Generic[Call]):
 
     def abort(self) -> None:
         """Disconnect and cancel at once: the test has given up, or was itself cancelled."""
-        self.post(self.call.disconnect)
+        self.host.post(self.call.disconnect)
         with self.host.shield():
             self.force()
 
     def force(self) -> None:
         """Cancel the application, and wait a moment for its end; a client without limits waits for it."""
         if not self.call.done:
-            self.post(self.call.cancel)
+            self.host.post(self.call.cancel)
             limited = self.call.settings.disconnect_grace or self.call.settings.timeout is not None
             self.waiter.until(self.done, LAST_CHANCE if limited else None)
-
-    def post(self, function: Callable[[], object]) -> None:
-        """Have the loop call a function, if it still runs."""
-        try:
-            self.host.loop.post(function)
-        except RuntimeError:
-            return
 
     def _late(self, what: str, seconds: float) -> str:
         text = f"{self.title}: {what} after {seconds:g} s. {self._where()} {self.call.progress()}"

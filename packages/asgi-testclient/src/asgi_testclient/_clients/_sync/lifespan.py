@@ -33,7 +33,7 @@ class Lifespan:
         """Shut down. Raises what the application raises, LifespanFailed and AppTimeout."""
         self.call.phase = "shutdown"
         self._driver.title = "lifespan shutdown"
-        self._driver.post(self.call.shut_down)
+        self._driver.host.post(self.call.shut_down)
         self._phase("shutdown", seconds)
 
     def _phase(self, phase: str, seconds: float | None) -> None:

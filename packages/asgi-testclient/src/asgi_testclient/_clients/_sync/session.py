@@ -57,7 +57,7 @@ class Session(BaseSession):
         if message.get("type") == "websocket.disconnect":
             self.close(message.get("code") or 1005, message.get("reason"))
         else:
-            self._driver.post(partial(self._call.give, {**message}))
+            self._driver.host.post(partial(self._call.give, {**message}))
 
     def send_text(self, data: str) -> None:
         """Send a text message."""
@@ -114,11 +114,11 @@ class Session(BaseSession):
 
     def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close from the client's side."""
-        self._driver.post(self._closing(code, reason))
+        self._driver.host.post(self._closing(code, reason))
 
     def disconnect(self, code: int = 1006) -> None:
         """Drop the connection without a close."""
-        self._driver.post(self._closing(code, None))
+        self._driver.host.post(self._closing(code, None))
 
     def wait_closed(self, timeout: Limit = "client") -> None:
         """Wait until the application has returned, and raise what it raised."""
