@@ -186,6 +186,34 @@ def test_a_router_prints_itself_as_a_table():
     assert str(TABLE).splitlines()[1].index("/") == str(TABLE).splitlines()[4].index("/")
 
 
+class Endpoint:
+    """A class with a method for each verb, as asgi_requests.HTTPEndpoint has."""
+
+    get = post = Handler.__call__
+
+
+class Posting:
+    post = delete = Handler.__call__
+
+
+class Wrapping:
+    def __init__(self, app):
+        self.app = app
+
+
+def test_a_table_shows_the_methods_of_a_class_and_what_middleware_wraps():
+    inner = Router([Route("/e", Endpoint), Route("/p", Posting), Route("/h", Handler)])
+    endless = Wrapping(None)
+    endless.app = endless
+    table = str(Router([Mount("/m", Wrapping(Wrapping(inner))), Host("h.test", endless)]))
+    assert [line.split()[:2] for line in table.splitlines()[1:]] == [
+        ["GET,HEAD,POST", "/m/e"],
+        ["DELETE,POST", "/m/p"],
+        ["*", "/m/h"],
+        ["*", "{h.test}/*"],
+    ]
+
+
 MODULE = """
 from asgi_routing import Route, Router
 
@@ -196,6 +224,12 @@ class Site:
 
 router = Router([Route("/a/{b}", app)])
 site = Site()
+
+class Wrapping:
+    def __init__(self, app):
+        self.app = app
+
+wrapped = Wrapping(Wrapping(router))
 """
 
 
@@ -212,13 +246,20 @@ def test_the_command_prints_the_table(module, capsys):
     assert capsys.readouterr().out.splitlines()[1].split() == ["GET,HEAD", "/a/{b}", "app", "shop_routes.app"]
 
 
+def test_the_command_looks_into_middleware(module, capsys):
+    assert main([f"{module}:wrapped"]) == 0
+    assert "/a/{b}" in capsys.readouterr().out
+
+
 def test_the_command_checks_on_request(module, capsys):
     assert main([f"{module}:site.router", "--check"]) == 1
     assert "shadowed: Route(path='/a'" in capsys.readouterr().out
     assert main([f"{module}:router", "--check"]) == 0
 
 
-@pytest.mark.parametrize("target", ["nope", "nope:", ":app", "no_such_module:app", "shop_routes:nothing", "sys:path"])
+@pytest.mark.parametrize(
+    "target", ["nope", "nope:", ":app", "no_such_module:app", "shop_routes:nothing", "shop_routes:app", "sys:path"]
+)
 @pytest.mark.usefixtures("module")
 def test_the_command_says_what_it_cannot_find(target, capsys, monkeypatch):
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])

@@ -453,15 +453,18 @@ async def test_an_exit_comes_before_an_error():
     assert "SystemExit: 1" in reply.messages[-1]["message"]
 
 
-async def test_an_error_is_raised_although_the_server_is_gone():
-    async def gone(message):
-        raise OSError("gone")
+async def test_what_the_server_raises_about_a_failure_is_raised():
+    """Hypercorn stops by such an exception."""
+
+    async def refuse(message):
+        raise OSError(message["type"])
 
     async def receive():
         return STARTUP
 
-    with pytest.raises(ValueError, match="no database"):
-        await Router(lifespan=failing_start)({"type": "lifespan"}, receive, gone)
+    with pytest.raises(OSError, match="lifespan.startup.failed") as caught:
+        await Router(lifespan=failing_start)({"type": "lifespan"}, receive, refuse)
+    assert str(caught.value.__context__) == "no database"
 
 
 async def a_coroutine(app):

@@ -165,7 +165,7 @@ def test_a_lookup_takes_steps_in_proportion_to_the_path(template, before, repeat
     router = Router([Route(template, app), Mount(template, app)], redirect_slashes=False)
     lookup = router._routes.compile("http")
     steps = []
-    for n in (200, 400, 800, 1600):
+    for n in (100, 200, 400, 800):
         path = before + repeated * n + after
         with Counter() as counter:
             lookup.find(path, "GET", http_scope("GET", path))
@@ -176,17 +176,12 @@ def test_a_lookup_takes_steps_in_proportion_to_the_path(template, before, repeat
 
 @pytest.mark.parametrize(("template", "before", "repeated", "after"), ATTACKS)
 @pytest.mark.timeout(60)
-async def test_a_lookup_ends_for_paths_that_a_regular_expression_would_never_be_done_with(
-    template, before, repeated, after
-):
+def test_a_lookup_ends_for_paths_that_a_regular_expression_would_never_be_done_with(template, before, repeated, after):
     """The square of this length would be hours; what counts is that it ends."""
     path = before + repeated * (60_000 // len(repeated)) + after
-    route, mount = Route(template, nothing), Mount(template, nothing)
-    router = Router([route, mount])
-    assert (await request(router, "GET", path)).status in (204, 307, 404)
-    for alone in (route, mount):
-        matched = alone.matches(http_scope("GET", path))[0] is Match.FULL
-        assert (await request(alone, "GET", path)).status == (204 if matched else 404)
+    route, mount, scope = Route(template, app), Mount(template, app), http_scope("GET", path)
+    matched = [alone.matches(scope)[0] is Match.FULL for alone in (route, mount)]
+    assert Router([route, mount], redirect_slashes=False).is_match(scope) is any(matched)
 
 
 async def nothing(scope, receive, send):

@@ -7,7 +7,6 @@ import warnings
 
 import pytest
 
-import asgi_framework
 from asgi_routing import Host, Mount, Route, Router, RouteWarning, WebSocketRoute
 from wire import request
 
@@ -56,8 +55,6 @@ def test_a_path_without_a_mistake_is_not_warned_of(path):
     [
         lambda methods: Route("/", app, methods=methods),
         lambda methods: Router().add_route("/", app, methods),
-        lambda methods: asgi_framework.Route("/", lambda request: None, methods=methods),
-        lambda methods: asgi_framework.App().add_route("/", lambda request: None, methods=methods),
     ],
 )
 def test_one_method_in_place_of_a_list_is_refused(make, methods):
@@ -68,9 +65,7 @@ def test_one_method_in_place_of_a_list_is_refused(make, methods):
 MAKE_WITH_ENDPOINT = {
     "route": lambda endpoint: Route("/", endpoint),
     "websocket": lambda endpoint: WebSocketRoute("/", endpoint),
-    "framework": lambda endpoint: asgi_framework.Route("/", endpoint),
     "add_route": lambda endpoint: add(Router(), endpoint),
-    "app": lambda endpoint: add(asgi_framework.App(), endpoint),
 }
 
 
@@ -116,7 +111,6 @@ class Wrapping:
         lambda middleware: WebSocketRoute("/", app, middleware=middleware),
         lambda middleware: Mount("/", app, middleware=middleware),
         lambda middleware: Router(middleware=middleware),
-        lambda middleware: asgi_framework.Mount("/", app, middleware=middleware),
     ],
 )
 def test_a_middleware_that_is_not_a_record_is_named(make, middleware, shown):

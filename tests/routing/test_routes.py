@@ -208,3 +208,20 @@ def test_mounts_and_hosts_ignore_the_lifespan():
 async def test_a_scope_of_another_type_is_refused():
     with pytest.raises(AssertionError, match="not 'email'"):
         await run(Router([]), {"type": "email", "path": "/"})
+
+
+async def test_a_call_that_was_patched_is_entered_by_who_holds_the_entrance(monkeypatch, endpoint):
+    router, seen = Router([Route("/a", endpoint("a"))]), []
+    entrance, original = router.entrance, Router.__call__
+    assert entrance == router.dispatch
+
+    async def patched(self, scope, receive, send):
+        seen.append(scope["path"])
+        await original(self, scope, receive, send)
+
+    monkeypatch.setattr(Router, "__call__", patched)
+    for app in (entrance, router):
+        assert (await request(app, "GET", "/a")).text == "a"
+    assert seen == ["/a", "/a"]
+    assert router.entrance is router
+    assert Router([], middleware=TAGS).entrance.routes == []

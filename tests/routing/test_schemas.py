@@ -120,3 +120,24 @@ def test_without_pyyaml_the_error_names_the_way_out(monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(ImportError, match=r"pip install asgi-routing\[schemas\]"):
         SchemaGenerator({}).get_schema(ROUTES)
+
+
+async def prose(scope, receive, send):
+    """Warning: this is slow: use sparingly."""
+
+
+async def broken(scope, receive, send):
+    """A list.
+    ---
+    a: b: c
+    """
+
+
+def test_a_docstring_of_prose_describes_nothing():
+    assert SchemaGenerator(BASE).get_schema([Route("/prose", prose)])["paths"] == {}
+
+
+def test_a_docstring_that_is_not_yaml_is_named():
+    with pytest.raises(yaml.YAMLError) as caught:
+        SchemaGenerator(BASE).get_schema([Route("/broken", broken)])
+    assert caught.value.__notes__ == [f"in the docstring of {__name__}.broken, below its last ---"]

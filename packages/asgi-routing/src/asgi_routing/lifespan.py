@@ -150,16 +150,21 @@ class NestedLifespans:
             self.error = error  # a cancellation or an exit comes before an error
 
     async def report(self) -> None:
-        """Send the server how it ended, and raise what went wrong."""
+        """Send the server how it ended, and raise what went wrong, or what the server raises about that."""
+        if self.error is None:
+            return await self._send_end()
         try:
-            if self.failures:
-                phase = "shutdown" if self.started else "startup"
-                await self.send({"type": f"lifespan.{phase}.failed", "message": "\n".join(self.failures)})
-            else:
-                await self.send({"type": "lifespan.shutdown.complete"})
-        finally:
-            if self.error is not None:
-                raise self.error
+            raise self.error
+        except BaseException:
+            await self._send_end()
+            raise
+
+    async def _send_end(self) -> None:
+        if self.failures:
+            phase = "shutdown" if self.started else "startup"
+            await self.send({"type": f"lifespan.{phase}.failed", "message": "\n".join(self.failures)})
+        else:
+            await self.send({"type": "lifespan.shutdown.complete"})
 
 
 class MountedLifespan:

@@ -67,17 +67,20 @@ class BaseSchemaGenerator:
     def parse_docstring(self, func_or_method: Callable[..., Any]) -> dict[str, Any]:
         """Return the YAML mapping below the last `---` of a docstring, or an empty one.
 
-        Raises ImportError without pyyaml, and yaml.YAMLError if the text is not valid YAML.
+        Raises ImportError without pyyaml, and yaml.YAMLError if what stands below `---` is not valid YAML.
         """
         docstring = func_or_method.__doc__
         if not docstring:
             return {}
+        _, line, text = docstring.rpartition("---")
         yaml = _yaml()
         try:
-            parsed = yaml.safe_load(docstring.rpartition("---")[2])
+            parsed = yaml.safe_load(text)
         except yaml.YAMLError as exc:
+            if not line:  # prose
+                return {}
             name = getattr(func_or_method, "__qualname__", repr(func_or_method))
-            exc.add_note(f"in the docstring of {func_or_method.__module__}.{name}: write the YAML below a line ---")
+            exc.add_note(f"in the docstring of {func_or_method.__module__}.{name}, below its last ---")
             raise
         return parsed if isinstance(parsed, dict) else {}
 
