@@ -1,12 +1,14 @@
 """The application: routes, middleware and exception handlers, wired together.
 
-from asgi_framework import App, Middleware, Route, SessionMiddleware
+    from asgi_framework import App, Middleware, Route, SessionMiddleware
 
-app = App(
-    routes=[Route("/", index)],
-    middleware=[Middleware(SessionMiddleware, secret_key="...")],
-    exception_handlers={404: not_found},
-)
+    app = App(
+        routes=[Route("/", index)],
+        middleware=[Middleware(SessionMiddleware, secret_key="...")],
+        exception_handlers={404: not_found},
+    )
+
+Any ASGI server runs it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """Answer unhandled exceptions with a 500, and raise them again for the server's log.
 
-app = ServerErrorMiddleware(app)                    # "Internal Server Error" in plain text
-app = ServerErrorMiddleware(app, debug=True)        # the traceback, a page for browsers: on your machine only
+    app = ServerErrorMiddleware(app)                    # "Internal Server Error" in plain text
+    app = ServerErrorMiddleware(app, debug=True)        # the traceback, a page for browsers: on your machine only
 
-async def sorry(scope, exc):
-    return PlainTextResponse("Sorry!", 500)             # any ASGI application
+    async def sorry(scope, exc):
+        return PlainTextResponse("Sorry!", 500)         # any ASGI application
 
-app = ServerErrorMiddleware(app, handler=sorry)
+    app = ServerErrorMiddleware(app, handler=sorry)
+
+It belongs outside of every middleware whose exceptions it should answer.
 """
 
 from __future__ import annotations
