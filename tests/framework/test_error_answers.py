@@ -7,6 +7,8 @@ from unittest.mock import create_autospec
 
 import pytest
 
+import asgi_middleware.exceptions
+import asgi_requests.adapters
 from asgi_framework import (
     App,
     BackgroundTask,
@@ -345,8 +347,6 @@ async def test_nothing_is_sent_where_a_handler_has_closed_and_returns_a_response
 
 
 async def test_a_handler_of_asgi_middleware_answers_a_websocket_by_its_middleware():
-    import asgi_middleware.exceptions
-
     middleware = asgi_middleware.exceptions.ExceptionMiddleware(
         WebSocketRoute("/", accepting(Conflict())), {Conflict: lambda scope, exc: Response(status_code=503)}
     )
@@ -409,3 +409,25 @@ async def test_a_request_that_fails_leaves_no_cycle():
             assert gc.collect() == 0
         finally:
             gc.enable()
+
+
+@pytest.mark.parametrize("detail", ["not for you", "é" * 100, "a\ud800b", ""])
+@pytest.mark.parametrize(("status", "code"), [(400, 1008), (403, 1008), (500, 1011), (599, 1011)])
+async def test_an_accepted_websocket_is_closed_alike_whoever_answers(status, code, detail):
+    exc = HTTPException(status, detail)
+    places = [
+        App(routes=[WebSocketRoute("/", accepting(exc))]),
+        ExceptionMiddleware(accepting_application(exc)),
+        asgi_middleware.exceptions.ExceptionMiddleware(accepting_application(exc), status_exception=HTTPException),
+        asgi_requests.adapters.websocket_session(accepting(exc)),
+    ]
+    ends = [(await run(app, websocket_scope(), [CONNECT])).messages[1:] for app in places]
+    reason = detail.replace("\ud800", "?")[:61] if detail[0:1] == "é" else detail.replace("\ud800", "?")
+    assert ends == [[{"type": "websocket.close", "code": code, "reason": reason}]] * 4
+
+
+async def test_a_detail_that_quotes_what_cannot_be_encoded_is_sent_all_the_same():
+    for headers in (None, {"x-a": "1"}):
+        app = App(routes=[Route("/", raising(HTTPException(422, "no \ud800", headers)))])
+        reply, exc = await failing(app)
+        assert (reply.status, reply.body, exc) == (422, b"no ?", None)

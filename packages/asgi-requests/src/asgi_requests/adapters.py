@@ -105,7 +105,7 @@ async def _end(session: WebSocket, exc: HTTPException | WebSocketException | Web
         await exc(session.scope, _connect, session.send)
         return True
     if isinstance(exc, HTTPException) and session.application_state is WebSocketState.CONNECTED:
-        reason = exc.detail.encode()[:123].decode(errors="ignore")
+        reason = f"{exc.detail}".encode("utf-8", "replace")[:123].decode(errors="ignore")
         await session.close(1011 if exc.status_code >= 500 else 1008, reason)
         return True
     return False

@@ -53,7 +53,7 @@ class HTTPException(Exception):
         if given or status in WITHOUT_BODY:
             headers, body = _parts(status, self.detail, given)
         else:  # in place, for speed
-            body = f"{self.detail}".encode()
+            body = f"{self.detail}".encode("utf-8", "replace")
             size = len(body)
             headers = [LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size), _PLAIN_TEXT]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -122,7 +122,7 @@ def _parts(status: int, detail: object, given: Mapping[str, str] | None) -> tupl
     headers = [encode_field(name, value) for name, value in given.items()] if given else []
     if status in WITHOUT_BODY:
         return headers, b""
-    body = f"{detail}".encode()
+    body = f"{detail}".encode("utf-8", "replace")  # it may quote a lone surrogate from a client's JSON
     names = {name for name, _ in headers}
     own = [(b"content-length", b"%d" % len(body)), _PLAIN_TEXT]
     return headers + [field for field in own if field[0] not in names], body
