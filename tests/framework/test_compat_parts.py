@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import threading
+import warnings
 import zlib
 
 import anyio
@@ -521,3 +523,26 @@ def test_a_timeout_is_kept_to_and_warned_of():
     with pytest.raises(testclient.AppTimeout), pytest.warns(StarletteDeprecationWarning, match=message):
         client.get("/", timeout=0.01)
     assert TestClient(App()).get("/", timeout=None).status_code == 404
+
+
+def test_the_test_client_warns_of_nothing_that_starlettes_allows():
+    pytest.importorskip("asgi_testclient")
+    from starlette.testclient import TestClient
+
+    tasks = []
+
+    async def index(request):
+        tasks.append(asyncio.create_task(asyncio.sleep(100)))
+        return PlainTextResponse("ok")
+
+    app = App(routes=[Route("/", index)])
+
+    async def in_a_running_loop():
+        return TestClient(app).get("/").text
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with TestClient(app) as client:
+            assert client.get("/").text == "ok"
+        assert asyncio.run(in_a_running_loop()) == "ok"
+    assert all(task.cancelled() for task in tasks)

@@ -217,7 +217,8 @@ class ThreadLoops:
     """The loop threads of one client.
 
     One thread serves the client until it is closed. With `loop="per-request"` each request and WebSocket outside the
-    client's block has one of its own, as in Starlette's client: what it leaves running is cancelled with it.
+    client's block has one of its own, as in Starlette's client: what it leaves running is cancelled with it. Nothing is
+    warned of then, neither tasks that the block leaves nor a running loop.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -226,7 +227,7 @@ class ThreadLoops:
         self._lock = threading.Lock()
         self._lasting: list[LoopThread] = []
         self._at_rest: frozenset[Any] = frozenset()
-        self._warned = False
+        self._warns = settings.loop != "per-request"
         self._finalizer = weakref.finalize(self, _stop_all, self._lasting)
 
     def enter(self) -> LoopThread:
@@ -237,7 +238,7 @@ class ThreadLoops:
 
     def for_request(self, entered: bool) -> LoopThread:
         """Return the loop for one request or WebSocket."""
-        if not self._warned and running_loop() is not None:
+        if self._warns and running_loop() is not None:
             self._warn_of_a_running_loop()
         if self._settings.loop == "per-request" and not entered:
             return LoopThread(self._settings.backend, self._options).start()
@@ -265,7 +266,8 @@ class ThreadLoops:
         self._at_rest = frozenset()
         for thread in threads:
             thread.stop()
-            thread.report_unfinished()
+            if self._settings.loop != "per-request":
+                thread.report_unfinished()
 
     def rest(self) -> None:
         """Take the tasks that run now for those of the lifespan, which `idle` does not wait for."""
@@ -309,7 +311,7 @@ class ThreadLoops:
         return True
 
     def _warn_of_a_running_loop(self) -> None:
-        self._warned = True
+        self._warns = False
         warn(
             "the synchronous test client is used inside a running event loop, which stands still until the response "
             "has come: use AsyncTestClient here",
