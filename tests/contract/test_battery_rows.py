@@ -113,6 +113,7 @@ from asgi_middleware.health import HealthMiddleware
 from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
 from asgi_middleware.metrics import PrometheusMiddleware
 from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
+from asgi_middleware.problems import ProblemDetailsMiddleware
 from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
 from asgi_middleware.request_id import RequestIDMiddleware
 from asgi_middleware.security_headers import SecurityHeadersMiddleware
@@ -162,6 +163,7 @@ records = [
     Middleware(TimeoutMiddleware, 5.0, body_idle=None),
     Middleware(ConcurrencyLimitMiddleware, 100, queue=10),
     Middleware(CancelOnDisconnectMiddleware),
+    Middleware(ProblemDetailsMiddleware, extend=lambda scope: {"a": 1}),
     Middleware(BearerAuthMiddleware, lambda token, scope: None, scopes=["a"]),
     Middleware(AccessLogMiddleware, style="json"),
     Middleware(PrometheusMiddleware, buckets=[1.0]),

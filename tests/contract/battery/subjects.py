@@ -312,6 +312,7 @@ SUBJECTS = [
         refuses_sockets=True,
         sockets=True,
     ),
+    Subject("asgi_middleware.problems.ProblemDetailsMiddleware", lambda: {"plain": False}),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware", lambda: {"websockets": True}, "websockets"),
     Subject("asgi_middleware.around.around_http", build=_tagging, refusal={"path": "/refused"}),

@@ -1,0 +1,105 @@
+"""The rules: which middleware belongs outside of which, and what goes wrong otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_REFUSING = (
+    "BearerAuthMiddleware", "AuthenticationMiddleware", "CSRFMiddleware", "RequestBodyLimitMiddleware",
+    "RateLimitMiddleware", "ConcurrencyLimitMiddleware", "TimeoutMiddleware", "IdempotencyMiddleware",
+)  # fmt: skip
+_READS_THE_CLIENT = (
+    "AccessLogMiddleware", "RateLimitMiddleware", "HTTPSRedirectMiddleware", "TrustedHostMiddleware",
+    "SecurityHeadersMiddleware", "CSRFMiddleware", "CORSMiddleware", "OpenTelemetryMiddleware",
+)  # fmt: skip
+_COMPRESSING = ("GZipMiddleware", "CompressionMiddleware")
+
+# Outer, those that belong inside of it, and what goes wrong otherwise.
+_RULES: list[tuple[str, tuple[str, ...], str]] = [
+    ("DrainMiddleware", ("*",), "what stands outside of it is not told that the server stops"),
+    (
+        "HealthMiddleware",
+        (*_REFUSING, "TrustedHostMiddleware", "HTTPSRedirectMiddleware", "SessionMiddleware"),
+        "probes have no credentials, name the address as their host and must not wait in a queue",
+    ),
+    ("ProxyHeadersMiddleware", _READS_THE_CLIENT, "it reads the client, the scheme or the host before they are known"),
+    ("RequestIDMiddleware", ("AccessLogMiddleware",), "the log record is written without the id of the request"),
+    ("AccessLogMiddleware", (*_COMPRESSING, *_REFUSING), "refused requests are not logged, bytes are not those sent"),
+    ("PrometheusMiddleware", _REFUSING, "refused requests are not counted"),
+    ("CORSMiddleware", _REFUSING, "a page cannot read its refusals, and preflights carry no credentials (Fetch)"),
+    ("TrustedHostMiddleware", ("HTTPSRedirectMiddleware",), "it redirects to whatever host the client names"),
+    ("HTTPSRedirectMiddleware", ("SessionMiddleware",), "a session is read, and may be sent, without TLS"),
+    ("SessionMiddleware", ("AuthenticationMiddleware",), "a backend that reads the session finds none"),
+    ("RequestBodyLimitMiddleware", ("DecompressionMiddleware",), "the limit is of the bytes that arrive"),
+    ("ConcurrencyLimitMiddleware", ("SessionMiddleware", *_COMPRESSING), "work is done for requests that are refused"),
+    ("RateLimitMiddleware", ("SessionMiddleware", *_COMPRESSING), "work is done for requests that are refused"),
+    ("CompressionMiddleware", ("ConditionalMiddleware",), "the validator would be that of another coding"),
+    ("GZipMiddleware", ("ConditionalMiddleware",), "the validator would be that of another coding"),
+]
+_ONCE = frozenset({"SessionMiddleware", "CORSMiddleware", "ProxyHeadersMiddleware", "RequestIDMiddleware"})
+_OUTERMOST = frozenset({"ServerErrorMiddleware", "ErrorMiddleware"})  # which an application puts around everything
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Two middlewares in the wrong order: `inner` belongs inside of `outer`, because `reason`."""
+
+    outer: str
+    inner: str
+    reason: str
+
+    def __str__(self) -> str:
+        if self.outer == self.inner:
+            return f"{self.outer} stands there twice: {self.reason}"
+        return f"{self.outer} belongs outside of {self.inner}: {self.reason}"
+
+
+def findings(stack: Any) -> list[Finding]:
+    """Return what stands in the wrong order.
+
+    `stack` are records, classes or instances of middleware, the first of them outermost, or an application that is
+    wrapped in them.
+    """
+    names = [name_of(one) for one in (stack if isinstance(stack, list | tuple) else stack_of(stack))]
+    found = []
+    for outer, inners, reason in _RULES:
+        if outer in names:
+            # The first of several counts: a second one further inside is for some of the requests.
+            before = names[: names.index(outer)]
+            wrong = [name for name in before if (name in inners or inners == ("*",)) and name not in _OUTERMOST]
+            found += [Finding(outer, name, reason) for name in dict.fromkeys(wrong)]
+    twice = [name for name in dict.fromkeys(names) if name in _ONCE.union(_COMPRESSING) and names.count(name) > 1]
+    return found + [Finding(name, name, "the second does the work of the first again") for name in twice]
+
+
+def stack_of(application: Any) -> list[Any]:
+    """Return the middleware around an application, the outermost first.
+
+    What wraps an application has it as `app`; a framework of Starlette's kind lists its own as `user_middleware`.
+    """
+    return list(_walk(application))
+
+
+def _walk(app: Any) -> Iterator[Any]:
+    seen: set[int] = set()
+    while app is not None and id(app) not in seen:
+        seen.add(id(app))
+        records = getattr(app, "user_middleware", None)
+        if isinstance(records, Iterable):
+            yield from records
+            return
+        inner = getattr(app, "app", None)
+        if not callable(inner):
+            return
+        yield app
+        app = inner
+
+
+def name_of(one: Any) -> str:
+    """Return the name of a middleware: of its class, or of the class that a record names."""
+    cls = getattr(one, "cls", one)  # a record
+    if not isinstance(cls, type):
+        cls = type(cls) if not hasattr(cls, "__name__") else cls
+    return str(cls.__name__)

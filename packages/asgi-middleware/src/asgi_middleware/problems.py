@@ -1,0 +1,187 @@
+"""Answer errors as problem details (RFC 9457), in front of any application.
+
+    from asgi_middleware.problems import Problem, ProblemDetailsMiddleware
+
+    async def transfer(scope, receive, send):
+        raise Problem(409, "The account has been closed", type="https://shop.example/problems/closed", account="7")
+
+    app = ProblemDetailsMiddleware(transfer)
+
+A `Problem` that is raised, an exception that `describe` knows, and an answer with a status from 400 on whose body is
+plain text or empty become `application/problem+json`, where the client accepts JSON as much as anything else. Bodies
+in other formats are the application's own. Of a 5xx nothing is told but its status: messages are for the log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from ._accept import qualities
+from ._headers import all_values, first_value, without
+from ._scope import request_headers
+from .types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Problem", "ProblemDetailsMiddleware"]
+
+_MOST_BYTES = 2048  # of a plain text that may become a detail
+_REPLACED = (b"content-length", b"content-type", b"content-encoding", b"etag", b"last-modified", b"accept-ranges")
+
+
+class Problem(Exception):
+    """Raised for an error that has a name: its members are those of RFC 9457 §3.1, and any of your own.
+
+    `headers` are sent with it, such as Retry-After. Raises ValueError for a status that is not one of an error.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str | None = None,
+        *,
+        type: str = "about:blank",  # noqa: A002 - the name of RFC 9457 §3.1.1
+        title: str | None = None,
+        instance: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        if not 400 <= status <= 599:
+            raise ValueError(f"status={status!r}: the status of an error, 400 to 599")
+        super().__init__(detail or title or phrase(status))
+        self.status = status
+        self.headers = dict(headers or {})
+        known = {"type": type, "title": title, "status": status, "detail": detail, "instance": instance}
+        self.members: dict[str, Any] = {k: v for k, v in known.items() if v is not None} | members
+
+
+Describe = Callable[[Scope, Exception], Problem | None]
+"""`describe(scope, exc)`: the problem that an exception is, or None for one that is not known."""
+
+
+class ProblemDetailsMiddleware:
+    """Middleware that turns exceptions and bare errors into problem details.
+
+    `describe(scope, exc)` names the problems of exceptions; one that nobody knows is answered as a 500 and raised
+    again. `plain=False` leaves the answers of the application alone. `extend(scope)` gives members for every problem,
+    such as the id of the request. Nothing is sent a second time once a response has begun.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        describe: Describe = lambda scope, exc: None,
+        plain: bool = True,
+        extend: Callable[[Scope], Mapping[str, Any]] = lambda scope: {},
+    ) -> None:
+        self.app = app
+        self.describe = describe
+        self.plain = plain
+        self.extend = extend
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        answer = _Answer(self, scope, send)
+        if not accepts_problems(request_headers(scope)):
+            answer.plain = False
+        try:
+            await self.app(scope, receive, answer.send)
+        except Exception as exc:
+            if answer.started:
+                await answer.release()
+                raise
+            problem = exc if isinstance(exc, Problem) else self.describe(scope, exc)
+            if problem is None and not answer.plain:
+                raise  # an error middleware outside may have a page for it
+            await answer.send_problem(problem or Problem(500))
+            if problem is None:
+                raise
+        else:
+            await answer.release()
+
+
+class _Answer:
+    """The response of one request; the beginning of a bare error is held back until its body is known."""
+
+    def __init__(self, middleware: ProblemDetailsMiddleware, scope: Scope, send: Send) -> None:
+        self._middleware = middleware
+        self._scope = scope
+        self._send = send
+        self._held: Message | None = None
+        self.plain = middleware.plain
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.started = True
+            if self.plain and message["status"] >= 400:
+                message = {**message, "headers": list(message.get("headers") or ())}
+                if _is_bare(message["headers"]):
+                    self._held = message
+                    return None
+        elif self._held is not None and kind == "http.response.body":
+            held, self._held = self._held, None
+            body = message.get("body", b"")
+            if not message.get("more_body", False) and len(body) <= _MOST_BYTES and not held.get("trailers", False):
+                return await self._replace(held, body)
+            await self._send(held)
+        elif self._held is not None and "body" not in kind and "pathsend" not in kind:
+            return await self._send(message)  # no part of the body: it may come first
+        else:
+            await self.release()
+        return await self._send(message)
+
+    async def release(self) -> None:
+        """Send the beginning that is held back, if there is one."""
+        held, self._held = self._held, None
+        if held is not None:
+            await self._send(held)
+
+    async def _replace(self, start: Message, body: bytes) -> None:
+        status = start["status"]
+        text = body.decode("utf-8", "replace").strip() if status < 500 else ""
+        problem = Problem(status, text if text and text != phrase(status) else None)
+        await self._send_document(problem, list(without(start["headers"], *_REPLACED)), start)
+
+    async def send_problem(self, problem: Problem) -> None:
+        """Answer for the application."""
+        self.started = True
+        headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in problem.headers.items()]
+        await self._send_document(problem, headers, {"type": "http.response.start"})
+
+    async def _send_document(self, problem: Problem, headers: list[Any], start: Message) -> None:
+        members = {"title": phrase(problem.status)} | problem.members | dict(self._middleware.extend(self._scope))
+        body = json.dumps(members).encode()
+        headers += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/problem+json")]
+        await self._send({**start, "status": problem.status, "headers": headers})
+        is_head = self._scope.get("method") == "HEAD"
+        await self._send({"type": "http.response.body", "body": b"" if is_head else body})
+
+
+def phrase(status: int) -> str:
+    """Return the title of a status (RFC 9457 §4.2.1: that of HTTP, where the type says no more)."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def accepts_problems(headers: Any) -> bool:
+    """Return whether JSON is as welcome as HTML; who names no types takes anything."""
+    weights = qualities(b",".join(all_values(headers, b"accept")))
+    if not weights:
+        return True
+    anything = weights.get(b"*/*", 0.0)
+    application = weights.get(b"application/*", anything)
+    named = [weights[name] for name in (b"application/problem+json", b"application/json") if name in weights]
+    return max(named or [application]) >= max(weights.get(b"text/html", 0.0), 0.001)
+
+
+def _is_bare(headers: list[Any]) -> bool:
+    kind = first_value(headers, b"content-type")
+    encoded = first_value(headers, b"content-encoding")
+    return not encoded and (not kind or kind.partition(b";")[0].strip().lower() == b"text/plain")

@@ -1,0 +1,140 @@
+"""Middleware in the wrong order is named, with the reason."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from asgi_middleware import Middleware
+from asgi_middleware.authentication import AuthenticationMiddleware
+from asgi_middleware.cors import CORSMiddleware
+from asgi_middleware.csrf import CSRFMiddleware
+from asgi_middleware.drain import DrainMiddleware
+from asgi_middleware.gzip import GZipMiddleware
+from asgi_middleware.health import HealthMiddleware
+from asgi_middleware.order import Finding, findings, stack_of
+from asgi_middleware.order.__main__ import main
+from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
+from asgi_middleware.sessions import SessionMiddleware
+from asgi_middleware.trustedhost import TrustedHostMiddleware
+
+
+async def app(scope, receive, send):
+    pass
+
+
+RIGHT = [
+    DrainMiddleware,
+    HealthMiddleware,
+    ProxyHeadersMiddleware,
+    TrustedHostMiddleware,
+    Middleware(CORSMiddleware, allow_origins=["*"]),
+    GZipMiddleware,
+    Middleware(SessionMiddleware, secret_key="secret"),
+    CSRFMiddleware,
+]
+
+
+def pairs(stack):
+    return {(finding.outer, finding.inner) for finding in findings(stack)}
+
+
+def test_a_stack_in_order_has_no_findings():
+    assert findings(RIGHT) == []
+
+
+def test_each_that_is_wrong_is_named():
+    assert pairs([RIGHT[-1], *RIGHT[:-1]]) >= {
+        ("DrainMiddleware", "CSRFMiddleware"),
+        ("ProxyHeadersMiddleware", "CSRFMiddleware"),
+        ("CORSMiddleware", "CSRFMiddleware"),
+        ("HealthMiddleware", "CSRFMiddleware"),
+    }
+    wrong = [AuthenticationMiddleware, Middleware(SessionMiddleware, secret_key="secret")]
+    assert [str(finding) for finding in findings(wrong)] == [
+        "SessionMiddleware belongs outside of AuthenticationMiddleware: a backend that reads the session finds none"
+    ]
+
+
+def test_what_does_its_work_twice_is_named():
+    assert findings([CORSMiddleware, CORSMiddleware, app]) == [
+        Finding("CORSMiddleware", "CORSMiddleware", "the second does the work of the first again")
+    ]
+    assert "stands there twice" in str(findings([GZipMiddleware] * 2)[0])
+
+
+def test_an_application_is_unwrapped():
+    wrapped = SessionMiddleware(CORSMiddleware(DrainMiddleware(app)), secret_key="secret")
+    assert [type(one).__name__ for one in stack_of(wrapped)] == [
+        "SessionMiddleware",
+        "CORSMiddleware",
+        "DrainMiddleware",
+    ]
+    assert pairs(wrapped) == {
+        ("DrainMiddleware", "SessionMiddleware"),
+        ("DrainMiddleware", "CORSMiddleware"),
+    }
+
+
+def test_a_framework_lists_its_own():
+    class Framework:
+        user_middleware = (Middleware(CSRFMiddleware), Middleware(CORSMiddleware))
+
+        async def __call__(self, scope, receive, send):
+            pass
+
+    assert pairs(Framework()) == {("CORSMiddleware", "CSRFMiddleware")}
+    assert pairs(ProxyHeadersMiddleware(Framework())) == {("CORSMiddleware", "CSRFMiddleware")}
+
+
+def test_an_application_that_wraps_itself_ends():
+    class Loop:
+        async def __call__(self, scope, receive, send):
+            pass
+
+    loop = Loop()
+    loop.app = loop
+    assert stack_of(loop) == [loop]
+    assert stack_of(None) == []
+
+
+def test_the_outermost_of_a_framework_is_no_finding():
+    class ServerErrorMiddleware:
+        pass
+
+    assert findings([ServerErrorMiddleware, DrainMiddleware]) == []
+
+
+SITE = """
+from asgi_middleware.cors import CORSMiddleware
+from asgi_middleware.csrf import CSRFMiddleware
+
+async def app(scope, receive, send): ...
+
+wrong = CSRFMiddleware(CORSMiddleware(app))
+right = CORSMiddleware(CSRFMiddleware(app))
+"""
+
+
+def test_the_command_prints_the_stack_and_the_findings(tmp_path):
+    (tmp_path / "site.py").unlink(missing_ok=True)
+    (tmp_path / "stacked.py").write_text(SITE)
+
+    def run(target):
+        command = [sys.executable, "-m", "asgi_middleware.order", target]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (run("stacked:right").returncode, run("stacked:right").stdout) == (0, "CORSMiddleware\nCSRFMiddleware\n")
+    wrong = run("stacked:wrong")
+    assert wrong.returncode == 1
+    assert wrong.stdout.splitlines()[2].startswith("order: CORSMiddleware belongs outside of CSRFMiddleware: ")
+
+
+@pytest.mark.parametrize("target", ["nothing", "nothing:", "no_such_module:app", "json:nothing"])
+def test_the_command_says_what_it_could_not_find(target, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([target])
+    assert caught.value.code == 2
+    assert "error:" in capsys.readouterr().err
