@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from asgi_framework.compat import install_as_starlette
+from asgi_requests.forms import FormTooLarge
 
 
 @pytest.fixture
@@ -16,9 +17,9 @@ def without_starlette():
         return [name for name in sys.modules if name.partition(".")[0] == "starlette"]
 
     imported = {name: sys.modules.pop(name) for name in names()}
-    finders = sys.meta_path[:]
+    finders, form_status = sys.meta_path[:], FormTooLarge.status
     yield
-    sys.meta_path[:] = finders
+    sys.meta_path[:], FormTooLarge.status = finders, form_status
     for name in names():
         del sys.modules[name]
     sys.modules.update(imported)

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
+import tempfile
 import threading
 
 import anyio
 import pytest
 
-from asgi_requests import forms
-from asgi_requests.forms import FormParser, MultiPartException, MultiPartParser, MultipartPart
+from asgi_requests import _spool, forms
+from asgi_requests._preamble import Preamble
+from asgi_requests.forms import FormParser, FormTooLarge, MultiPartException, MultiPartParser, MultipartPart
 from asgi_requests.headers import Headers
 from asgi_requests.requests import Request
 from asgi_requests.uploads import UploadFile
@@ -182,7 +187,10 @@ async def test_chunks_may_end_anywhere():
         ("multipart/form-data", multipart_body(part("a", b"1")), "Missing boundary in multipart."),
         ("multipart/form-data; boundary=C", multipart_body(part("a", b"1")), "Invalid multipart data."),
         ("multipart/form-data; boundary=" + "c" * 300, multipart_body(part("a", b"1")), "Invalid multipart data."),
-        ("multipart/form-data; boundary=B", b"hello\r\n" + multipart_body(part("a", b"1")), "Invalid multipart data."),
+        ("multipart/form-data; boundary=B", b"hello\r\n", "Invalid multipart data."),
+        ("multipart/form-data; boundary=B", b"\neamb\r\r--B--B--", "Invalid multipart data."),
+        ("multipart/form-data; boundary=B", b"x" + multipart_body(part("a", b"1")), "Invalid multipart data."),
+        ("multipart/form-data; boundary=B", b"--B" + b" " * 5000 + b"x\r\n", "Invalid multipart data."),
         ("multipart/form-data; boundary=B", b"--B\r\nX y: 1\r\n\r\n1\r\n--B--\r\n", "Invalid multipart data."),
         (
             "multipart/form-data; boundary=B",
@@ -201,6 +209,184 @@ async def test_what_is_malformed_is_refused_as_in_starlette(content_type, body, 
         await multipart(body, content_type=content_type)
     assert caught.value.message == str(caught.value) == message
     assert caught.value.status_code == 400
+    with pytest.raises(MultiPartException, match=message):
+        await multipart(*chunks_of(body, 7), content_type=content_type)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 10**6])
+@pytest.mark.parametrize(
+    "preamble",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"\n",
+        b"This is a multi-part message.\r\n",
+        b"--B-like\r\n--BB\r\n--B x\r\n--B\r--B\n--",
+        b"--B " + b" " * 2000 + b"\n",
+    ],
+)
+async def test_text_before_the_first_boundary_and_white_space_behind_one_are_dropped(preamble, size):
+    first, second = part("a", b"1"), part("b", b"2").replace(b"--B", b"--B\t ")
+    body = preamble.removesuffix(b"--") + first.replace(b"--B", b"--B \t") + second + b"--B-- \r\n"
+    form = await multipart(*chunks_of(body, size))
+    assert form.multi_items() == [("a", "1"), ("b", "2")]
+    empty = preamble.removesuffix(b"--") + b"--B-- "
+    if preamble.strip():
+        with pytest.raises(MultiPartException, match="Invalid multipart data"):
+            await multipart(*chunks_of(empty, size))
+    else:
+        assert (await multipart(*chunks_of(empty, size))).multi_items() == []
+
+
+async def test_a_preamble_is_not_kept():
+    preamble = Preamble(b"B")
+    for _ in range(100):
+        assert preamble.skip(b"x" * 1000 + b"\n--") == b""
+        assert len(preamble._held) == 3
+    assert preamble.skip(b"B\r\nX: y") == b"--B\r\nX: y"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "filename"),
+    [
+        ("filename*=utf-8''na%C3%AFve%20%E2%82%AC.txt", "naïve €.txt"),
+        ("filename*=UTF-8'en'a.txt; x=y", "a.txt"),
+        ("FileName* = iso-8859-1''%E9", "é"),
+        ("filename*=\"utf-8''a b\"", "a b"),
+        ("filename*=unknown''%C3%A9", "é"),
+        ("filename*=plain.txt", "plain.txt"),
+        ("filename*=", ""),
+        ("filename*=utf-8''b; filename=a", "a"),
+    ],
+)
+async def test_a_part_with_an_extended_file_name_is_a_file(parameters, filename):
+    disposition = f'--B\r\nContent-Disposition: form-data; name="f; filename*=x"; {parameters}\r\n\r\n\xff\r\n'
+    form = await multipart(multipart_body(disposition.encode("latin-1")))
+    upload = form["f; filename*=x"]
+    assert (upload.filename, await upload.read()) == (filename, b"\xff")
+    await form.close()
+
+
+async def test_a_file_name_within_another_parameter_makes_no_file():
+    disposition = b"--B\r\nContent-Disposition: form-data; name=\"f; filename*=utf-8''x\"\r\n\r\n1\r\n"
+    assert (await multipart(multipart_body(disposition))).multi_items() == [("f; filename*=utf-8''x", "1")]
+
+
+def open_temporary_files():
+    links = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return sum(link.startswith(tempfile.gettempdir()) for link in links)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+async def test_an_upload_takes_few_descriptors(monkeypatch):
+    monkeypatch.setattr(MultiPartParser, "max_memory_size", 1000)
+    before = open_temporary_files()
+    contents = {f"f{index}": b"%d," % index * (index % 7 * 100) for index in range(300)}
+    form = await multipart(*chunks_of(multipart_body(*[part(name, text, "f") for name, text in contents.items()]), 500))
+    assert open_temporary_files() - before <= 9
+    uploads = form.multi_items()
+    assert {name: await upload.read() for name, upload in uploads} == contents
+    assert [upload.size for _, upload in uploads] == [len(text) for text in contents.values()]
+    await form.close()
+    assert open_temporary_files() == before
+    assert all(upload.file.closed for _, upload in uploads)
+
+
+@pytest.fixture
+async def spooled(monkeypatch):
+    """Two uploads that share a temporary file."""
+    monkeypatch.setattr(MultiPartParser, "max_memory_size", 0)
+    monkeypatch.setattr(forms, "_MOST_OWN_FILES", 0)
+    form = await multipart(multipart_body(part("a", b"one\ntwo\n", "a"), part("b", b"x" * 10_000, "b")))
+    yield form["a"], form["b"]
+    await form.close()
+
+
+async def test_an_upload_in_a_shared_file_is_read_as_any_file(spooled):
+    upload, other = spooled
+    assert await upload.read(4) == b"one\n"
+    assert await other.read(3) == b"xxx"
+    assert await upload.tell() == 4
+    assert await upload.read() == b"two\n"
+    assert await upload.read() == b""
+    assert await upload.seek(-4, 2) == 4
+    assert await upload.seek(-1, 1) == 3
+    assert await upload.seek(0) == 0
+    assert [line async for line in upload] == [b"one\n", b"two\n"]
+    assert await upload.seek(100) == 100
+    assert await upload.read() == b""
+    upload.file.seek(0)
+    assert io.TextIOWrapper(upload.file).readlines() == ["one\n", "two\n"]
+    with pytest.raises(ValueError, match="negative seek"):
+        await other.seek(-1)
+    assert (upload.file.readable(), upload.file.writable(), upload.file.seekable()) == (True, True, True)
+
+
+async def test_an_upload_in_a_shared_file_is_changed_in_a_file_of_its_own(spooled):
+    upload, other = spooled
+    await upload.seek(4)
+    await upload.write(b"2 and three")
+    await upload.seek(0)
+    assert await upload.read() == b"one\n2 and three"
+    upload.file.truncate(2)
+    assert os.fstat(upload.file.fileno()).st_size == 2
+    assert await upload.seek(0, 2) == 2
+    assert await other.read() == b"x" * 10_000
+    assert os.fstat(other.file.fileno()).st_size == 10_000
+    assert await other.tell() == 10_000
+    await other.close()
+    await other.close()
+    with pytest.raises(ValueError, match="closed"):
+        await other.read()
+    assert upload.file.closed is False
+
+
+async def test_a_file_that_goes_to_a_shared_file_in_pieces_is_whole(monkeypatch):
+    monkeypatch.setattr(MultiPartParser, "max_memory_size", 100)
+    monkeypatch.setattr(forms, "_MOST_OWN_FILES", 0)
+    monkeypatch.setattr(forms, "_WRITE_SIZE", 50)
+    contents = {name: os.urandom(1000) for name in "abc"}
+    form = await multipart(*chunks_of(multipart_body(*[part(name, text, "f") for name, text in contents.items()]), 60))
+    assert {name: await upload.read() for name, upload in form.multi_items()} == contents
+    await form.close()
+
+
+def test_an_upload_in_a_shared_file_is_closed_once():
+    spool = _spool.Spool()
+    first, second = spool.add(), spool.add()
+    first.append(b"1")
+    second.append(b"2")
+    first.close()
+    first.close()
+    assert second.read() == b"2"
+    for use in (first.read, first.fileno, first.truncate):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+    second.close()
+    assert spool._file.closed
+
+
+async def test_a_full_disk_closes_a_shared_file(monkeypatch):
+    monkeypatch.setattr(MultiPartParser, "max_memory_size", 0)
+    monkeypatch.setattr(forms, "_MOST_OWN_FILES", 0)
+    written = []
+
+    class Nearly(io.BytesIO):
+        def write(self, content):
+            written.append(len(content))
+            if len(written) == 3:
+                raise OSError(28, "No space left on device")
+            return super().write(content[:5])
+
+    disk = Nearly()
+    monkeypatch.setattr(_spool, "TemporaryFile", lambda buffering: disk)
+    with pytest.raises(OSError, match="No space left"):
+        await multipart(multipart_body(part("f", b"x" * 12, "f")))
+    assert written == [12, 7, 2]
+    assert disk.closed
 
 
 @pytest.mark.parametrize("kept", [3, 20, 60, -8, -9, -10])
@@ -243,6 +429,12 @@ async def test_limits_are_those_of_starlette(limits, body, message):
     with pytest.raises(MultiPartException) as caught:
         await multipart(multipart_body(*body), **limits)
     assert caught.value.message == message
+    assert caught.value.status_code == 413
+
+
+def test_the_status_of_a_form_beyond_a_limit_is_an_attribute(monkeypatch):
+    monkeypatch.setattr(FormTooLarge, "status", 400)
+    assert FormTooLarge("x").status_code == 400
 
 
 async def test_a_file_is_not_held_to_the_size_of_a_field():

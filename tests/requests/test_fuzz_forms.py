@@ -108,15 +108,19 @@ def test_urlencoded_stays_within_its_limits(body, size, fields, part):
 @given(body=SOUP | st.binary(max_size=200), size=st.integers(1, 20))
 def test_multipart_is_a_form_or_a_refusal(body, size):
     for text in (body, b"--B\r\nContent-Disposition: form-data; name=a" + body + b"\r\n--B--\r\n"):
+        outcomes = []
         for chunk in (None, size):
             try:
                 items = parse(
                     MultiPartParser, text, b"multipart/form-data; boundary=B", chunk, max_fields=5, max_files=5
                 )
-            except MultiPartException:
+            except MultiPartException as exc:
+                outcomes.append(exc.status_code)
                 continue
             assert size_of(items) <= len(text)
             assert len(items) <= 10
+            outcomes.append(items)
+        assert outcomes[0] == outcomes[1]
 
 
 @settings(max_examples=100, deadline=None)

@@ -10,6 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from asgi_requests.exceptions import ClientDisconnect, HTTPException
+from asgi_requests.forms import FormTooLarge
 from asgi_requests.multidict import FormData
 from asgi_requests.requests import InvalidJSON, Request
 from wire import body_messages, http_scope, run
@@ -432,11 +433,12 @@ async def test_a_form_read_from_a_body_leaves_the_body():
 @pytest.mark.parametrize(("headers", "limit"), [(FORM, {"max_fields": 1}), (FORM, {"max_part_size": 1})])
 async def test_a_form_beyond_a_limit_is_a_client_error(headers, limit):
     request = Request(http_scope(headers=headers), chunks(b"abc=1&bcd=2"))
-    with pytest.raises(HTTPException) as caught:
+    with pytest.raises(FormTooLarge) as caught:
         await request.form(**limit)
-    assert caught.value.status_code == 400
-    with pytest.raises(RuntimeError, match="Stream consumed"):
-        await request.form()
+    assert caught.value.status_code == 413
+    for again in (request, Request(request.scope, request._receive)):
+        with pytest.raises(RuntimeError, match="Stream consumed"):
+            await again.form()
 
 
 async def test_files_are_closed_with_the_request_or_the_block():

@@ -184,6 +184,25 @@ async def test_one_may_wait_for_the_client_to_leave_while_another_reads():
         await stream.aclose()
 
 
+async def test_one_may_wait_for_the_client_to_leave_while_another_reads_the_body():
+    with Server(part(b"a")) as server:
+        scope = http_scope()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(shared_body(scope, server).wait_for_disconnect)
+            await anyio.wait_all_tasks_blocked()
+            bodies = []
+
+            async def read():
+                bodies.append(await Request(scope, server).body())
+
+            tasks.start_soon(read)
+            await anyio.wait_all_tasks_blocked()
+            server.say(part(b"b", more=False))
+            await anyio.wait_all_tasks_blocked()
+            assert bodies == [b"ab"]
+            server.say(DISCONNECT)
+
+
 async def test_a_wait_for_the_client_gives_way_to_a_read_and_takes_in_no_more_than_64_kib():
     with Server() as server:
         shared = shared_body(http_scope(), server)

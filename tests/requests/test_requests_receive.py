@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from asgi_requests._chunks import Chunks
 from asgi_requests.adapters import request_response
 from asgi_requests.exceptions import ClientDisconnect
 from asgi_requests.middleware import BaseHTTPMiddleware
@@ -560,6 +561,22 @@ async def test_tiny_chunks_cost_little_more_than_their_bytes(piece):
     assert peak < 3 * len(body) + 200_000
 
 
+def test_chunks_that_are_small_are_joined_and_large_ones_are_kept():
+    chunks, expected = Chunks(), bytearray()
+    for index in range(1000):
+        for chunk in (b"a", b"", bytes([index % 256]) * (5000 if index % 128 == 0 else 3)):
+            chunks.append(chunk)
+            expected += chunk
+    assert chunks.size == len(expected)
+    assert len(chunks) < 600
+    first = chunks.popleft()
+    assert first + chunks.join() == expected
+    assert (len(chunks), chunks.size) == (0, 0)
+    for index in range(257):
+        chunks.append(b"x" * (5000 if index == 256 else 1))
+    assert [len(chunks.popleft()) for _ in range(2)] == [256, 5000]
+
+
 async def test_large_chunks_are_not_copied_until_the_end():
     chunk = bytes(65536)
     messages = [{"type": "http.request", "body": body, "more_body": True} for body in [chunk, b"a", b"b"] * 400]
@@ -572,6 +589,15 @@ async def test_large_chunks_are_not_copied_until_the_end():
         tracemalloc.stop()
     assert body == (chunk + b"ab") * 400
     assert peak < len(body) + 1_000_000
+
+
+def test_a_stream_runs_without_an_event_loop():
+    async def receive():
+        return body_messages(b"x")[0]
+
+    with pytest.raises(StopIteration) as stopped:
+        Request(http_scope(), receive).stream().__anext__().send(None)
+    assert stopped.value.value == b"x"
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])

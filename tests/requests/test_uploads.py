@@ -75,6 +75,21 @@ async def test_any_binary_file_will_do():
     assert await upload.read() == b"bc"
 
 
+@pytest.mark.parametrize("max_size", [4, 1000])
+async def test_it_is_a_file_to_move_in_to_read_by_lines_and_to_enter(max_size):
+    upload = UploadFile(SpooledTemporaryFile(max_size=max_size))  # noqa: SIM115
+    async with upload as entered:
+        assert entered is upload
+        await upload.write(b"one\ntwo\nthree")
+        assert await upload.tell() == 13
+        assert await upload.seek(-5, io.SEEK_END) == 8
+        assert await upload.seek(2, io.SEEK_CUR) == 10
+        assert await upload.read() == b"ree"
+        assert await upload.seek(4) == 4
+        assert [line async for line in upload] == [b"two\n", b"three"]
+    assert upload.file.closed
+
+
 def test_it_reads_as_in_starlette():
     upload = UploadFile(io.BytesIO(), size=1, filename="a", headers=Headers({"content-type": "image/png"}))
     assert repr(upload) == "UploadFile(filename='a', size=1, headers=Headers({'content-type': 'image/png'}))"

@@ -147,7 +147,6 @@ class SharedBody:
         return body
 
     async def _read_to_end(self, max_size: int | None) -> bytes:
-        taker = self.taker
         self.exclusive = True
         try:
             while True:
@@ -157,12 +156,10 @@ class SharedBody:
                     break
                 if self._disconnected:
                     raise ClientDisconnect()
-                if not self._receiving:
+                if self._receiving:  # a disconnect poll, which keeps the message
+                    await self.change()
+                else:
                     await self._keep_next()
-                    continue
-                await self.change()
-                if self.taker is not taker:
-                    raise RuntimeError("Stream consumed in part: another reader has begun to take the body")
         finally:
             self.release()
         self._end_is_kept = False

@@ -1,4 +1,4 @@
-"""Forms in application/x-www-form-urlencoded: split where the `&` are, chunk by chunk, within the limits."""
+"""Forms in application/x-www-form-urlencoded, split chunk by chunk and within limits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from .headers import Headers
 from .multidict import FormData
 
 
+class FormTooLarge(MultiPartException):
+    """A form beyond a limit of number or size (RFC 9110 §15.5.14); `status` is for all of the class."""
+
+    status: ClassVar[int] = 413
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.status_code = self.status
+
+
 class FormParser:
-    """Parses an urlencoded body; `;` is data, not a separator (WHATWG URL §5.1).
+    """A parser of urlencoded bodies; `;` is data, not a separator (WHATWG URL §5.1).
 
     `max_part_size` is the size of one field in bytes, name and value as they are sent; `max_memory_size` of them all.
-    Raises MultiPartException for a body beyond a limit, before more of it is kept.
+    Raises MultiPartException (413) for a body beyond a limit, before more of it is kept.
     """
 
     max_memory_size: ClassVar[int] = 32 * 1024 * 1024
@@ -41,7 +51,7 @@ class FormParser:
         self._size = 0
 
     async def parse(self) -> FormData:
-        """The fields, in order."""
+        """Return the fields, in order."""
         try:
             await self._read()
         except BaseException:
@@ -96,7 +106,7 @@ class FormParser:
                     self._add(field)
         limit = max(self.max_memory_size, self.max_part_size)
         if self._size > limit:
-            raise MultiPartException(f"Fields exceeded maximum size of {limit // 1024}KB.")
+            raise FormTooLarge(f"Fields exceeded maximum size of {limit // 1024}KB.")
 
     def _add(self, field: bytes) -> None:
         raw_name, _, raw_value = field.replace(b"+", b" ").partition(b"=")
@@ -115,14 +125,14 @@ class FormParser:
                 end = len(fields)
             if end > start:
                 if len(self._items) >= self.max_fields:
-                    raise MultiPartException(f"Too many fields. Maximum number of fields is {self.max_fields}.")
+                    raise FormTooLarge(f"Too many fields. Maximum number of fields is {self.max_fields}.")
                 if end - start > self.max_part_size + (fields.find(b"=", start, end) >= 0):
                     raise self._too_large()
                 yield fields[start:end]
             start = end + 1
 
-    def _too_large(self) -> MultiPartException:
-        return MultiPartException(f"Field exceeded maximum size of {int(self.max_part_size / 1024)}KB.")
+    def _too_large(self) -> FormTooLarge:
+        return FormTooLarge(f"Field exceeded maximum size of {int(self.max_part_size / 1024)}KB.")
 
 
 async def close_stream(stream: AsyncIterator[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Forms, urlencoded or multipart, parsed as they arrive and within limits.
+"""Forms, urlencoded or multipart, parsed within limits as they arrive.
 
     parser = MultiPartParser(request.headers, request.stream(), max_files=10)
     form = await parser.parse()
@@ -8,16 +8,21 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+from urllib.parse import unquote_to_bytes
 
 from ._charset import decode_text, text_codec
+from ._preamble import Preamble
+from ._spool import Spool
 from ._threads import finish_in_thread
-from ._urlencoded import FormParser, close_stream
+from ._urlencoded import FormParser, FormTooLarge, close_stream
 from .exceptions import MultiPartException
 from .headers import Headers
 from .multidict import FormData
@@ -26,17 +31,27 @@ from .uploads import UploadFile
 if TYPE_CHECKING:
     import python_multipart.multipart
 
-__all__ = ["FormParser", "MultiPartException", "MultiPartParser", "MultipartPart", "SpooledTemporaryFile"]
+__all__ = [
+    "FormParser",
+    "FormTooLarge",
+    "MultiPartException",
+    "MultiPartParser",
+    "MultipartPart",
+    "SpooledTemporaryFile",
+]
 
 _Call = tuple[Callable[..., Any], *tuple[Any, ...]]
 
-# What goes to disk is collected and written in pieces of about this many bytes, so that a thread is worth its hop.
+# Bytes for the disk are collected and written in pieces of this size: each takes a visit to a thread.
 _WRITE_SIZE = 1024 * 1024
+# So many files of a form have a temporary file each once they leave memory; the rest share one.
+_MOST_OWN_FILES = 8
+_PARAMETER = re.compile(rb';[ \t]*([^=;]+?)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*)').findall
 
 
 @dataclass
 class MultipartPart:
-    """One part while it is parsed: a field collects `data`, a file is written to `file`."""
+    """A part while it is parsed: a field collects `data`, a file is written to `file`."""
 
     content_disposition: bytes | None = None
     field_name: str = ""
@@ -46,12 +61,13 @@ class MultipartPart:
 
 
 class MultiPartParser:
-    """Parses a multipart/form-data body (RFC 7578); sizes are in bytes.
+    """A parser of multipart/form-data bodies (RFC 7578); sizes are in bytes.
 
     A file is kept in memory up to `spool_max_size`, and on disk beyond it. All fields and files in memory together
-    stay within `max_memory_size`: past it files go to disk, and fields are refused. `max_file_size` is the limit of
-    one file, None for no limit. Raises MultiPartException for a body that is malformed, cut short or beyond a limit,
-    and closes every file then.
+    stay within `max_memory_size`: past it files go to disk, and fields are refused. Files on disk take at most nine
+    descriptors, however many they are. `max_file_size` is the limit of one file, None for no limit. Raises
+    MultiPartException (400) for a body that is malformed or cut short, FormTooLarge (413) for one beyond a limit, and
+    closes every file then.
     """
 
     spool_max_size: ClassVar[int] = 1024 * 1024
@@ -81,17 +97,20 @@ class MultiPartParser:
         self._field_count = 0
         self._files: list[UploadFile] = []
         self._in_memory = 0
-        self._to_disk = False
+        self._write_to_disk: Callable[[bytes], Any] | None = None
+        self._own_files = 0
+        self._spool: Spool | None = None
         self._pending: list[_Call] = []
         self._pending_size = 0
         self._ended = False
 
     async def parse(self) -> FormData:
-        """The fields and files, in order; raises ImportError without python-multipart."""
+        """Return the fields and files, in order; raises ImportError without python-multipart."""
         library = _library()
         self._library = library
         try:
-            await self._read(self._parser(library))
+            boundary = self._boundary(library)
+            await self._read(self._parser(library, boundary), Preamble(boundary))
         except BaseException as exc:
             for upload in self._files:
                 upload.file.close()
@@ -101,12 +120,15 @@ class MultiPartParser:
             raise
         return FormData(self.items)
 
-    def _parser(self, library: Any) -> python_multipart.multipart.MultipartParser:
+    def _boundary(self, library: Any) -> bytes:
         content_type = self.headers.get("content-type", "")
-        boundary = library.parse_options_header(content_type)[1].get(b"boundary")
+        boundary: bytes | None = library.parse_options_header(content_type)[1].get(b"boundary")
         if boundary is None:
             raise MultiPartException("Missing boundary in multipart.")
         self._codec = text_codec(content_type)
+        return boundary
+
+    def _parser(self, library: Any, boundary: bytes) -> python_multipart.multipart.MultipartParser:
         callbacks = {
             name: getattr(self, name)
             for name in (
@@ -123,23 +145,25 @@ class MultiPartParser:
         parser: python_multipart.multipart.MultipartParser = library.MultipartParser(boundary, callbacks)
         return parser
 
-    async def _read(self, parser: python_multipart.multipart.MultipartParser) -> None:
+    async def _read(self, parser: python_multipart.multipart.MultipartParser, preamble: Preamble) -> None:
         empty = True
         async for chunk in self.stream:
             empty = empty and not chunk
-            parser.write(chunk)
+            parser.write(chunk if preamble.found else preamble.skip(chunk))
             if self._pending_size >= _WRITE_SIZE:
                 await self._flush()
         parser.finalize()
         if not self._ended and not empty:
-            raise MultiPartException("Multipart data ended before its closing boundary.")
+            if preamble.found or preamble.is_cut_short:
+                raise MultiPartException("Multipart data ended before its closing boundary.")
+            raise MultiPartException("Invalid multipart data.")
         if self._pending:
             await self._flush()
 
     def on_part_begin(self) -> None:
         """Begin a part."""
         self._part = MultipartPart()
-        self._to_disk = False
+        self._write_to_disk = None
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         """Collect the name of a header."""
@@ -160,25 +184,29 @@ class MultiPartParser:
         self._header_value.clear()
 
     def on_headers_finished(self) -> None:
-        """Tell a field from a file, and count it."""
+        """Tell a field from a file by the name of the file, and count it."""
         part = self._part
         options = self._library.parse_options_header(part.content_disposition)[1]
         name = options.get(b"name")
         if name is None:
             raise MultiPartException('The Content-Disposition header field "name" must be provided.')
         part.field_name = decode_text(name, self._codec)
-        filename = options.get(b"filename")
+        raw_filename = options.get(b"filename")
+        if raw_filename is None:
+            filename = _extended_filename(part.content_disposition or b"")
+        else:
+            filename = decode_text(raw_filename, self._codec)
         if filename is None:
             self._field_count += 1
             if self._field_count > self.max_fields:
-                raise MultiPartException(f"Too many fields. Maximum number of fields is {self.max_fields}.")
+                raise FormTooLarge(f"Too many fields. Maximum number of fields is {self.max_fields}.")
             return
         if len(self._files) >= self.max_files:
-            raise MultiPartException(f"Too many files. Maximum number of files is {self.max_files}.")
+            raise FormTooLarge(f"Too many files. Maximum number of files is {self.max_files}.")
         part.file = UploadFile(
             file=cast(BinaryIO, SpooledTemporaryFile(max_size=self.spool_max_size)),  # noqa: SIM115
             size=0,
-            filename=decode_text(filename, self._codec),
+            filename=filename,
             headers=Headers(raw=part.item_headers),
         )
         self._files.append(part.file)
@@ -190,10 +218,10 @@ class MultiPartParser:
         if part.file is not None:
             return self._store(part.file, data[start:end])
         if len(part.data) + size > self.max_part_size:
-            raise MultiPartException(f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB.")
+            raise FormTooLarge(f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB.")
         self._in_memory += size
         if self._in_memory > max(self.max_memory_size, self.max_part_size):
-            raise MultiPartException(f"Fields exceeded maximum size of {self.max_memory_size // 1024}KB.")
+            raise FormTooLarge(f"Fields exceeded maximum size of {self.max_memory_size // 1024}KB.")
         part.data += data[start:end]
         return None
 
@@ -201,17 +229,32 @@ class MultiPartParser:
         before = upload.size or 0
         upload.size = after = before + len(chunk)
         if self.max_file_size is not None and after > self.max_file_size:
-            raise MultiPartException(f"File exceeded maximum size of {self.max_file_size // 1024}KB.")
-        if not self._to_disk:
+            raise FormTooLarge(f"File exceeded maximum size of {self.max_file_size // 1024}KB.")
+        write = self._write_to_disk
+        if write is None:
             self._in_memory += len(chunk)
             if after <= self.spool_max_size and self._in_memory <= self.max_memory_size:
                 upload.file.write(chunk)
                 return
             self._in_memory -= after
-            self._to_disk = True
-            self._pending.append((cast(Any, upload.file).rollover,))
-        self._pending.append((upload.file.write, chunk))
+            write = self._write_to_disk = self._move_to_disk(upload)
+        self._pending.append((write, chunk))
         self._pending_size += len(chunk)
+
+    def _move_to_disk(self, upload: UploadFile) -> Callable[[bytes], Any]:
+        """Return the function that writes to the file of an upload on disk, after what it has in memory."""
+        in_memory = cast(Any, upload.file)
+        if self._own_files < _MOST_OWN_FILES:
+            self._own_files += 1
+            self._pending.append((in_memory.rollover,))
+            return cast("Callable[[bytes], Any]", in_memory.write)
+        self._spool = self._spool or Spool()
+        spooled = self._spool.add()
+        in_memory.seek(0)
+        self._pending.append((spooled.append, in_memory.read()))
+        in_memory.close()
+        upload.file = io.BufferedRandom(spooled, 4096)
+        return spooled.append
 
     def on_part_end(self) -> None:
         """Add the field or the file to the form."""
@@ -219,10 +262,10 @@ class MultiPartParser:
         if part.file is None:
             self.items.append((part.field_name, decode_text(part.data, self._codec)))
             return
-        if self._to_disk:
-            self._pending.append((part.file.file.seek, 0))
-        else:
+        if self._write_to_disk is None:
             part.file.file.seek(0)
+        else:
+            self._pending.append((part.file.file.seek, 0))
         self.items.append((part.field_name, part.file))
 
     def on_end(self) -> None:
@@ -230,12 +273,12 @@ class MultiPartParser:
         self._ended = True
 
     async def _flush(self) -> None:
-        calls, self._pending, self._pending_size = _joined(self._pending), [], 0
+        calls, self._pending, self._pending_size = _join_writes(self._pending), [], 0
         await finish_in_thread(_call_each, calls)
 
 
-def _joined(calls: list[_Call]) -> list[_Call]:
-    """The calls in order, those to one `write` in succession as one: a few large writes are the fastest."""
+def _join_writes(calls: list[_Call]) -> list[_Call]:
+    """Return the calls in order, successive ones of the same `write` joined."""
     joined: list[_Call] = []
     for function, group in groupby(calls, key=itemgetter(0)):
         arguments = [call[1:] for call in group]
@@ -249,6 +292,21 @@ def _joined(calls: list[_Call]) -> list[_Call]:
 def _call_each(calls: list[_Call]) -> None:
     for function, *arguments in calls:
         function(*arguments)
+
+
+def _extended_filename(disposition: bytes) -> str | None:
+    """Return the decoded `filename*` of a Content-Disposition (RFC 8187 §3.2), or None.
+
+    RFC 7578 §4.2 forbids it, and yet there are clients that send nothing else.
+    """
+    for name, value in _PARAMETER(disposition):
+        if name.lower() == b"filename*":
+            charset, _, text = value.strip(b' \t"').partition(b"'")
+            _, quote, encoded = text.partition(b"'")
+            if not quote:
+                return decode_text(value, "utf-8")
+            return decode_text(unquote_to_bytes(encoded), text_codec(f"; charset={charset.decode('latin-1')}"))
+    return None
 
 
 def _library() -> Any:

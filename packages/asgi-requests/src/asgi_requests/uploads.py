@@ -1,4 +1,4 @@
-"""An uploaded file: in memory while it is small, on disk once it is not, read and written without blocking the loop.
+"""An uploaded file: in memory while it is small, on disk beyond that, read and written without blocking the event loop.
 
     async with request.form() as form:
         upload = form["avatar"]
@@ -12,21 +12,27 @@ from __future__ import annotations
 
 import io
 import re
-from typing import BinaryIO
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO, Self, TypeVar, TypeVarTuple
 
 import anyio.to_thread
 
 from .headers import Headers
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_BLOCK_SIZE = 65536
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\ud800-\udfff]')
 _WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)", re.IGNORECASE)
 
 
 class UploadFile:
-    """One file of a form, over any binary file object; `size` is in bytes, where known.
+    """A file of a form, over any binary file object; `size` is in bytes, where known.
 
-    `filename` is what the client sent: it may hold `../../etc/passwd` and must never become part of a path.
-    `safe_filename` may.
+    `filename` is as the client sent it: it may be `../../etc/passwd` and must never become part of a path;
+    `safe_filename` may. Entered with `async with`, it is closed at the end of the block.
     """
 
     def __init__(
@@ -45,13 +51,13 @@ class UploadFile:
 
     @property
     def content_type(self) -> str | None:
-        """The media type the client named, if any; nobody has checked it."""
+        """The media type that the client claims, if any."""
         content_type: str | None = self.headers.get("content-type")
         return content_type
 
     @property
     def safe_filename(self) -> str:
-        """The file name as one harmless path segment of at most 255 bytes, `file` where nothing of it remains.
+        """The file name as one harmless path segment of at most 255 bytes; `file` if nothing of it remains.
 
         No directories of either slash, no control or reserved characters, no leading dots, no Windows devices.
         """
@@ -76,7 +82,7 @@ class UploadFile:
         return bool(self._max_mem_size) and self.file.tell() + size_to_add > self._max_mem_size
 
     async def write(self, data: bytes) -> None:
-        """Write at the current position; what moves the file to disk, or is on disk, is written in a thread."""
+        """Write at the current position; in a thread if the file is on disk, or moves there."""
         if self.size is not None:
             self.size += len(data)
         if self._will_roll(len(data)):
@@ -85,24 +91,37 @@ class UploadFile:
             self.file.write(data)
 
     async def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes from the current position, or all that are left."""
-        if self._in_memory:
-            return self.file.read(size)
-        return await anyio.to_thread.run_sync(self.file.read, size)
+        """Return at most `size` bytes from the current position, or all that are left."""
+        return await self._call(self.file.read, size)
 
-    async def seek(self, offset: int) -> None:
-        """Move to an offset from the start, in bytes."""
-        if self._in_memory:
-            self.file.seek(offset)
-        else:
-            await anyio.to_thread.run_sync(self.file.seek, offset)
+    async def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to an offset in bytes from the start, the position or the end; return the new position."""
+        return await self._call(self.file.seek, offset, whence)
+
+    async def tell(self) -> int:
+        """Return the current position, in bytes."""
+        return await self._call(self.file.tell)
 
     async def close(self) -> None:
         """Close the file, and delete it if it is on disk."""
+        await self._call(self.file.close)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over the lines that are left, as a file does; they are read ahead in blocks."""
+        while lines := await self._call(self.file.readlines, _BLOCK_SIZE):
+            for line in lines:
+                yield line
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def _call(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         if self._in_memory:
-            self.file.close()
-        else:
-            await anyio.to_thread.run_sync(self.file.close)
+            return function(*args)
+        return await anyio.to_thread.run_sync(function, *args)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(filename={self.filename!r}, size={self.size!r}, headers={self.headers!r})"

@@ -8,6 +8,8 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from asgi_requests.forms import FormTooLarge
+
 from ._contents import MODULES
 from ._module import Alias
 
@@ -49,6 +51,8 @@ def install_as_starlette() -> None:
         )
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, Finder())
+        # Starlette has one status for every form that it refuses.
+        FormTooLarge.status = 400
     if foreign:
         _replace(sys.modules["starlette"])
 
