@@ -42,4 +42,4 @@ async def discard_body(receive: Receive) -> None:
                 return
             if not message.get("more_body", False):
                 return
-            size += len(message.get("body", b"")) or 1  # empty messages are not to go on for ever
+            size += len(message.get("body", b"")) or 1  # a limit for empty messages, too

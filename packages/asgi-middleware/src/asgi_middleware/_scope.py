@@ -13,8 +13,8 @@ from .types import Scope
 def request_headers(scope: Scope) -> RawHeaders:
     """Return the headers of a scope, such that they can be read again.
 
-    ASGI allows any iterable. An iterator would be empty for everybody after its first reader, so that a list of the
-    same pairs takes its place, in the scope itself: outer and inner readers find what they would have found.
+    ASGI allows any iterable. An iterator would be empty after its first reader, so that a list of the same pairs takes
+    its place, in the scope itself: outer and inner readers find what they would have found.
     """
     headers: RawHeaders = scope.get("headers", ())
     if headers.__class__ is not list and iter(headers) is headers:

@@ -11,7 +11,7 @@ their own whose cookie is called "session", too: give this one another `session_
 
 Cookies are those of Starlette, both ways. Nothing is kept on the server: to log out everywhere is to change the key,
 and a copied cookie stays valid until `max_age` has passed. There is no session id to rotate at login either, because
-nobody can plant a session that the key has not signed; `clear()` what an anonymous visitor gathered.
+no one else can plant a session that the key has not signed; `clear()` what an anonymous visitor gathered.
 `SessionMiddleware.with_store(app, store)` keeps them elsewhere: in any `Store`, of which `CookieStore` is one.
 Needs itsdangerous: `pip install asgi-middleware[sessions]`.
 """

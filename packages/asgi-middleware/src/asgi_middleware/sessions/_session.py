@@ -44,7 +44,7 @@ class Session(dict[str, Any]):
 
     @property
     def accessed(self) -> bool:
-        """Whether the session was looked at."""
+        """True once the session was looked at."""
         return self._accessed
 
     @accessed.setter

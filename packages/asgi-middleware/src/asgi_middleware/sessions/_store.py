@@ -30,7 +30,7 @@ class Store(Protocol):
 
     @property
     def refreshes(self) -> bool:
-        """Whether a session may have to be saved that the application has not looked at."""
+        """True if a session may have to be saved that the application has not looked at."""
         ...
 
     def load(self, headers: RawHeaders, /) -> StoredSession:
