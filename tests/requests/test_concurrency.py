@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import threading
+from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import anyio
 import pytest
@@ -43,6 +44,12 @@ class Async:
         (len, False),
         (lambda: async_function(), False),
         (3, False),
+        (create_autospec(async_function), True),
+        (functools.partial(create_autospec(async_function)), True),
+        (AsyncMock(), True),
+        (create_autospec(len), False),
+        (MagicMock(), False),
+        (Mock(), False),
     ],
 )
 def test_async_callables_are_told_apart(callable_, expected):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
 from typing import Any, ParamSpec, TypeGuard, TypeVar
@@ -28,10 +29,23 @@ _END: Any = object()
 
 
 def is_async_callable(obj: Any) -> TypeGuard[Callable[..., Awaitable[Any]]]:
-    """Tell whether a call returns a coroutine: async functions, objects with an async `__call__`, partials of them."""
+    """Return whether a call returns a coroutine: async functions, objects with an async `__call__`, partials of them.
+
+    A mock with the signature of an async function (`create_autospec`) is one, too.
+    """
     while isinstance(obj, functools.partial):
         obj = obj.func
-    return inspect.iscoroutinefunction(obj) or (callable(obj) and inspect.iscoroutinefunction(type(obj).__call__))
+    return (
+        inspect.iscoroutinefunction(obj)
+        or (callable(obj) and inspect.iscoroutinefunction(type(obj).__call__))
+        or _is_marked(obj)
+    )
+
+
+def _is_marked(obj: Any) -> bool:
+    """Return whether an object has asyncio's own mark, as mocks and asgiref set it in Python 3.11."""
+    mark = getattr(sys.modules.get("asyncio.coroutines"), "_is_coroutine", None)
+    return mark is not None and getattr(obj, "_is_coroutine", None) is mark
 
 
 async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
