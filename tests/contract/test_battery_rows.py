@@ -192,6 +192,23 @@ MISTAKES = {
 }
 
 
+BEFORE_THE_EXAMPLE = """
+from asgi_middleware.gzip import GZipMiddleware
+from asgi_middleware.types import ASGIApp
+
+async def server(scope: object, receive: object, send: object) -> None: ...
+
+application: ASGIApp = server
+"""
+
+
+def own_middleware_of_the_readme() -> str:
+    """The example of `around_http` in the package's README."""
+    readme = (HERE.parents[1] / "packages" / "asgi-middleware" / "README.md").read_text()
+    (block,) = re.findall(r"```python\n((?:(?!```).)*def maintenance.*?)```", readme, re.DOTALL)
+    return str(block)
+
+
 def test_the_typed_file_names_every_middleware() -> None:
     """C33, before mypy: nothing is left out."""
     assert [
@@ -205,8 +222,11 @@ def test_records_and_wrapping_are_checked_by_types(tmp_path: Path, request: Any)
     checked = tmp_path / "checked.py"
     mistakes = "".join(f"{mistake}  # type: ignore[{code}]\n" for mistake, code in MISTAKES.items())
     checked.write_text(TYPED + mistakes)
+    example = tmp_path / "example.py"
+    example.write_text(BEFORE_THE_EXAMPLE + own_middleware_of_the_readme())
     cache = request.config.cache.mkdir("mypy")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", str(checked)]
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}"]
+    command += [str(checked), str(example)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=110, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
