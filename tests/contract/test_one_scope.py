@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from asgi_framework import App, BaseHTTPMiddleware, JSONResponse, Mount, PlainTextResponse, Request, Route
+from asgi_framework import (
+    App,
+    BackgroundTask,
+    BaseHTTPMiddleware,
+    JSONResponse,
+    Mount,
+    PlainTextResponse,
+    Request,
+    Route,
+)
 from asgi_middleware import Middleware
 from asgi_middleware.around import Stack, When, around_http
 from asgi_middleware.authentication import AuthCredentials, AuthenticationMiddleware, SimpleUser
@@ -165,6 +174,39 @@ async def test_two_applications_may_be_tried_in_turn_with_one_scope(first: str) 
     reply = await request(app, path="/t/items/1")
     assert (reply.status, reply.text) == (200, '{"id":1}')
     assert (reply.header("set-cookie") or "").startswith("session=")
+
+
+async def test_telemetry_among_the_middleware_of_an_application_records_unhandled_errors_and_ends_in_time() -> None:
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, tracers = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    ended: list[int] = []
+
+    async def later() -> None:
+        ended.append(len(exporter.get_finished_spans()))
+
+    async def endpoint(request: Request) -> PlainTextResponse:
+        if request.path_params["id"]:
+            raise ValueError("no")
+        return PlainTextResponse("yes", background=BackgroundTask(later))
+
+    app = App(
+        routes=[Route("/items/{id:int}", endpoint)],
+        middleware=[Middleware(OpenTelemetryMiddleware, tracer_provider=tracers)],
+    )
+    reply = Reply()
+    with pytest.raises(ValueError, match="no"):
+        await run(app, http_scope("GET", "/items/1"), body_messages(b""), reply=reply)
+    await request(app, path="/items/0")
+    failed, answered = exporter.get_finished_spans()
+    assert (reply.status, dict(failed.attributes or {})["http.response.status_code"]) == (500, 500)
+    assert (dict(failed.attributes or {})["error.type"], failed.name) == ("ValueError", "GET /items/{id}")
+    assert dict(answered.attributes or {})["http.response.status_code"] == 200
+    assert ended == [2]
 
 
 class Log:

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,3 +106,40 @@ def answers(port: int) -> bool:
 def test_nginx_passes_the_answer_and_is_no_bad_gateway(behind_nginx):
     seen = [upload(behind_nginx, path, size) for size in SIZES for path in ("/read", "/ignore") for _ in range(3)]
     assert seen == [(413, b"Content Too Large")] * len(seen)
+
+
+@pytest.mark.parametrize("kind", ["hypercorn", "hypercorn-trio", "granian"])
+@pytest.mark.parametrize("path", ["/read", "/wsgi/read"])
+def test_a_body_without_a_length_is_refused_over_http2(serve, kind, path):
+    """Before a WSGI application, too, whose first piece of body is read for it; the last piece is one too many."""
+    pytest.importorskip("h2", reason="pip install h2")
+    server = serve(kind, "site_refusing:app", *(["--http", "2"] if kind == "granian" else []))
+    assert over_http2(server.port, path, [b"x" * 16_000] * 7) == (413, b"Content Too Large")
+    assert over_http2(server.port, path, [b"x" * 16_000])[0] == 200
+
+
+def over_http2(port: int, path: str, chunks: list[bytes]) -> tuple[int, bytes]:
+    """The answer to a body sent piece by piece, without Content-Length, as far as it is let."""
+    from h2.config import H2Configuration
+    from h2.connection import H2Connection
+    from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
+
+    connection = H2Connection(H2Configuration(client_side=True))
+    connection.initiate_connection()
+    head = [(":method", "POST"), (":path", path), (":scheme", "http"), (":authority", "127.0.0.1")]
+    connection.send_headers(1, head)
+    status, body, rest, ended = 0, b"", list(chunks), False
+    with socket.create_connection(("127.0.0.1", port), 60) as wire:
+        while not ended:
+            while rest and connection.local_flow_control_window(1) >= len(rest[0]):
+                connection.send_data(1, rest.pop(0), end_stream=not rest)
+            wire.sendall(connection.data_to_send())
+            for event in connection.receive_data(wire.recv(65_536)):
+                match event:
+                    case ResponseReceived():
+                        status = int(dict(event.headers)[b":status"])
+                    case DataReceived():
+                        body += event.data
+                    case StreamEnded() | StreamReset():
+                        ended = True
+    return status, body
