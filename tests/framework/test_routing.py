@@ -82,7 +82,7 @@ def test_one_method_in_place_of_a_list_is_refused(make):
     [lambda path: Route(path, home), lambda path: App().add_route(path, home), lambda path: App().mount(path, home)],
 )
 def test_a_mistake_in_a_path_is_warned_of_where_it_was_written(make):
-    with pytest.warns(RouteWarning, match="<a> is no parameter in '/<a>': write {a}") as caught:
+    with pytest.warns(RouteWarning, match="<a> is not a parameter in '/<a>': write {a}") as caught:
         make("/<a>")
     assert caught[0].filename == __file__
 

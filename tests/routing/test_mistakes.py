@@ -18,16 +18,16 @@ async def app(scope, receive, send):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/<int:a>", "<int:a> is no parameter in '/<int:a>': write {a:int}"),
-        ("/x/<a>/y", "<a> is no parameter in '/x/<a>/y': write {a}"),
-        ("/<string:a>", "<string:a> is no parameter in '/<string:a>': write {a}"),
-        ("/<path:rest>", "<path:rest> is no parameter in '/<path:rest>': write {rest:path}"),
-        ("/{a", "{a is no parameter in '/{a': write {name} or {name:convertor}, without blanks"),
-        ("/a}", "} is no parameter in '/a}': write"),
-        ("/{}", "{} is no parameter in '/{}': write"),
-        ("/{a-b}/{c}", "{a-b} is no parameter in '/{a-b}/{c}': write"),
-        ("/{a: int}", "{a: int} is no parameter in '/{a: int}': write"),
-        ("/{1}", "{1} is no parameter in '/{1}': write"),
+        ("/<int:a>", "<int:a> is not a parameter in '/<int:a>': write {a:int}"),
+        ("/x/<a>/y", "<a> is not a parameter in '/x/<a>/y': write {a}"),
+        ("/<string:a>", "<string:a> is not a parameter in '/<string:a>': write {a}"),
+        ("/<path:rest>", "<path:rest> is not a parameter in '/<path:rest>': write {rest:path}"),
+        ("/{a", "{a is not a parameter in '/{a': write {name} or {name:convertor}, without blanks"),
+        ("/a}", "} is not a parameter in '/a}': write"),
+        ("/{}", "{} is not a parameter in '/{}': write"),
+        ("/{a-b}/{c}", "{a-b} is not a parameter in '/{a-b}/{c}': write"),
+        ("/{a: int}", "{a: int} is not a parameter in '/{a: int}': write"),
+        ("/{1}", "{1} is not a parameter in '/{1}': write"),
     ],
 )
 @pytest.mark.parametrize("make", [Route, WebSocketRoute, Mount, lambda path, app: Host(f"h{path}", app)])

@@ -72,14 +72,22 @@ def _place_path(lookup: Lookup, place: int, route: PathRoute | Mount) -> None:
         lookup.may_end_in_slash = True
         depth = varying[0] - 1
         leading = key_of(tuple(range(1, depth + 1)))(segments)
-        extract = None if isinstance(route, Mount) else extract_from_path(compile_extract(path_format, convertors))
-        indexed = IndexedRoute(place, route, extract, constant and extract is not None)
+        indexed = _below(place, route, constant)
         lookup.below.setdefault(depth, {}).setdefault(leading, []).append(indexed)
         return
     fixed = tuple(i for i in range(1, len(segments)) if i not in varying)
     extract = extract_from_segments({i: segments[i] for i in varying}, convertors)
     table = lookup.fixed.setdefault((len(segments), fixed), {})
     table.setdefault(key_of(fixed)(segments), []).append(IndexedRoute(place, route, extract, constant))
+
+
+def _below(place: int, route: PathRoute | Mount, constant: bool) -> IndexedRoute:
+    """Return a route whose parameters may span segments; of a mount without parameters the table says all."""
+    mount = route.full_path_format if isinstance(route, Mount) else None
+    if mount is not None and len(route.param_convertors) == 1:
+        return IndexedRoute(place, route, extract_nothing, mount=mount)
+    extract = extract_from_path(compile_extract(route.path_format, route.param_convertors))
+    return IndexedRoute(place, route, extract, constant and mount is None, mount)
 
 
 def _fill_static(lookup: Lookup) -> None:

@@ -30,17 +30,27 @@ class IndexedRoute:
 
     `extract` gives its parameters; None means that its `matches` has to be asked. `direct` says that its `app` may be
     called in place of its `handle`; `constant` that what it answers depends on nothing but path and method.
+    `mount` is the template of a mount, without the rest of the path, and None for other routes.
     """
 
-    __slots__ = ("constant", "direct", "extract", "methods", "place", "route")
+    __slots__ = ("allowed", "constant", "direct", "extract", "methods", "mount", "place", "route")
 
-    def __init__(self, place: int, route: BaseRoute, extract: ExtractParams | None, constant: bool = False) -> None:
+    def __init__(
+        self,
+        place: int,
+        route: BaseRoute,
+        extract: ExtractParams | None,
+        constant: bool = False,
+        mount: str | None = None,
+    ) -> None:
         self.place = place
         self.route: Any = route
         self.extract = extract
         self.constant = constant
         self.methods: set[str] | None = getattr(route, "methods", None)
-        self.direct = extract is not None and "handle" not in vars(route)
+        self.allowed = tuple(sorted(self.methods or ()))
+        self.mount = mount
+        self.direct = extract is not None and mount is None and "handle" not in vars(route)
 
 
 class Lookup:
@@ -107,7 +117,11 @@ class Lookup:
         """Return whether any route may match this path; if none may, nobody has to be asked."""
         if self.has_unindexed:
             return True
-        return (self.may_end_in_slash or not path.endswith("/")) and bool(self.at_path(path))
+        if path.endswith("/") and not self.may_end_in_slash:
+            return False
+        segments = path.split("/")
+        probes = self._probes.get(len(segments), self._deep)
+        return path in self.paths or any(key_of(segments) in table for key_of, table in probes)
 
     def at_path(self, path: str) -> list[IndexedRoute]:
         """Return the routes that a path may be for, in order, but for those that are asked about every path."""

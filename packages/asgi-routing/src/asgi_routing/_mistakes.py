@@ -25,13 +25,13 @@ def template_mistake(path: str) -> str | None:
     """Return what is wrong with a path that seems to have a parameter which is none, and what to write instead."""
     if "<" in path and (found := _ANGLED.search(path)) is not None:
         kind = {None: "", "string": ""}.get(found[1], f":{found[1]}")
-        return f"{found[0]} is no parameter in {path!r}: write {{{found[2]}{kind}}}"
+        return f"{found[0]} is not a parameter in {path!r}: write {{{found[2]}{kind}}}"
     if "{" not in path and "}" not in path:
         return None
     found = _BRACED.search(PARAM_REGEX.sub("", path))
     if found is None:
         return None
-    return f"{found[0]} is no parameter in {path!r}: write {{name}} or {{name:convertor}}, without blanks"
+    return f"{found[0]} is not a parameter in {path!r}: write {{name}} or {{name:convertor}}, without blanks"
 
 
 def endpoint_mistake(app: object, endpoint: object) -> str | None:

@@ -17,10 +17,8 @@ repeated, such as `[a-z0-9-]+`, is matched in linear time whatever stands beside
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from uuid import UUID
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
 
 T = TypeVar("T")
 
@@ -106,14 +104,12 @@ class FloatConvertor(Convertor[float]):
         return text.removesuffix(".0")
 
 
-class UUIDConvertor(Convertor["UUID"]):
+class UUIDConvertor(Convertor[UUID]):
     """A UUID in hexadecimal, with or without its hyphens, in either case."""
 
     regex = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 
     def convert(self, value: str) -> UUID:
-        from uuid import UUID
-
         return UUID(value)
 
     def to_string(self, value: UUID) -> str:

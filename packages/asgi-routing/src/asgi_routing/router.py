@@ -10,7 +10,7 @@ assert router.url_path_for("hello", name="you & me") == "/hello/you%20&%20me"
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from ._lookup import IndexedRoute, Lookup
@@ -18,12 +18,13 @@ from ._mistakes import lifespan_mistake, warn_of
 from ._replies import reject, send_response
 from ._routelist import RouteList
 from ._scope import get_route_path
-from ._slashes import other_slash, slash_redirect
+from ._unmatched import child_scope_of, serve_unmatched
 from ._urlpath import URLPath
 from .lifespan import Lifespan, as_context, run_lifespan
 from .routes import BaseRoute, Host, Mount, Route, WebSocketRoute
 from .routes._reverse import reverse
-from .routes.base import PREFIX, UNMATCHED, MiddlewareRecords, serve_match, wrap
+from .routes.base import PREFIX, MiddlewareRecords, serve_match, wrap
+from .routes.mount import serve_mount, take_own_path
 from .routes.route import ALLOWED_METHODS
 from .types import ASGIApp, Receive, Scope, Send
 
@@ -145,11 +146,10 @@ class Router:
         else:
             indexed, found = lookup.find(path, method, scope)
             if indexed is None:
-                return self._unmatched(lookup, scope, receive, send, path, found)
+                return serve_unmatched(self, lookup, scope, receive, send, path, found)
             route = indexed.route
             if not indexed.direct:
-                child_scope = _child_scope(indexed, found, scope)
-                return serve_match(route, lookup.view(route, prefix or ""), scope, child_scope, receive, send, self)
+                return self._serve_indirect(lookup, indexed, found, path, scope, receive, send)
             params = found
         if "path_params" in scope:
             params = {**scope["path_params"], **params}
@@ -164,64 +164,28 @@ class Router:
         app: ASGIApp = route.app
         return app(scope, receive, send)
 
-    def _unmatched(
+    def _serve_indirect(
         self,
         lookup: Lookup,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
+        indexed: IndexedRoute,
+        found: Any,
         path: str,
-        partial: Sequence[tuple[IndexedRoute, Any]],
-    ) -> Awaitable[None]:
-        """Return what serves a path that no route matches fully: 405, a redirect for its slash, or `default`."""
-        if partial:
-            return self._serve_partial(lookup, scope, receive, send, partial)
-        if self.redirect_slashes and path != "/" and scope["type"] == "http" and lookup.may_match(other_slash(path)):
-            location = slash_redirect(self, scope)
-            if location is not None:
-                return send_response(scope, send, self.redirect_status, headers=[(b"location", location)])
-        return self._serve_default(scope, receive, send)
-
-    async def _serve_default(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve with `default`, and leave the scope as if the router had never seen it.
-
-        An application may be a cascade: the next router that is tried with this scope is the first of its own.
-        """
-        route = scope.get("route")
-        nested = UNMATCHED in scope
-        scope[UNMATCHED] = False
-        try:
-            await self.default(scope, receive, send)
-        finally:
-            # `default` may be a router, too, and have found something.
-            found = not scope.pop(UNMATCHED, False) and scope.get("route") is not route
-            if nested:
-                scope[UNMATCHED] = not found
-            if not found and scope.get("router") is self:
-                del scope["router"]
-
-    async def _serve_partial(
-        self,
-        lookup: Lookup,
         scope: Scope,
         receive: Receive,
         send: Send,
-        partial: Sequence[tuple[IndexedRoute, Any]],
-    ) -> None:
-        """Let the first route that matches but for its method answer; it finds the methods of all of them."""
-        allowed = {method for indexed, _ in partial for method in indexed.methods or ()}
-        if self.auto_options:
-            allowed.add("OPTIONS")
-        scope[ALLOWED_METHODS] = tuple(sorted(allowed))
-        try:
-            if self.auto_options and scope["method"] == "OPTIONS":
-                return await self.answer_options(scope, receive, send)
-            indexed, found = partial[0]
-            route = indexed.route
-            shown, child_scope = lookup.view(route, scope.get(PREFIX, "")), _child_scope(indexed, found, scope)
-            return await serve_match(route, shown, scope, child_scope, receive, send, self)
-        finally:
-            del scope[ALLOWED_METHODS]
+    ) -> Awaitable[None]:
+        """Return what serves a match of a mount, a host or a route with ways of its own."""
+        route = indexed.route
+        shown = lookup.view(route, scope.get(PREFIX, ""))
+        template = indexed.mount
+        if template is None:
+            child_scope = child_scope_of(indexed, found, scope)
+        elif route.__class__.handle is _MOUNT_HANDLE and "handle" not in vars(route):
+            own_path = take_own_path(found, path, template)
+            return serve_mount(route, shown, template, own_path, found, scope, receive, send, self)
+        else:
+            child_scope = route.child_scope(scope, path, found)
+        return serve_match(route, shown, scope, child_scope, receive, send, self)
 
     def is_match(self, scope: Scope) -> bool:
         """Return whether some route matches an HTTP request, even if with other methods only."""
@@ -297,13 +261,4 @@ class Router:
 Mount.router_class = Router
 
 # As they are written here: instrumentation may put functions of its own in their place.
-_CALL, _APP = Router.__call__, Router.app
-
-
-def _child_scope(indexed: IndexedRoute, found: Any, scope: Scope) -> Scope:
-    """Return the scope keys of a match: those that its `matches` gave, or those that go with its parameters."""
-    if indexed.extract is None:
-        child_scope: Scope = found
-        return child_scope
-    endpoint = getattr(indexed.route, "endpoint", None)
-    return {"endpoint": endpoint, "path_params": {**scope.get("path_params", {}), **found}}
+_CALL, _APP, _MOUNT_HANDLE = Router.__call__, Router.app, Mount.handle

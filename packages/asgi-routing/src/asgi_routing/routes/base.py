@@ -20,8 +20,6 @@ from ..types import ASGIApp, Receive, Scope, Send
 PREFIX = "asgi_routing.prefix"
 UNMATCHED = "asgi_routing.unmatched"
 
-_MISSING: Any = object()
-
 MiddlewareRecords = Iterable[Iterable[Any]]
 
 
@@ -83,7 +81,7 @@ async def serve_match(
     If a router below finds nothing, all is put back but `route` and `endpoint`: they say how far the path led.
     `router` is taken out of the scope then, if it stands there.
     """
-    before = {key: scope.get(key, _MISSING) for key in child_scope}
+    before = {key: scope.get(key) for key in child_scope}
     nested = UNMATCHED in scope
     scope["route"] = shown
     scope.update(child_scope)
@@ -98,13 +96,14 @@ async def serve_match(
             scope[UNMATCHED] = unmatched
         for key, value in before.items():
             if key == PREFIX or (unmatched and key not in ("route", "endpoint")):
-                _put_back(scope, key, value)
+                put_back(scope, key, value)
         if unmatched and router is not None and scope.get("router") is router:
             del scope["router"]
 
 
-def _put_back(scope: Scope, key: str, value: Any) -> None:
-    if value is _MISSING:
+def put_back(scope: Scope, key: str, value: Any) -> None:
+    """Give a key the value that it had; None stands for a key that was not there."""
+    if value is None:
         scope.pop(key, None)
     else:
         scope[key] = value
