@@ -214,6 +214,7 @@ async def test_a_call_that_was_patched_is_entered_by_who_holds_the_entrance(monk
     router, seen = Router([Route("/a", endpoint("a"))]), []
     entrance, original = router.entrance, Router.__call__
     assert entrance == router.dispatch
+    assert (await request(entrance, "GET", "/a")).text == "a"
 
     async def patched(self, scope, receive, send):
         seen.append(scope["path"])
@@ -225,3 +226,21 @@ async def test_a_call_that_was_patched_is_entered_by_who_holds_the_entrance(monk
     assert seen == ["/a", "/a"]
     assert router.entrance is router
     assert Router([], middleware=TAGS).entrance.routes == []
+
+
+@pytest.mark.parametrize(
+    ("path", "params"), [("/m", {}), ("/{tenant}", {"tenant": "m"}), ("/{a}{b}", {"a": "m", "b": "x"})]
+)
+async def test_a_mount_with_a_handle_of_its_own_is_asked_to_handle(path, params, endpoint):
+    class Own(Mount):
+        async def handle(self, scope, receive, send):
+            scope["handled"] = True
+            await super().handle(scope, receive, send)
+
+    sent = "/mx/a" if "b" in params else "/m/a"
+    for kind in (Own, Mount):
+        last = endpoint("last")
+        assert (await request(Router([kind(path, routes=[Route("/a", last)])]), "GET", sent)).text == "last"
+        seen = last.seen[0]
+        assert (seen.get("handled", False), seen["root_path"]) == (kind is Own, sent.removesuffix("/a"))
+        assert (seen["path_params"], seen["route"].path_format) == (params, f"{path}/a")
