@@ -333,10 +333,20 @@ async def test_a_404_is_plain_text():
         ("/rest", "/r", "/rest"),
         ("/a", "/r", "/a"),
         ("/a", "/", "/a"),
+        ("/m//a", "/m/", "/a"),
     ],
 )
 def test_the_route_path_is_what_stands_below_the_root_path(path, root_path, expected):
     assert get_route_path({"path": path, "root_path": root_path}) == expected
+
+
+async def test_a_mount_may_end_in_an_empty_parameter():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 204})
+
+    router = Router([Mount("/m/{rest:path}", routes=[Route("/a", app)])])
+    assert (await request(router, path="/m//a")).status == 204
+    assert (await request(router, path="/m/x/a")).status == 204
 
 
 def test_a_scope_may_lack_a_root_path():

@@ -14,6 +14,8 @@ def get_route_path(scope: Scope) -> str:
     path: str = scope["path"]
     root_path: str = scope.get("root_path", "")
     if root_path.endswith("/"):
+        if path.startswith(f"{root_path}/"):  # a mount whose last parameter is empty ends in a slash
+            return path[len(root_path) :]
         root_path = root_path.rstrip("/")
     if not root_path:
         return path

@@ -127,7 +127,7 @@ def _requested(lines: Iterable[bytes]) -> tuple[list[str] | None, bytes]:
 
     The list may be split over lines and have empty elements and optional whitespace (RFC 9110 §5.6.1).
     """
-    value = b", ".join(lines)
+    value = b", ".join(lines).strip(b" \t")
     if len(value) > _MAX_REQUESTED:
         return None, b""
     text = value.decode("latin-1")
