@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from asgi_testclient import AsyncTestClient, LifespanManager, TestClient, UnfinishedTasks
-from asgi_testclient._calls.base import CALL
 from asgi_testclient._loops import tasks
+from asgi_testclient._loops.backends import CALL
 
 
 async def answer(send: Any) -> None:

@@ -239,7 +239,7 @@ def test_it_stays_where_it_was_if_told_so(asgiref: Any) -> None:
 
 def test_work_that_was_cancelled_before_its_turn_is_not_done() -> None:
     from asgi_testclient._django import TestThreadExecutor
-    from asgi_testclient._loops.waiters import ThreadWaiter
+    from asgi_testclient._loops.backends import ThreadWaiter
 
     caller = ThreadWaiter()
     done: list[int] = []

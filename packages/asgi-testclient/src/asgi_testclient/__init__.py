@@ -15,7 +15,7 @@ otherwise. `asgi_testclient.httpx` and `asgi_testclient.httpx2` name one of them
 What the package changes in the process, while a call of an application runs:
 
 - Exception classes are made for WebSockets that are closed or refused, so that an `except` of Starlette's class catches
-  them too, where Starlette is imported (`_clients/disconnects.py`).
+  them too, where Starlette is imported (`_clients/session.py`).
 - With `raise_server_exceptions="logged"` the log record factory is wrapped, and Django's signal `got_request_exception`
   has one receiver more (`_logs.py`).
 - Where Django is in use, the ends of requests close no database connections, and synchronous code runs on the thread of

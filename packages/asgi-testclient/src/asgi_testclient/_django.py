@@ -14,7 +14,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from ._loops.waiters import ThreadWaiter
+from ._loops.backends import ThreadWaiter
 
 
 class TestThreadExecutor(Executor):

@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Any
 
-from ._calls.base import CALL
+from ._loops.backends import CALL
 
 
 class LogWatcher:

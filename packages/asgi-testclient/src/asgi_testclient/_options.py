@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Literal, TypedDict
 
 from ._checks import Strict, known_codes
@@ -111,9 +110,7 @@ class Settings:
         """Return the checked settings. Raises TypeError for an unknown option, ValueError for an impossible value."""
         for name, value in options.items():
             if name not in TransportOptions.__annotations__:
-                close = get_close_matches(name, [*TransportOptions.__annotations__, *ClientOptions.__annotations__], 1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise TypeError(f"the test client has no option {name!r}{hint}")
+                raise TypeError(f"the test client has no option {name!r}{_suggestion(name)}")
             if name in CHOICES and value not in CHOICES[name]:
                 raise ValueError(f"{name} is one of {', '.join(map(repr, CHOICES[name]))}, not {value!r}")
             if name in AMOUNTS and not _is_amount(value) and not (value is None and name == "timeout"):
@@ -132,6 +129,13 @@ class Settings:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+
+def _suggestion(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, [*TransportOptions.__annotations__, *ClientOptions.__annotations__], 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _is_amount(value: object) -> bool:

@@ -22,7 +22,7 @@ from ._clients._async.transport import AsyncRecord, AsyncTransport
 from ._clients._sync.client import Client
 from ._clients._sync.stream import Stream
 from ._clients._sync.transport import Record, Transport
-from ._clients.disconnects import Denial
+from ._clients.session import Denial
 from ._clients.sessions import AsyncWebSocketTestSession, WebSocketTestSession
 from ._options import TransportOptions
 
@@ -168,41 +168,32 @@ class TestClient(Client, httpx.Client):
         """Anyio's portal to the application's event loop inside the client's block; None outside."""
         return self._asgi.loops.portal() if self._asgi.entered else None
 
+    # fmt: off
     if TYPE_CHECKING:
-
         @_returns(httpx.Client.request)
         def request(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx.Client.get)
         def get(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx.Client.options)
         def options(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx.Client.head)
         def head(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx.Client.post)
         def post(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx.Client.put)
         def put(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx.Client.patch)
         def patch(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx.Client.delete)
         def delete(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx.Client.send)
         def send(self, *args: Any, **kwargs: Any) -> Any: ...  # type: ignore[override]
-
         @_streams(httpx.Client.stream)
         def stream(self, *args: Any, **kwargs: Any) -> Any: ...
-
         def websocket_connect(
             self, url: httpx.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
         ) -> WebSocketTestSession: ...
+    # fmt: on
 
 
 class AsyncTestClient(AsyncClient, httpx.AsyncClient):
@@ -223,38 +214,29 @@ class AsyncTestClient(AsyncClient, httpx.AsyncClient):
         record: AsyncRecord | None = self._asgi.last
         return record
 
+    # fmt: off
     if TYPE_CHECKING:
-
         @_returns_async(httpx.AsyncClient.request)
         async def request(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx.AsyncClient.get)
         async def get(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx.AsyncClient.options)
         async def options(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx.AsyncClient.head)
         async def head(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx.AsyncClient.post)
         async def post(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx.AsyncClient.put)
         async def put(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx.AsyncClient.patch)
         async def patch(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx.AsyncClient.delete)
         async def delete(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx.AsyncClient.send)
         async def send(self, *args: Any, **kwargs: Any) -> Any: ...  # type: ignore[override]
-
         @_streams_async(httpx.AsyncClient.stream)
         def stream(self, *args: Any, **kwargs: Any) -> Any: ...
-
         def websocket_connect(
             self, url: httpx.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
         ) -> AsyncWebSocketTestSession: ...
+    # fmt: on

@@ -24,7 +24,7 @@ from ._clients._async.transport import AsyncRecord, AsyncTransport
 from ._clients._sync.client import Client
 from ._clients._sync.stream import Stream
 from ._clients._sync.transport import Record, Transport
-from ._clients.disconnects import Denial
+from ._clients.session import Denial
 from ._clients.sessions import AsyncWebSocketTestSession, WebSocketTestSession
 from ._options import TransportOptions
 
@@ -170,41 +170,32 @@ class TestClient(Client, httpx2.Client):
         """Anyio's portal to the application's event loop inside the client's block; None outside."""
         return self._asgi.loops.portal() if self._asgi.entered else None
 
+    # fmt: off
     if TYPE_CHECKING:
-
         @_returns(httpx2.Client.request)
         def request(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx2.Client.get)
         def get(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx2.Client.options)
         def options(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx2.Client.head)
         def head(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx2.Client.post)
         def post(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx2.Client.put)
         def put(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx2.Client.patch)
         def patch(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx2.Client.delete)
         def delete(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns(httpx2.Client.send)
         def send(self, *args: Any, **kwargs: Any) -> Any: ...  # type: ignore[override]
-
         @_streams(httpx2.Client.stream)
         def stream(self, *args: Any, **kwargs: Any) -> Any: ...
-
         def websocket_connect(
             self, url: httpx2.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
         ) -> WebSocketTestSession: ...
+    # fmt: on
 
 
 class AsyncTestClient(AsyncClient, httpx2.AsyncClient):
@@ -225,38 +216,29 @@ class AsyncTestClient(AsyncClient, httpx2.AsyncClient):
         record: AsyncRecord | None = self._asgi.last
         return record
 
+    # fmt: off
     if TYPE_CHECKING:
-
         @_returns_async(httpx2.AsyncClient.request)
         async def request(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx2.AsyncClient.get)
         async def get(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx2.AsyncClient.options)
         async def options(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx2.AsyncClient.head)
         async def head(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx2.AsyncClient.post)
         async def post(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx2.AsyncClient.put)
         async def put(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx2.AsyncClient.patch)
         async def patch(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx2.AsyncClient.delete)
         async def delete(self, *args: Any, **kwargs: Any) -> Any: ...
-
         @_returns_async(httpx2.AsyncClient.send)
         async def send(self, *args: Any, **kwargs: Any) -> Any: ...  # type: ignore[override]
-
         @_streams_async(httpx2.AsyncClient.stream)
         def stream(self, *args: Any, **kwargs: Any) -> Any: ...
-
         def websocket_connect(
             self, url: httpx2.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
         ) -> AsyncWebSocketTestSession: ...
+    # fmt: on

@@ -18,7 +18,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from ._clients._async.lifespan import AsyncLifespan
+from ._clients._async.driver import AsyncLifespan
 from ._loops.tasks import TaskLoops
 from ._options import Settings
 from .types import ASGIApp, Receive, Scope, Send

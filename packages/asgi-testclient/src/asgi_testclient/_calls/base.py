@@ -10,13 +10,12 @@ import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Coroutine
-from contextvars import Context, ContextVar
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._checks import Checks, PendingCalls
 from .._errors import chain, is_cancellation, trimmed, unwrapped
-from .._loops.backends import Loop, Signal, Task
-from .._loops.waiters import ThreadWaiter, Waiter
+from .._loops.backends import CALL, Loop, Signal, Task, ThreadWaiter, Waiter
 from .._options import Settings
 from .._texts import in_brief, listed, request_line
 from ..exceptions import AppCancelled, ClientDisconnected, ProtocolViolation
@@ -29,9 +28,6 @@ __tracebackhide__ = True  # pytest shows the code of its reader instead
 
 REMEMBERED = 1000  # messages; an endless stream has more than a test looks at
 STEPS = 30  # passes of the loop for an application that is about to end
-
-# The call that a task belongs to: the tasks that an application starts inherit it.
-CALL: ContextVar[AppCall | None] = ContextVar("asgi_testclient.call", default=None)
 
 
 class AppCall(ABC):

@@ -9,15 +9,13 @@ from functools import partial
 from typing import Any, ClassVar
 
 from .._checks import HTTPChecks, OrderChecks
-from .._loops.backends import Loop
-from .._loops.waiters import ThreadWaiter, Waiter
+from .._loops.backends import Loop, ThreadWaiter, Waiter
 from .._options import Settings
 from ..types import ASGIApp, Message, Scope
 from .base import AppCall
+from .requests import BLOCK, Body
 
-BLOCK = 65536  # bytes read from a file at a time
 RawHeaders = list[tuple[bytes, bytes]]
-Body = bytes | Iterator[bytes] | AsyncIterator[bytes]
 
 
 class HTTPCall(AppCall):

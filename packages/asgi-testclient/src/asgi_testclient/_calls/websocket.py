@@ -8,8 +8,7 @@ from typing import Any
 
 from .._checks import WebSocketChecks
 from .._errors import chain
-from .._loops.backends import Loop
-from .._loops.waiters import Waiter
+from .._loops.backends import Loop, Waiter
 from .._options import Settings
 from ..types import ASGIApp, Message, Scope
 from .base import AppCall

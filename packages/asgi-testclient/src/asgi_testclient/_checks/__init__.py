@@ -4,9 +4,8 @@ One object watches one call of an application. It is given every message in eith
 """
 
 from .base import Checks, Strict, known_codes
-from .http import HTTPChecks
+from .http import HTTPChecks, OrderChecks
 from .lifespan import LifespanChecks
-from .order import OrderChecks
 from .rules import RULES
 from .unawaited import PendingCalls
 from .websocket import WebSocketChecks

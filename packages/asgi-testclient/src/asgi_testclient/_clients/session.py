@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from .._calls.websocket import CHANNEL, WebSocketCall
 from ..exceptions import WebSocketDenied
 from ..types import Message, Scope
-from .disconnects import disconnect_types, joined
 
 GONE = "the application returned without websocket.close"
 Mode = Literal["text", "binary"]
@@ -147,6 +147,46 @@ class BaseSession:
     def _closing(self, code: int, reason: str | None) -> Callable[[], None]:
         self._closed_here = True
         return partial(self._call.hang_up, code, reason or "")
+
+
+class Denial(WebSocketDenied):
+    """Makes a response of httpx an exception too."""
+
+    @classmethod
+    def of(cls, response: Any, body: Any) -> Self:
+        """Return the same response as an exception, with the undecoded stream of its body."""
+        denial: Any = cls.__new__(cls)
+        denial.__init__(response.status_code, headers=response.headers, stream=body, request=response.request)
+        denial.read()
+        denial.code, denial.reason = response.status_code, response.reason_phrase
+        return denial  # type: ignore[no-any-return]
+
+    def __str__(self) -> str:
+        response = self.response
+        return f"the handshake was denied: {response.status_code} {response.reason_phrase} for {response.url}"
+
+    @property
+    def response(self) -> Any:
+        """This very response."""
+        return self
+
+
+JOINED: dict[tuple[type[Any], type[Any]], type[Any]] = {}
+
+
+def joined(ours: type[Any], theirs: type[Any]) -> type[Any]:
+    """Return an exception that both an `except` of ours and one of theirs catch; made at run time, once."""
+    if issubclass(ours, theirs):
+        return ours
+    if (ours, theirs) not in JOINED:
+        JOINED[ours, theirs] = type(ours.__name__, (ours, theirs), {"__module__": ours.__module__})
+    return JOINED[ours, theirs]
+
+
+def disconnect_types(wanted: type[BaseException]) -> list[type[BaseException]]:
+    """Return the class that a client raises, and Starlette's if that is in use: its tests expect it."""
+    starlette: Any = sys.modules.get("starlette.websockets")
+    return [wanted] if starlette is None else [wanted, starlette.WebSocketDisconnect]
 
 
 def text_of(message: Message) -> str:

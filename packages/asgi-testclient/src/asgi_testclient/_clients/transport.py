@@ -1,4 +1,4 @@
-"""The part that both transports share: an application, its settings, and how a call becomes a response of httpx."""
+"""The part that both transports share: how a call becomes a response of httpx, and its record."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from .._calls.base import AppCall
-from .._calls.http import Body, HTTPCall
+from .._calls.http import HTTPCall, RawHeaders
 from .._calls.lifespan import LifespanCall
-from .._calls.records import BaseRecord
-from .._calls.scopes import Request, http_scope, websocket_scope
+from .._calls.requests import Body, Request, http_scope, websocket_scope
 from .._calls.websocket import WebSocketCall
 from .._errors import add_note_once
 from .._options import Settings, TransportOptions
-from ..exceptions import ProtocolViolation
-from ..types import Scope
+from ..exceptions import ProtocolViolation, Violation
+from ..types import Message, Scope
 
 __tracebackhide__ = True  # pytest shows the code of its reader instead
 
@@ -128,3 +127,69 @@ class BaseTransport:
         if self.settings.strict == "order":  # in the words of Starlette's client
             raise AssertionError("TestClient did not receive any response.")
         raise AssertionError("the application returned without a response: it never sent http.response.start")
+
+
+class BaseRecord:
+    """The ASGI side of one response."""
+
+    def __init__(self, call: HTTPCall) -> None:
+        self._call = call
+
+    @property
+    def scope(self) -> Scope:
+        """The scope the application was called with."""
+        return self._call.scope
+
+    @property
+    def messages(self) -> list[tuple[str, Message]]:
+        """The messages in order: ("receive" or "send", message), also one that breaks a rule; the last thousand."""
+        return list(self._call.messages.copy())
+
+    @property
+    def done(self) -> bool:
+        """True once the application has returned or raised."""
+        return self._call.done
+
+    @property
+    def exception(self) -> BaseException | None:
+        """The exception of the application; with `raise_server_exceptions="logged"` also one it logged for a 5xx."""
+        call = self._call
+        return call.logged if call.exception is None and call.status >= 500 else call.exception
+
+    @property
+    def violations(self) -> list[Violation]:
+        """The violations that the checks found."""
+        return self._call.checks.violations
+
+    @property
+    def early_hints(self) -> list[list[bytes]]:
+        """The links of each http.response.early_hint."""
+        return self._call.early_hints
+
+    @property
+    def pushes(self) -> list[tuple[str, RawHeaders]]:
+        """The path and the headers of each http.response.push."""
+        return self._call.pushes
+
+    @property
+    def trailers(self) -> RawHeaders:
+        """The trailers, once the response is complete."""
+        return self._call.trailers
+
+    @property
+    def debug(self) -> dict[str, Any] | None:
+        """The `info` of http.response.debug."""
+        return self._call.debug
+
+    @property
+    def path(self) -> str | None:
+        """The file of http.response.pathsend."""
+        return self._call.path
+
+    def disconnect(self) -> None:
+        """Leave, as a client that drops its connection: `receive` gives http.disconnect from now on."""
+        self._call.loop.post(self._call.disconnect)
+
+    def __repr__(self) -> str:
+        state = "done" if self.done else "running"
+        return f"<{self._call.title}: {state}, {len(self._call.messages)} messages>"

@@ -1,16 +1,25 @@
-"""The few things a call needs of an event loop, for asyncio and for trio; neither is imported until it is used."""
+"""The few things a call needs of an event loop, asyncio's or trio's, and of the side that waits for it.
+
+Neither asyncio nor trio is imported until it is used.
+"""
 
 from __future__ import annotations
 
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, ContextVar
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
 
 Steps = Callable[[], Coroutine[Any, Any, None]]
+
+# The call of an application that a task belongs to: the tasks that the application starts inherit it.
+CALL: ContextVar[Any] = ContextVar("asgi_testclient.call", default=None)
 
 
 class Signal(Protocol):
@@ -58,13 +67,11 @@ class AsyncioSignal:
         self._waiters: list[asyncio.Future[bool]] = []
 
     def set(self) -> None:
-        """Wake all that wait now."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             _resolve(waiter, True)
 
     async def wait(self, seconds: float | None = None) -> bool:
-        """Return True once set, False when the seconds are over."""
         waiter: asyncio.Future[bool] = self._loop.create_future()
         self._waiters.append(waiter)
         if seconds is None:
@@ -91,15 +98,12 @@ class AsyncioLoop:
         self.post: Callable[..., object] = loop.call_soon_threadsafe
 
     def spawn(self, steps: Steps, context: Context) -> Task:
-        """Run the coroutine function as a task."""
         return self.native.create_task(steps(), context=context)
 
     def signal(self) -> Signal:
-        """Return a new signal."""
         return AsyncioSignal(self.native)
 
     async def pause(self) -> None:
-        """Let others run, and a cancellation arrive."""
         import asyncio
 
         await asyncio.sleep(0)
@@ -115,11 +119,9 @@ class TrioSignal:
         self._lot = trio.lowlevel.ParkingLot()
 
     def set(self) -> None:
-        """Wake all that wait now."""
         self._lot.unpark_all()
 
     async def wait(self, seconds: float | None = None) -> bool:
-        """Return True once set, False when the seconds are over."""
         if seconds is None:
             await self._lot.park()
             return True
@@ -142,7 +144,6 @@ class TrioTask:
             await steps()
 
     def cancel(self) -> None:
-        """Cancel it."""
         self.scope.cancel()
 
 
@@ -157,16 +158,76 @@ class TrioLoop:
         self.post: Callable[..., object] = self.native.run_sync_soon
 
     def spawn(self, steps: Steps, context: Context) -> Task:
-        """Run the coroutine function as a system task."""
         return TrioTask(self.trio, steps, context)
 
     def signal(self) -> Signal:
-        """Return a new signal."""
         return TrioSignal(self.trio)
 
     async def pause(self) -> None:
-        """Let others run, and a cancellation arrive."""
         await self.trio.lowlevel.checkpoint()
+
+
+class Waiter(Protocol):
+    """The side that waits; `wake` is called on the loop, whenever something has changed."""
+
+    def wake(self) -> None:
+        """Have the waiting side look again."""
+
+
+class ThreadWaiter:
+    """A thread that waits, and meanwhile does what the application wants done on it."""
+
+    __slots__ = ("_jobs", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self._jobs: deque[Callable[[], object]] = deque()
+
+    def wake(self) -> None:
+        """Have the waiting thread look again."""
+        try:
+            self._lock.release()
+        except RuntimeError:
+            return  # it is awake already, or will find the lock open
+
+    def submit(self, job: Callable[[], object]) -> None:
+        """Have the waiting thread do a job; while no thread waits, the job does too."""
+        self._jobs.append(job)
+        self.wake()
+
+    def until(self, ready: Callable[[], bool], seconds: float | None) -> bool:
+        """Do jobs and wait until it is ready; return False if the seconds are over first."""
+        end = None if seconds is None else monotonic() + seconds
+        while not ready():
+            if self._jobs:
+                self._jobs.popleft()()
+            elif not self._lock.acquire(timeout=-1 if end is None else max(end - monotonic(), 0)):
+                return ready()
+        return True
+
+
+class TaskWaiter:
+    """A task that waits on the application's own loop."""
+
+    __slots__ = ("_signal",)
+
+    def __init__(self, loop: Loop) -> None:
+        self._signal: Signal = loop.signal()
+
+    def wake(self) -> None:
+        """Have the waiting task look again."""
+        self._signal.set()
+
+    async def until(self, ready: Callable[[], bool], seconds: float | None) -> bool:
+        """Wait until it is ready; return False if the seconds are over first."""
+        end = None if seconds is None else monotonic() + seconds
+        while not ready():
+            left = None if end is None else end - monotonic()
+            if left is not None and left <= 0:
+                return False
+            await self._signal.wait(left)
+        return True
 
 
 def call_now(function: Callable[..., object], *args: Any) -> None:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors import warn
 from .._options import Settings
 from ..exceptions import UnfinishedTasks
-from .backends import AsyncioLoop, Loop, TrioLoop, call_now, running_loop
-from .waiters import TaskWaiter
+from .backends import CALL, AsyncioLoop, Loop, TaskWaiter, TrioLoop, call_now, running_loop
 
 if TYPE_CHECKING:
     import asyncio
@@ -150,8 +149,6 @@ class TaskLoops:
 
 def _call_of(task: asyncio.Task[Any]) -> Any:
     """Return the call of an application that a task was started in, if any."""
-    from .._calls.base import CALL
-
     if hasattr(task, "get_context"):
         return task.get_context().get(CALL)
     # Python 3.11 does not tell the context of a task, but the garbage collector knows it.

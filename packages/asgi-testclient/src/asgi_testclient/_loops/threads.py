@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors import warn
 from .._options import Settings
 from ..exceptions import AppTimeout, BlockedEventLoop, UnfinishedTasks
-from .backends import AsyncioLoop, Loop, TrioLoop, running_loop
-from .waiters import ThreadWaiter
+from .backends import AsyncioLoop, Loop, ThreadWaiter, TrioLoop, running_loop
 from .workers import POOL, Worker
 
 if TYPE_CHECKING:

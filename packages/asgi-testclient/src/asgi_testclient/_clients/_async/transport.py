@@ -8,16 +8,14 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from ..._calls.bodies import task_body
 from ..._calls.http import HTTPCall
-from ..._calls.records import BaseRecord
+from ..._calls.requests import task_body
 from ..._errors import collecting, combine, raise_or_note, warn
 from ..._loops.tasks import RunningLoop, TaskLoops
 from ..._options import TransportOptions
 from ...exceptions import UnfinishedTasks
-from ..transport import STREAM, WEBSOCKET, BaseTransport
-from .driver import AsyncDriver
-from .lifespan import AsyncLifespan
+from ..transport import STREAM, WEBSOCKET, BaseRecord, BaseTransport
+from .driver import AsyncDriver, AsyncLifespan
 from .stream import AsyncStream
 
 __tracebackhide__ = True  # pytest shows the code of its reader instead

@@ -1,6 +1,6 @@
 # Generated from _clients/_async/driver.py by `hatch run unasync`: edit that file.
 # fmt: off
-"""Wait for one call of an application, with a limit, and leave it as a client does."""
+"""Wait for one call of an application, with a limit, and leave it as a client does; run a lifespan."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..._calls.base import AppCall
+from ..._calls.lifespan import LAST_WORD, LifespanCall
 from ..._errors import warn
+from ..._options import Settings
 from ...exceptions import AppIgnoredDisconnect, AppTimeout
+from ...types import ASGIApp
 
 if TYPE_CHECKING:
+    from ..._loops.backends import ThreadWaiter
     from ..._loops.threads import LoopThread
-    from ..._loops.waiters import ThreadWaiter
 
 __tracebackhide__ = True  # pytest shows the code of its reader instead
 
@@ -99,3 +102,44 @@ class Driver(Generic[Call]):
     def _where(self) -> str:
         task = self.call.task
         return "" if task is None else self.host.located(task)
+
+
+class Lifespan:
+    """The lifespan of an application, in a task that belongs to no cancel scope: fixtures may enter and leave it."""
+
+    def __init__(self, app: ASGIApp, state: dict[str, Any], settings: Settings, host: LoopThread) -> None:
+        self.call = LifespanCall(app, state, settings, host.loop, host.waiter())
+        self._driver: Driver[LifespanCall] = Driver(self.call, host, "lifespan startup")
+
+    def start(self, seconds: float | None) -> None:
+        """Start up. Raises what the application raises, LifespanFailed, LifespanNotSupported and AppTimeout."""
+        self._driver.start()
+        self._phase("startup", seconds)
+
+    def stop(self, seconds: float | None) -> None:
+        """Shut down. Raises what the application raises, LifespanFailed and AppTimeout."""
+        self.call.phase = "shutdown"
+        self._driver.title = "lifespan shutdown"
+        self._driver.host.post(self.call.shut_down)
+        self._phase("shutdown", seconds)
+
+    def _phase(self, phase: str, seconds: float | None) -> None:
+        call, driver = self.call, self._driver
+        try:
+            driver.wait(call.answered(phase), seconds)
+            if call.refused(phase):
+                driver.waiter.until(call.over, LAST_WORD)
+            elif phase == "shutdown":
+                driver.wait(call.over, seconds)
+        except BaseException:
+            driver.abort()
+            raise
+        # A task that waits for a message after its last answer waits for ever.
+        if not call.done and (phase == "shutdown" or call.refused(phase)):
+            driver.abort()
+        problem = call.outcome(phase)
+        try:
+            if problem is not None:
+                raise problem
+        finally:
+            problem = None  # no reference cycle through the traceback

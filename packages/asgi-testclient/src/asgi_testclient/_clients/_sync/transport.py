@@ -10,16 +10,14 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from ..._calls.bodies import thread_body
 from ..._calls.http import HTTPCall
-from ..._calls.records import BaseRecord
+from ..._calls.requests import thread_body
 from ..._errors import collecting, combine, raise_or_note, warn
 from ..._loops.threads import LoopThread, ThreadLoops
 from ..._options import TransportOptions
 from ...exceptions import UnfinishedTasks
-from ..transport import STREAM, WEBSOCKET, BaseTransport
-from .driver import Driver
-from .lifespan import Lifespan
+from ..transport import STREAM, WEBSOCKET, BaseRecord, BaseTransport
+from .driver import Driver, Lifespan
 from .stream import Stream
 
 __tracebackhide__ = True  # pytest shows the code of its reader instead

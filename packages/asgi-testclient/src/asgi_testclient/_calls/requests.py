@@ -1,14 +1,17 @@
-"""Scopes as a server makes them, from requests of httpx."""
+"""The scope and the body that a server makes of a request, from a request of httpx."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from types import ModuleType
 from typing import Any, Protocol
 from urllib.parse import unquote
 
 from .._options import Settings
 from ..types import Scope
 
+BLOCK = 65536  # bytes of a body in one message
+Body = bytes | Iterator[bytes] | AsyncIterator[bytes]
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
@@ -82,3 +85,60 @@ def _connection(request: Request, settings: Settings, state: Mapping[str, Any], 
 
 def _copied(extensions: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return {name: dict(value) for name, value in extensions.items()}
+
+
+def thread_body(request: Any, httpx: ModuleType) -> Body:
+    """Return the bytes of a small body, otherwise an iterator over it."""
+    if isinstance(request.stream, httpx.ByteStream):
+        return bytes(request.read())
+    if not isinstance(request.stream, httpx.SyncByteStream):
+        raise RuntimeError("an asynchronous request body needs AsyncTestClient")
+    length = _length(request)
+    if length is None:
+        chunks: Iterator[bytes] = iter(request.stream)
+        return chunks
+    return b"".join(request.stream) if length <= BLOCK else _blocks(request.stream)
+
+
+async def task_body(request: Any, httpx: ModuleType) -> Body:
+    """Return the bytes of a small body, otherwise an iterator over it, for a request of an asynchronous client."""
+    stream = request.stream
+    if isinstance(stream, httpx.ByteStream):
+        return bytes(request.read())
+    length = _length(request)
+    if isinstance(stream, httpx.SyncByteStream):
+        return b"".join(stream) if length is not None and length <= BLOCK else _blocks(stream)
+    if length is None:
+        chunks: AsyncIterator[bytes] = stream.__aiter__()
+        return chunks
+    if length <= BLOCK:
+        return b"".join([chunk async for chunk in stream])
+    return _blocks_async(stream)
+
+
+def _length(request: Any) -> int | None:
+    """Return the length that the request declares; None for a stream that is sent as it comes."""
+    value: str = request.headers.get("content-length", "")
+    return int(value) if value.isascii() and value.isdigit() else None
+
+
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    held = bytearray()
+    for chunk in chunks:
+        held += chunk
+        while len(held) >= BLOCK:
+            yield bytes(held[:BLOCK])
+            del held[:BLOCK]
+    if held:
+        yield bytes(held)
+
+
+async def _blocks_async(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    held = bytearray()
+    async for chunk in chunks:
+        held += chunk
+        while len(held) >= BLOCK:
+            yield bytes(held[:BLOCK])
+            del held[:BLOCK]
+    if held:
+        yield bytes(held)
