@@ -80,7 +80,7 @@ def test_a_module_needs_nothing_and_brings_no_other_middleware(subject: Subject,
     strangers = {name.partition(".")[0] for name in brought} - {*sys.stdlib_module_names, "asgi_middleware"}
     assert strangers == set()
     siblings = {name.split(".")[1] for name in brought if name.startswith("asgi_middleware.")}
-    public = {name for name in siblings if not name.startswith("_")} - {"types"}
+    public = {name for name in siblings if not name.startswith("_")} - {"types", "stores"}
     assert public == {module.split(".")[1]}
 
 
@@ -115,6 +115,7 @@ from asgi_middleware.metrics import PrometheusMiddleware
 from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
 from asgi_middleware.problems import ProblemDetailsMiddleware
 from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
+from asgi_middleware.rate_limit import RateLimitMiddleware
 from asgi_middleware.request_id import RequestIDMiddleware
 from asgi_middleware.security_headers import SecurityHeadersMiddleware
 from asgi_middleware.server_timing import ServerTimingMiddleware
@@ -163,6 +164,7 @@ records = [
     Middleware(TimeoutMiddleware, 5.0, body_idle=None),
     Middleware(ConcurrencyLimitMiddleware, 100, queue=10),
     Middleware(CancelOnDisconnectMiddleware),
+    Middleware(RateLimitMiddleware, ["100/minute"], on_store_error="closed"),
     Middleware(ProblemDetailsMiddleware, extend=lambda scope: {"a": 1}),
     Middleware(BearerAuthMiddleware, lambda token, scope: None, scopes=["a"]),
     Middleware(AccessLogMiddleware, style="json"),

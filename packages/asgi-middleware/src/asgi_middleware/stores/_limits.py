@@ -1,0 +1,145 @@
+"""Limits of a rate, and the arithmetic that decides about a request.
+
+Rule: `decide` is the one place where a limit is computed; the script of RedisStore does the same, and one suite of
+tests runs over all stores.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+_UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+_TEXT = re.compile(r"([1-9][0-9]{0,8}) ?(?:/|per) ?(?:([1-9][0-9]{0,5}) )?(second|minute|hour|day)s?")
+_NAME = re.compile(r"[a-z][a-z0-9_.*-]{0,31}")
+
+State = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`quota` requests in `window` seconds, under a name that clients see in RateLimit-Policy.
+
+    `gcra` lets a burst of the whole quota through and then one request every window / quota seconds. `sliding` counts
+    the requests of this window, and of the one before by the part of it that still counts.
+    """
+
+    quota: int
+    window: float
+    name: str = "default"
+    algorithm: Literal["gcra", "sliding"] = "gcra"
+
+    def __post_init__(self) -> None:
+        if self.quota < 1 or self.quota != int(self.quota) or not 0 < self.window < math.inf:
+            raise ValueError(f"Limit({self.quota!r}, {self.window!r}): a quota of 1 or more in a number of seconds")
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"the name of a limit has lower-case letters, digits, `_.*-`, not {self.name!r}")
+        if self.algorithm not in ("gcra", "sliding"):
+            raise ValueError(f"algorithm={self.algorithm!r}: 'gcra' or 'sliding'")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the limit of `100/minute`, `5 per 10 seconds`, `1000/day`; raises ValueError for anything else."""
+        found = _TEXT.fullmatch(text.strip())
+        if found is None:
+            raise ValueError(f"{text!r} is not a limit: write 100/minute, or 5 per 10 seconds")
+        return cls(int(found[1]), float(found[2] or 1) * _UNITS[found[3]])
+
+
+@dataclass(frozen=True)
+class LimitState:
+    """What is left of a limit: `reset` is in seconds until all is there again, `retry_after` until the cost is."""
+
+    remaining: int
+    reset: float
+    retry_after: float
+
+
+@dataclass(frozen=True)
+class Spent:
+    """The outcome for one request: `states` are those of the limits, in their order."""
+
+    allowed: bool
+    states: list[LimitState]
+
+
+def decide(limits: Sequence[Limit], states: Sequence[State | None], cost: int, now: float) -> tuple[Spent, list[State]]:
+    """Return the outcome for a request that costs so much, and the states afterwards."""
+    decisions = [_DECIDE[limit.algorithm](limit, state, cost, now) for limit, state in zip(limits, states, strict=True)]
+    allowed = all(after is not None for _, after, _ in decisions)
+    outcome, results = [], []
+    for limit, (before, after, retry_after) in zip(limits, decisions, strict=True):
+        state = after if allowed and after is not None else before
+        results.append(state)
+        remaining, reset = _LEFT[limit.algorithm](limit, state, now)
+        outcome.append(LimitState(remaining, reset, 0.0 if after is not None else retry_after))
+    return Spent(allowed, outcome), results
+
+
+_Decision = tuple[State, State | None, float]
+
+
+def _gcra(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:
+    """Decide by the generic cell rate algorithm: one number, the time at which the quota is whole again."""
+    whole_at = max(state[0] if state else now, now)
+    after = whole_at + cost * limit.window / limit.quota
+    wait = after - limit.window - now
+    # A billionth of the window: what a sum of floating-point numbers may be off by.
+    return (whole_at, 0.0, 0.0), ((after, 0.0, 0.0) if wait <= limit.window * 1e-9 else None), wait
+
+
+def _gcra_left(limit: Limit, state: State, now: float) -> tuple[int, float]:
+    used = state[0] - now
+    return max(0, math.floor((limit.window - used) / limit.window * limit.quota + 1e-6)), max(0.0, used)
+
+
+def _sliding(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:
+    """Decide by two counters: those of this window and of the one before, by the share of it that still counts."""
+    window = math.floor(now / limit.window)
+    number, previous, current = state or (window, 0.0, 0.0)
+    if number != window:
+        previous, current = (current if number == window - 1 else 0.0), 0.0
+    elapsed = now / limit.window - window
+    before = (float(window), previous, current)
+    if previous * (1 - elapsed) + current + cost <= limit.quota + 1e-9:
+        return before, (float(window), previous, current + cost), 0.0
+    room = limit.quota - current - cost
+    if room >= 0 and previous > 0:
+        return before, None, max(0.0, (1 - room / previous - elapsed) * limit.window)
+    # This window is full by itself: in the next one its own requests fade.
+    fading = 1 - (limit.quota - cost) / current if current > 0 else 0.0
+    return before, None, (1 - elapsed + max(0.0, fading)) * limit.window
+
+
+def _sliding_left(limit: Limit, state: State, now: float) -> tuple[int, float]:
+    window, previous, current = state
+    elapsed = now / limit.window - window
+    used = previous * (1 - elapsed) + current
+    reset = (2 - elapsed if current else 1 - elapsed) * limit.window if used else 0.0
+    return max(0, math.floor(limit.quota - used + 1e-6)), reset
+
+
+_DECIDE = {"gcra": _gcra, "sliding": _sliding}
+_LEFT = {"gcra": _gcra_left, "sliding": _sliding_left}
+
+
+def encode(state: State) -> bytes:
+    """Return a state as bytes, for stores that keep bytes."""
+    return b" ".join(repr(number).encode() for number in state)
+
+
+def decode(value: bytes | None) -> State | None:
+    """Return the state that was stored; what is none counts as fresh."""
+    try:
+        first, second, third = map(float, (value or b"").split(b" "))
+    except ValueError:
+        return None
+    return first, second, third
+
+
+def lifetime(limits: Sequence[Limit]) -> float:
+    """Return the seconds after which every state of these limits is as good as fresh."""
+    return max(2 * limit.window for limit in limits) + 1

@@ -1,0 +1,99 @@
+"""A store in the memory of one process, bounded."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from ._base import ANYTHING
+from ._limits import Limit, Spent, State, decide, lifetime
+
+
+class MemoryStore:
+    """A store for one process, and for tests: `max_keys` at most, of which the longest unused make room.
+
+    `clock` returns seconds; tests may give their own.
+    """
+
+    def __init__(self, *, max_keys: int = 100_000, clock: Any = time.monotonic) -> None:
+        if max_keys < 1:
+            raise ValueError(f"max_keys={max_keys!r}: 1 or more")
+        self.max_keys = max_keys
+        self._clock = clock
+        # The order of use: the first is the longest unused.
+        self._entries: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+
+    def _read(self, key: str, now: float) -> Any:
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry[0] <= now:
+            del self._entries[key]
+            return None
+        self._entries.move_to_end(key)
+        return entry[1]
+
+    def _write(self, key: str, value: Any, expires: float, now: float) -> None:
+        self._entries[key] = (expires, value)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self.max_keys:
+            self._make_room(now)
+
+    def _make_room(self, now: float) -> None:
+        """Drop what is over among the longest unused, a few at a time, or else the longest unused."""
+        for key in [key for key, _ in zip(self._entries, range(8), strict=False)]:
+            if self._entries[key][0] <= now:
+                del self._entries[key]
+        while len(self._entries) > self.max_keys:
+            self._entries.popitem(last=False)
+
+    async def get(self, key: str) -> bytes | None:
+        value: bytes | None = self._read(key, self._clock())
+        return value
+
+    async def put(self, key: str, value: bytes, ttl: float, *, expected: bytes | None = ANYTHING) -> bool:
+        now = self._clock()
+        if expected is not ANYTHING and self._read(key, now) != expected:
+            return False
+        self._write(key, value, now + ttl, now)
+        return True
+
+    async def delete(self, key: str) -> bool:
+        return self._read(key, self._clock()) is not None and self._entries.pop(key, None) is not None
+
+    async def touch(self, key: str, ttl: float) -> bool:
+        now = self._clock()
+        value = self._read(key, now)
+        if value is None:
+            return False
+        self._write(key, value, now + ttl, now)
+        return True
+
+    async def add(self, key: str, member: str, ttl: float) -> None:
+        now = self._clock()
+        members: set[str] = self._read(key, now) or set()
+        expires = max(now + ttl, self._entries[key][0] if key in self._entries else 0.0)
+        self._write(key, members | {member}, expires, now)
+
+    async def members(self, key: str) -> set[str]:
+        return set(self._read(key, self._clock()) or ())
+
+    async def discard(self, key: str, member: str) -> None:
+        now = self._clock()
+        members: set[str] | None = self._read(key, now)
+        if members is not None:
+            self._write(key, members - {member}, self._entries[key][0], now)
+
+    async def spend(self, key: str, limits: Sequence[Limit], cost: int) -> Spent:
+        now = self._clock()
+        states: list[State | None] = self._read(key, now) or [None] * len(limits)
+        if len(states) != len(limits):
+            states = [None] * len(limits)
+        spent, after = decide(limits, states, cost, now)
+        self._write(key, after, now + lifetime(limits), now)
+        return spent
+
+    async def aclose(self) -> None:
+        self._entries.clear()

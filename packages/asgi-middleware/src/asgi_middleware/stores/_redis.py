@@ -1,0 +1,207 @@
+"""A store in Redis or Valkey, which several machines share.
+
+Rule: what must be atomic is one script, whose keys have one hash tag, so that it runs on a cluster; the clock is the
+server's. The arithmetic of `_SPEND` is that of `_limits.decide`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from ._base import ANYTHING
+from ._limits import Limit, LimitState, Spent, lifetime
+
+Result = TypeVar("Result")
+
+_PUT = """
+local there = redis.call('GET', KEYS[1])
+if ARGV[1] == 'none' and there then return 0 end
+if ARGV[1] == 'some' and there ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+return 1
+"""
+_ADD = """
+redis.call('SADD', KEYS[1], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+_SPEND = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local limits = cjson.decode(ARGV[1])
+local cost = tonumber(ARGV[2])
+local stored = redis.call('GET', KEYS[1]) or ''
+local states = {}
+for a, b, c in string.gmatch(stored, '(%S+) (%S+) (%S+)') do
+  states[#states + 1] = {tonumber(a), tonumber(b), tonumber(c)}
+end
+if #states ~= #limits then states = {} end
+local before, after, retry, allowed = {}, {}, {}, true
+for i, limit in ipairs(limits) do
+  local quota, window, state = limit[1], limit[2], states[i]
+  if limit[3] == 'gcra' then
+    local whole = math.max(state and state[1] or now, now)
+    local next = whole + cost * window / quota
+    before[i] = {whole, 0, 0}
+    retry[i] = next - window - now
+    if retry[i] <= window * 1e-9 then after[i] = {next, 0, 0} else allowed = false end
+  else
+    local number = math.floor(now / window)
+    local previous, current = 0, 0
+    if state and state[1] == number then previous, current = state[2], state[3]
+    elseif state and state[1] == number - 1 then previous = state[3] end
+    local elapsed = now / window - number
+    before[i] = {number, previous, current}
+    if previous * (1 - elapsed) + current + cost <= quota + 1e-9 then
+      after[i] = {number, previous, current + cost}
+      retry[i] = 0
+    else
+      allowed = false
+      local room = quota - current - cost
+      if room >= 0 and previous > 0 then
+        retry[i] = math.max(0, (1 - room / previous - elapsed) * window)
+      else
+        local fading = current > 0 and (1 - (quota - cost) / current) or 0
+        retry[i] = (1 - elapsed + math.max(0, fading)) * window
+      end
+    end
+  end
+end
+local result, kept = {}, {}
+for i, limit in ipairs(limits) do
+  local quota, window = limit[1], limit[2]
+  local state = allowed and after[i] or before[i]
+  kept[i] = string.format('%.17g %.17g %.17g', state[1], state[2], state[3])
+  local remaining, reset
+  if limit[3] == 'gcra' then
+    local used = state[1] - now
+    remaining = math.max(0, math.floor((window - used) / window * quota + 1e-6))
+    reset = math.max(0, used)
+  else
+    local elapsed = now / window - state[1]
+    local used = state[2] * (1 - elapsed) + state[3]
+    remaining = math.max(0, math.floor(quota - used + 1e-6))
+    reset = 0
+    if used > 0 then reset = (state[3] > 0 and (2 - elapsed) or (1 - elapsed)) * window end
+  end
+  result[i] = {remaining, tostring(reset), tostring(after[i] and 0 or retry[i])}
+end
+redis.call('SET', KEYS[1], table.concat(kept, '\\n'), 'PX', ARGV[3])
+return {allowed and 1 or 0, result}
+"""
+
+
+class RedisStore:
+    """A store in Redis or Valkey, by the asyncio client of either package; trio raises RuntimeError.
+
+    `url` is `redis://`, `rediss://`, `valkey://` or `unix://`; `client` makes a client of your own, for a cluster or
+    sentinels: it is called once for each event loop. `prefix` begins every key. One call is one round trip. A server
+    that cannot be reached, or does not do what it is asked, raises OSError.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        client: Callable[[], Any] | None = None,
+        prefix: str = "asgi:",
+        timeout: float = 2.0,
+    ) -> None:
+        if (url is None) == (client is None):
+            raise ValueError("either a url or client=, a function that makes a client, says where the server is")
+        self._make = client if client is not None else self._maker(url or "", timeout)
+        self.prefix = prefix
+        self._clients: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._scripts: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+
+    @staticmethod
+    def _maker(url: str, timeout: float) -> Callable[[], Any]:
+        module = _client_module(url)
+        return lambda: module.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+
+    def _client(self) -> Any:
+        """Return the client of this event loop: connections belong to the loop that opened them."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError as exc:
+            raise RuntimeError("RedisStore needs asyncio: the client of Redis does not run on trio") from exc
+        if loop not in self._clients:
+            self._clients[loop] = self._make()
+            self._scripts[loop] = {}
+        return self._clients[loop]
+
+    async def _call(self, call: Callable[[Any], Awaitable[Result]]) -> Result:
+        client = self._client()
+        try:
+            return await call(client)
+        except Exception as exc:
+            # The errors of both clients are their own; what is none of theirs is a mistake here.
+            if type(exc).__module__.partition(".")[0] in ("redis", "valkey"):
+                raise OSError(f"the store does not answer: {exc}") from exc
+            raise
+
+    async def _script(self, text: str, key: str, *arguments: Any) -> Any:
+        client = self._client()
+        scripts = self._scripts[asyncio.get_running_loop()]
+        if text not in scripts:
+            scripts[text] = client.register_script(text)
+        return await self._call(lambda _: scripts[text](keys=[self._name(key)], args=arguments))
+
+    def _name(self, key: str) -> str:
+        return f"{self.prefix}{{{key}}}"
+
+    async def get(self, key: str) -> bytes | None:
+        value: bytes | None = await self._call(lambda client: client.get(self._name(key)))
+        return value
+
+    async def put(self, key: str, value: bytes, ttl: float, *, expected: bytes | None = ANYTHING) -> bool:
+        kind = "any" if expected is ANYTHING else "none" if expected is None else "some"
+        there = b"" if expected is ANYTHING or expected is None else expected
+        return bool(await self._script(_PUT, key, kind, there, value, _milliseconds(ttl)))
+
+    async def delete(self, key: str) -> bool:
+        return bool(await self._call(lambda client: client.delete(self._name(key))))
+
+    async def touch(self, key: str, ttl: float) -> bool:
+        return bool(await self._call(lambda client: client.pexpire(self._name(key), _milliseconds(ttl))))
+
+    async def add(self, key: str, member: str, ttl: float) -> None:
+        await self._script(_ADD, key, member, _milliseconds(ttl))
+
+    async def members(self, key: str) -> set[str]:
+        found = await self._call(lambda client: client.smembers(self._name(key)))
+        return {member.decode() for member in found}
+
+    async def discard(self, key: str, member: str) -> None:
+        await self._call(lambda client: client.srem(self._name(key), member))
+
+    async def spend(self, key: str, limits: Sequence[Limit], cost: int) -> Spent:
+        described = json.dumps([(limit.quota, limit.window, limit.algorithm) for limit in limits])
+        allowed, states = await self._script(_SPEND, key, described, cost, _milliseconds(lifetime(limits)))
+        return Spent(bool(allowed), [LimitState(int(r), float(reset), float(retry)) for r, reset, retry in states])
+
+    async def aclose(self) -> None:
+        loop = asyncio.get_running_loop()
+        client = self._clients.pop(loop, None)
+        self._scripts.pop(loop, None)
+        if client is not None:
+            await client.aclose()
+
+
+def _client_module(url: str) -> Any:
+    """Return the asyncio client that is installed: valkey for its own URLs, else redis, else valkey."""
+    for name in ("valkey", "redis") if url.startswith("valkey") else ("redis", "valkey"):
+        try:
+            return import_module(f"{name}.asyncio")
+        except ImportError:
+            continue
+    raise ImportError("RedisStore needs a client: pip install asgi-middleware[redis] or asgi-middleware[valkey]")
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

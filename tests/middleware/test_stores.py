@@ -1,0 +1,370 @@
+"""One suite for every store: memory, SQLite, and a real Redis on loopback."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import anyio
+import pytest
+
+from asgi_middleware.stores import Limit, MemoryStore, RedisStore, SQLiteStore
+from asgi_middleware.stores import _limits as arithmetic
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory):
+    """The URL of a Redis of our own, on a free port."""
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        pytest.skip("needs redis-server: apt-get install redis-server")
+    pytest.importorskip("redis", reason="pip install redis")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("redis")
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as process:
+        end = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}"
+        process.terminate()
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+async def store(request, tmp_path, anyio_backend_name):
+    if request.param == "memory":
+        store = MemoryStore()
+    elif request.param == "sqlite":
+        store = SQLiteStore(tmp_path / "store.db")
+    else:
+        if anyio_backend_name == "trio":
+            pytest.skip("the client of Redis does not run on trio")
+        store = RedisStore(request.getfixturevalue("redis_url"), prefix=f"{os.urandom(4).hex()}:")
+    yield store
+    await store.aclose()
+
+
+async def test_a_value_is_there_for_its_time(store):
+    assert await store.get("a") is None
+    assert await store.put("a", b"\x00one", 60)
+    assert await store.get("a") == b"\x00one"
+    assert await store.put("a", b"two", 0.05)
+    assert await store.get("a") == b"two"
+    await anyio.sleep(0.1)
+    assert await store.get("a") is None
+
+
+async def test_a_value_is_put_only_where_it_was_expected(store):
+    assert not await store.put("a", b"2", 60, expected=b"1")
+    assert await store.put("a", b"1", 60, expected=None)
+    assert not await store.put("a", b"2", 60, expected=None)
+    assert await store.put("a", b"2", 60, expected=b"1")
+    assert not await store.put("a", b"3", 60, expected=b"1")
+    assert await store.get("a") == b"2"
+
+
+async def test_a_value_is_deleted_once(store):
+    await store.put("a", b"1", 60)
+    assert await store.delete("a")
+    assert not await store.delete("a")
+    assert await store.get("a") is None
+
+
+async def test_a_value_is_kept_for_longer(store):
+    assert not await store.touch("a", 60)
+    await store.put("a", b"1", 0.05)
+    assert await store.touch("a", 60)
+    await anyio.sleep(0.1)
+    assert await store.get("a") == b"1"
+
+
+async def test_a_set_has_its_members_until_its_time_is_over(store):
+    assert await store.members("s") == set()
+    await store.discard("s", "a")
+    await store.add("s", "a", 60)
+    await store.add("s", "bä", 60)
+    await store.add("s", "a", 0.01)
+    await anyio.sleep(0.05)
+    assert await store.members("s") == {"a", "bä"}
+    await store.discard("s", "a")
+    await store.discard("s", "nobody")
+    assert await store.members("s") == {"bä"}
+    await store.add("t", "a", 0.01)
+    await anyio.sleep(0.05)
+    assert await store.members("t") == set()
+
+
+async def test_only_one_of_many_puts_what_was_expected(store):
+    won = []
+
+    async def put(number):
+        won.append(await store.put("a", b"%d" % number, 60, expected=None))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(put, number)
+    assert won.count(True) == 1
+
+
+@pytest.mark.parametrize("algorithm", ["gcra", "sliding"])
+async def test_exactly_the_quota_is_let_through(store, algorithm):
+    allowed = []
+    limit = Limit(10, 3600, algorithm=algorithm)
+
+    async def spend():
+        allowed.append((await store.spend("a", [limit], 1)).allowed)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(100):
+            tasks.start_soon(spend)
+    assert allowed.count(True) == 10
+
+
+async def test_what_is_left_is_told(store):
+    limit = Limit(4, 3600)
+    first = await store.spend("a", [limit], 1)
+    assert (first.allowed, first.states[0].remaining, first.states[0].retry_after) == (True, 3, 0)
+    assert 890 < first.states[0].reset <= 900
+    last = await store.spend("a", [limit], 3)
+    assert (last.allowed, last.states[0].remaining) == (True, 0)
+    refused = await store.spend("a", [limit], 2)
+    assert (refused.allowed, refused.states[0].remaining) == (False, 0)
+    assert 1700 < refused.states[0].retry_after <= 1800
+
+
+async def test_of_several_limits_none_is_spent_where_one_refuses(store):
+    limits = [Limit(1, 3600, "strict"), Limit(100, 3600, "wide")]
+    assert (await store.spend("a", limits, 1)).allowed
+    for _ in range(3):
+        refused = await store.spend("a", limits, 1)
+        assert (refused.allowed, [state.remaining for state in refused.states]) == (False, [0, 99])
+    assert (await store.spend("a", limits[:1], 1)).allowed, "other limits are counted anew"
+
+
+async def test_a_quota_comes_back(store):
+    for algorithm in ("gcra", "sliding"):
+        limit = Limit(2, 0.1, algorithm=algorithm)
+        while (await store.spend(algorithm, [limit], 1)).allowed:
+            pass
+        await anyio.sleep(0.25)
+        assert (await store.spend(algorithm, [limit], 1)).allowed
+
+
+@pytest.mark.parametrize("text", ["100/minute", "100 per minute", "100/1 minute"])
+def test_limits_are_read(text):
+    assert Limit.parse(text) == Limit(100, 60.0)
+    assert Limit.parse("5 per 10 seconds") == Limit(5, 10.0)
+
+
+@pytest.mark.parametrize("text", ["", "0/minute", "100", "100/fortnight", "-1/minute", "1/0 minutes", "many/day"])
+def test_what_is_not_a_limit_is_refused(text):
+    with pytest.raises(ValueError, match="100/minute"):
+        Limit.parse(text)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(0, 60), (1.5, 60), (1, 0), (1, float("inf")), (1, 60, "No"), (1, 60, "a", "bucket")]
+)
+def test_a_limit_has_a_meaning(arguments):
+    with pytest.raises(ValueError, match="quota|name|algorithm"):
+        Limit(*arguments)
+
+
+def plain_sliding(times, quota, window, cost):
+    """How many of these requests pass, by a plain reading of the sliding window counter."""
+    counts, passed = {}, []
+    for now in times:
+        number = int(now // window)
+        elapsed = now / window - number
+        used = counts.get(number - 1, 0) * (1 - elapsed) + counts.get(number, 0)
+        passed.append(used + cost <= quota + 1e-9)
+        if passed[-1]:
+            counts[number] = counts.get(number, 0) + cost
+    return passed
+
+
+def plain_gcra(times, quota, window, cost):
+    """The same by a bucket that fills at the rate of the limit."""
+    level, last, passed = float(quota), times[0], []
+    for now in times:
+        level, last = min(quota, level + (now - last) * quota / window), now
+        passed.append(level >= cost - 1e-6)
+        if passed[-1]:
+            level -= cost
+    return passed
+
+
+@pytest.mark.parametrize(("algorithm", "plain"), [("gcra", plain_gcra), ("sliding", plain_sliding)])
+def test_the_arithmetic_is_that_of_a_plain_reading(algorithm, plain):
+    seed = random.randrange(2**32)
+    dice = random.Random(seed)
+    for _ in range(300):
+        quota, window, cost = dice.randint(1, 8), dice.choice([1, 10, 60]), dice.choice([1, 1, 2])
+        now, times = 1000.0, []
+        for _ in range(40):
+            now += dice.random() * window / quota
+            times.append(now)
+        limit, state, passed = Limit(quota, window, algorithm=algorithm), None, []
+        for now in times:
+            spent, (state,) = arithmetic.decide([limit], [state], cost, now)
+            passed.append(spent.allowed)
+            left = spent.states[0]
+            assert 0 <= left.remaining <= quota
+            if not spent.allowed and cost <= quota:
+                later = now + left.retry_after + 1e-6
+                assert arithmetic.decide([limit], [state], cost, later)[0].allowed, (seed, quota, window, cost)
+        assert passed == plain(times, quota, window, cost), (seed, quota, window, cost)
+
+
+def test_a_cost_beyond_the_quota_never_passes():
+    for algorithm in ("gcra", "sliding"):
+        spent, _ = arithmetic.decide([Limit(2, 60, algorithm=algorithm)], [None], 3, 1000.0)
+        assert not spent.allowed
+        assert spent.states[0].retry_after > 0
+
+
+@pytest.mark.parametrize("value", [None, b"", b"1 2", b"a b c", b"1 2 3 4"])
+def test_a_state_that_cannot_be_read_is_a_fresh_one(value):
+    assert arithmetic.decode(value) is None
+    assert arithmetic.decode(arithmetic.encode((1.5, 0.1, 2.0))) == (1.5, 0.1, 2.0)
+
+
+async def test_memory_is_bounded_and_the_longest_unused_make_room():
+    clock = [0.0]
+    store = MemoryStore(max_keys=3, clock=lambda: clock[0])
+    await store.put("short", b"", 1)
+    for key in "abc":
+        await store.put(key, b"", 60)
+        await store.get("a")
+    assert await store.get("short") is None
+    await store.put("d", b"", 60)
+    assert [await store.get(key) is not None for key in "abcd"] == [True, False, True, True]
+    clock[0] = 100.0
+    for key in "efg":
+        await store.put(key, b"", 60)
+    assert len(store._entries) == 3
+    with pytest.raises(ValueError, match="max_keys"):
+        MemoryStore(max_keys=0)
+
+
+async def test_sqlite_sweeps_what_is_over(tmp_path):
+    store = SQLiteStore(tmp_path / "store.db")
+    for number in range(20):
+        await store.put(f"old{number}", b"", 0.001)
+    for _ in range(256):
+        await store.put("new", b"", 60)
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        assert connection.execute("select count(*) from entries").fetchone() == (1,)
+    await store.aclose()
+    await store.aclose()
+
+
+async def test_sqlite_says_what_is_wrong_with_its_file(tmp_path):
+    store = SQLiteStore(tmp_path / "missing" / "store.db")
+    with pytest.raises(OSError, match="missing"):
+        await store.get("a")
+    locked = SQLiteStore(tmp_path / "store.db", timeout=0.01)
+    await locked.put("a", b"1", 60)
+    with sqlite3.connect(tmp_path / "store.db", isolation_level=None) as connection:
+        connection.execute("begin immediate")
+        with pytest.raises(OSError, match="locked"):
+            await locked.put("a", b"2", 60)
+        connection.execute("rollback")
+    assert await locked.get("a") == b"1"
+    (tmp_path / "broken.db").write_bytes(b"x" * 4096)
+    with pytest.raises(OSError, match="not a database"):
+        await SQLiteStore(tmp_path / "broken.db").get("a")
+
+
+async def test_a_failure_in_a_transaction_undoes_it(tmp_path):
+    store = SQLiteStore(tmp_path / "store.db")
+
+    def work(connection, now):
+        connection.execute("insert into entries values ('a', x'00', 9e9)")
+        raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="^boom$"):
+        await store._run(work)
+    assert await store.get("a") is None
+
+
+WORKER = """
+import anyio, sys
+from asgi_middleware.stores import Limit, RedisStore, SQLiteStore
+
+async def main():
+    store = SQLiteStore(sys.argv[1]) if sys.argv[1].startswith("/") else RedisStore(sys.argv[1], prefix=sys.argv[2])
+    passed = [(await store.spend("a", [Limit(20, 3600)], 1)).allowed for _ in range(50)]
+    print(passed.count(True))
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_exactly_the_quota_is_let_through_by_four_processes(kind, tmp_path, request):
+    where = str(tmp_path / "store.db") if kind == "sqlite" else request.getfixturevalue("redis_url")
+    command = [sys.executable, "-c", WORKER, where, os.urandom(4).hex()]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert sum(int(worker.communicate(timeout=60)[0]) for worker in workers) == 20
+
+
+async def test_redis_that_is_not_there_is_an_oserror(anyio_backend_name):
+    pytest.importorskip("redis", reason="pip install redis")
+    store = RedisStore("redis://127.0.0.1:1", timeout=1)
+    if anyio_backend_name == "trio":
+        with pytest.raises(RuntimeError, match="asyncio"):
+            await store.get("a")
+        return
+    with pytest.raises(OSError, match="does not answer"):
+        await store.get("a")
+    with pytest.raises(OSError, match="does not answer"):
+        await store.spend("a", [Limit(1, 1)], 1)
+    await store.aclose()
+    await store.aclose()
+
+
+async def test_mistakes_in_redis_are_not_taken_for_an_outage(redis_url, anyio_backend_name):
+    if anyio_backend_name == "trio":
+        pytest.skip("the client of Redis does not run on trio")
+
+    async def mistake(client):
+        raise ValueError("mine")
+
+    store = RedisStore(client=functools.partial(make_client, redis_url))
+    with pytest.raises(ValueError, match="^mine$"):
+        await store._call(mistake)
+    assert await store.put("a", b"1", 1)
+    await store.aclose()
+
+
+def make_client(url):
+    from redis import asyncio as redis
+
+    return redis.from_url(url)
+
+
+def test_redis_needs_a_url_or_a_client(monkeypatch):
+    for arguments in ({}, {"url": "redis://a", "client": print}):
+        with pytest.raises(ValueError, match="either"):
+            RedisStore(**arguments)
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    pytest.importorskip("valkey", reason="pip install valkey")
+    assert RedisStore("valkey://localhost") is not None
+    monkeypatch.setitem(sys.modules, "valkey.asyncio", None)
+    with pytest.raises(ImportError, match=r"asgi-middleware\[redis\]"):
+        RedisStore("redis://localhost")
