@@ -45,7 +45,7 @@ COPIES = {
     "plain answers": [
         asgi_middleware._replies.send_text,
         asgi_middleware._replies.reject,
-        asgi_routing._replies.send_response,
+        asgi_routing._replies.send_text,
         asgi_routing._replies.reject,
     ],
 }

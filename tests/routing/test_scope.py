@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute, get_route_path
+from asgi_routing import BaseRoute, Host, Match, Mount, Route, Router, WebSocketRoute, get_route_path
 from wire import http_scope, request, run, websocket_scope
 
 
@@ -217,6 +217,19 @@ async def test_a_class_that_writes_its_route_itself_is_shown_with_its_mounts(end
         await run(Router([Mount("/m", routes=[route]), route]), scope)
         assert scope["route"].path_format == f"{prefix}/a"
         assert scope["route"] == route
+
+
+async def test_the_route_in_the_scope_of_a_mount_matches_as_the_route_itself(endpoint):
+    route, mount = Route("/{a}.{b}", endpoint("a"), name="file"), Mount("/s/{x}", endpoint("s"))
+    router = Router([Mount("/m", routes=[route, mount])])
+    for path, own, params in (("/m/1.2", "/1.2", {"a": "1", "b": "2"}), ("/m/s/1/2", "/s/1/2", {"x": "1"})):
+        scope = http_scope("GET", path)
+        await run(router, scope)
+        shown = scope["route"]
+        assert shown.path_regex == (route if "." in own else mount).path_regex
+        assert shown.matches(http_scope("GET", path))[0] is Match.NONE
+        match, child_scope = shown.matches(http_scope("GET", own))
+        assert (match, child_scope["path_params"]) == (Match.FULL, params)
 
 
 @pytest.mark.parametrize("path", ["/a/1/b/2/c/3", "/a/9/b/8/c/7"])

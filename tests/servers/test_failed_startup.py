@@ -5,8 +5,20 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.parametrize("kind", ["uvicorn-h11", "uvicorn-httptools", "hypercorn", "hypercorn-trio", "granian"])
-@pytest.mark.parametrize("how", ["SystemExit", "CancelledError", "KeyboardInterrupt", "BaseExceptionGroup"])
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("uvicorn-h11", "SystemExit"),
+        ("uvicorn-h11", "CancelledError"),
+        ("uvicorn-h11", "KeyboardInterrupt"),
+        ("uvicorn-h11", "BaseExceptionGroup"),
+        ("uvicorn-httptools", "CancelledError"),
+        ("hypercorn", "CancelledError"),
+        ("hypercorn", "BaseExceptionGroup"),
+        ("hypercorn-trio", "BaseExceptionGroup"),
+        ("granian", "SystemExit"),
+    ],
+)
 def test_a_start_that_is_left_by_anything_stops_the_server(serve, kind, how):
     server = serve(kind, "site_leaving:app", wait=False, LEAVES_WITH=how)
     code = server.wait()

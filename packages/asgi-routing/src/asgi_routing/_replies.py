@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .types import Receive, Scope, Send
 
 
-async def send_response(
+async def send_text(
     scope: Scope,
     send: Send,
     status: int,
@@ -31,9 +31,9 @@ async def send_response(
 async def reject(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer 404; a WebSocket is denied with it where the server offers that, and closed elsewhere."""
     if scope["type"] == "http":
-        return await send_response(scope, send, 404, "Not Found")
+        return await send_text(scope, send, 404, "Not Found")
     if (await receive())["type"] != "websocket.connect":
         return None
     if "websocket.http.response" in (scope.get("extensions") or ()):
-        return await send_response(scope, send, 404, "Not Found", prefix="websocket.")
+        return await send_text(scope, send, 404, "Not Found", prefix="websocket.")
     return await send({"type": "websocket.close", "code": 1000, "reason": ""})

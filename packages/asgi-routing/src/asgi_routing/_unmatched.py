@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._lookup import IndexedRoute, Lookup
-from ._replies import send_response
+from ._replies import send_text
 from ._slashes import other_slash, slash_redirect
 from .routes import Mount
 from .routes.base import PREFIX, UNMATCHED, serve_match
@@ -29,7 +29,7 @@ def serve_unmatched(
     if router.redirect_slashes and path != "/" and scope["type"] == "http" and lookup.may_match(other_slash(path)):
         location = slash_redirect(router, scope)
         if location is not None:
-            return send_response(scope, send, router.redirect_status, headers=[(b"location", location)])
+            return send_text(scope, send, router.redirect_status, headers=[(b"location", location)])
     return _serve_default(router, scope, receive, send)
 
 

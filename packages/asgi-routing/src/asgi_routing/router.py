@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from ._lookup import IndexedRoute, Lookup
 from ._mistakes import lifespan_mistake, warn_of
-from ._replies import reject, send_response
+from ._replies import reject, send_text
 from ._routelist import RouteList
 from ._scope import get_route_path
 from ._unmatched import child_scope_of, serve_unmatched
@@ -200,7 +200,7 @@ class Router:
     async def answer_options(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer OPTIONS with 204 and the methods that the path allows (RFC 9110 §9.3.7)."""
         allow = ", ".join(scope[ALLOWED_METHODS]).encode("latin-1")
-        await send_response(scope, send, 204, headers=[(b"allow", allow)])
+        await send_text(scope, send, 204, headers=[(b"allow", allow)])
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the lifespan: the context of this router and, with `lifespan_of_mounts`, of what is mounted in it."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._replies import send_response
+from ._replies import send_text
 from .routes import BaseRoute, Host, Mount, Route
 from .routes.route import is_function
 from .types import Receive, Scope, Send
@@ -50,7 +50,7 @@ class OpenAPIResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the schema."""
-        await send_response(scope, send, self.status_code, self.body.decode(), media_type=self.media_type)
+        await send_text(scope, send, self.status_code, self.body.decode(), media_type=self.media_type)
 
 
 class BaseSchemaGenerator:

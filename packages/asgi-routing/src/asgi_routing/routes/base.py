@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, ClassVar
 
+from .._patterns import PathPattern, extract_of
 from .._replies import reject
 from .._urlpath import URLPath
 from ..convertors import Convertor
@@ -112,7 +113,7 @@ def put_back(scope: Scope, key: str, value: Any) -> None:
 def with_mount_prefix(route: BaseRoute, prefix: str) -> BaseRoute:
     """Return the route as `scope["route"]` shows it: a copy whose `path_format` is the whole template.
 
-    The route itself is returned where its own template is the whole one, or it has none.
+    It matches as the route does. The route itself is returned if its own template is the whole one, or it has none.
     """
     own = getattr(route, "__dict__", {})
     template = getattr(route, "full_path_format", own.get("path_format"))
@@ -120,6 +121,9 @@ def with_mount_prefix(route: BaseRoute, prefix: str) -> BaseRoute:
         return route
     shown = object.__new__(type(route))
     shown.__dict__.update(own, path_format=prefix + template or "/")
+    if isinstance(getattr(type(route), "path_regex", None), PathPattern):
+        pattern = route.path_regex  # type: ignore[attr-defined]
+        shown.__dict__.update(path_regex=pattern, _extract=(pattern, extract_of(route)))
     return shown
 
 

@@ -8,7 +8,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from .._mistakes import check_methods
-from .._replies import send_response
+from .._replies import send_text
 from ..types import Receive, Scope, Send
 from .base import Match, MiddlewareRecords
 from .path import PathRoute
@@ -61,7 +61,7 @@ class Route(PathRoute):
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 405 with the methods that the path allows (RFC 9110 §15.5.6); a subclass may raise instead."""
         allow = ", ".join(self.allowed_methods(scope)).encode("latin-1")
-        await send_response(scope, send, 405, "Method Not Allowed", [(b"allow", allow)])
+        await send_text(scope, send, 405, "Method Not Allowed", [(b"allow", allow)])
 
     def allowed_methods(self, scope: Scope) -> list[str]:
         """Return the methods for `Allow`, sorted: within a router those of every route at the path, else its own."""
