@@ -137,6 +137,12 @@ async def test_limiters_that_share_a_store_count_apart():
     assert [(await request(app)).status for app in (one, two, one)] == [200, 200, 429]
 
 
+async def test_the_limit_of_a_route_is_told_before_that_of_the_whole():
+    route = RateLimitMiddleware(page, "5/hour", name="route")
+    reply = await request(RateLimitMiddleware(route, "100/hour"))
+    assert reply.header("ratelimit-policy") == '"default";q=5;w=3600'
+
+
 class Failing(MemoryStore):
     """A store that fails as it is told to."""
 

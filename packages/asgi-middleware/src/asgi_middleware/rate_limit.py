@@ -146,7 +146,11 @@ class RateLimitMiddleware:
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.accept"):
-                message = {**message, "headers": [*(message.get("headers") or ()), *fields]}
+                headers = list(message.get("headers") or ())
+                # A limiter inside is the one for this route: its limit is what the client has to know.
+                if first_value(headers, b"ratelimit") is None:
+                    headers += fields
+                message = {**message, "headers": headers}
             await send(message)
 
         return await self.app(scope, receive, send_with_limits)
