@@ -172,7 +172,7 @@ async def test_a_client_that_leaves_is_read_no_further(end):
 
 @pytest.mark.parametrize("chunk", [b"abcde", b""])
 async def test_a_body_without_end_is_read_within_limits(monkeypatch, chunk):
-    monkeypatch.setattr("asgi_middleware._discard._MOST_BYTES", 100)
+    monkeypatch.setattr("asgi_middleware.body_limit._discard._MOST_BYTES", 100)
 
     async def receive():
         taken.append(1)
@@ -187,7 +187,7 @@ async def test_a_body_without_end_is_read_within_limits(monkeypatch, chunk):
 
 
 async def test_a_client_that_sends_nothing_more_is_not_waited_for_for_ever(monkeypatch):
-    monkeypatch.setattr("asgi_middleware._discard._MOST_SECONDS", 0.01)
+    monkeypatch.setattr("asgi_middleware.body_limit._discard._MOST_SECONDS", 0.01)
     upload = Upload(b"abcde", b"")
     upload.rest.pop()
     with anyio.fail_after(60):

@@ -75,6 +75,7 @@ class Telemetry:
 
     async def trace(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application inside a span, in the same task; the span ends with the response."""
+        # Not start_as_current_span: its context manager would end the span when background work is done.
         span = self._tracer.start_span(
             _span_name(scope, None),
             context=self._propagate.extract(scope.get("headers", ()), getter=_GETTER),
@@ -180,6 +181,7 @@ class _TracedResponse:
             "network.protocol.version": self._scope.get("http_version"),
         }
         outcome = {name: value for name, value in attributes.items() if value is not None}
+        # Routing has written the route by now, into this very scope.
         self._span.update_name(_span_name(self._scope, route))
         self._span.set_attributes(outcome)
         self._span.end()

@@ -59,6 +59,7 @@ class Cookie:
             if len(key) == 6 and key.lower() == b"cookie" and before in line:
                 for pair in line.split(b";"):
                     pair = pair.strip(b" \t")
+                    # Starlette, too, reads the last of a name; browsers send the longest path first (RFC 6265 §5.4).
                     if pair.startswith(before):
                         found.append(pair[len(before) :].strip(b' \t"'))
         found.reverse()
@@ -69,6 +70,7 @@ def sets_cookie(headers: RawHeaders, start: bytes) -> bool:
     """Return whether a Set-Cookie header of a response keeps a value; `start` is the cookie's name and `=`."""
     for key, value in headers:
         if len(key) == 10 and key.lower() == b"set-cookie" and value.strip().startswith(start):
+            # A log-out that removes the session's cookie by hand is no conflict.
             lowered = value.lower()
             return not any(removal in lowered for removal in _REMOVALS)
     return False

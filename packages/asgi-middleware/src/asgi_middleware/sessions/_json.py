@@ -13,7 +13,7 @@ _ENCODER = json.JSONEncoder()
 
 
 def decode(text: str) -> Any:
-    """The value of a JSON text; raises ValueError where it is none."""
+    """Return the value of a JSON text; raises ValueError where it is invalid."""
     try:
         value, end = _scan(text, 0)
     except StopIteration:
@@ -22,7 +22,7 @@ def decode(text: str) -> Any:
 
 
 def _prepared_encoder() -> Callable[[Any], str]:
-    """The C half of `JSONEncoder().encode`, where this Python has one; a cycle is then a RecursionError."""
+    """Return the C half of `JSONEncoder().encode`, where this Python has one; a cycle is then a RecursionError."""
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return _ENCODER.encode

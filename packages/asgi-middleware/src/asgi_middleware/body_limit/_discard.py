@@ -7,8 +7,8 @@ to leave the response open for so long.
 
 from __future__ import annotations
 
-from ._headers import all_values
-from .types import Receive, Scope
+from .._headers import all_values
+from ..types import Receive, Scope
 
 _MOST_BYTES = 256 * 1024 * 1024
 _MOST_SECONDS = 30.0  # as nginx's lingering_time
@@ -29,7 +29,7 @@ def closes_after_response(scope: Scope) -> bool:
 
 async def discard_body(receive: Receive) -> None:
     """Receive to the end of the body, within limits of size and time; a failure of `receive` is an end as well."""
-    from ._cancel import current_time, native_scope  # imports asyncio, and few requests come here
+    from .._cancel import current_time, native_scope  # imports asyncio, and few requests come here
 
     limit = native_scope()
     limit.deadline = current_time() + _MOST_SECONDS

@@ -1,0 +1,122 @@
+"""The middleware: it checks Content-Length, and puts a counter between the server and the application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .._headers import all_values
+from .._replies import reject, send_text
+from .._scope import request_headers
+from ..types import ASGIApp, Receive, Scope, Send
+from ._counter import BodyCounter
+from ._messages import LimitedMessages
+
+LIMIT_SCOPE_KEY = "asgi_middleware.body_limit"
+"""The scope key of the limit that applies, in bytes: there while the limited application is called."""
+
+_COUNTER_KEY = "asgi_middleware.body_counter"
+
+
+class RequestBodyTooLarge(Exception):
+    """Raised by `receive()` once a body is over `limit` bytes; as an ASGI application it answers 413."""
+
+    status_code = 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("Content Too Large")
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await reject(scope, receive, send, self.status_code, "Content Too Large")
+
+
+class RequestBodyLimitMiddleware:
+    """Middleware that answers 413 to a body over `max_body_size` bytes, and 400 to a malformed Content-Length.
+
+    `receive()` raises what `too_large(limit)` makes; an application that catches it and answers a success is overruled.
+    A larger Content-Length is rejected at its first `receive()` or `send()`, since an inner limit may allow more;
+    with `overridable=False` none may, and the application is not even called. A WebSocket message over
+    `max_message_size` bytes closes with 1009. Raises ValueError for a negative size.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_size: int,
+        *,
+        max_message_size: int | None = None,
+        overridable: bool = True,
+        too_large: Callable[[int], Exception] = RequestBodyTooLarge,
+    ) -> None:
+        _check_size("max_body_size", max_body_size)
+        if max_message_size is not None:
+            _check_size("max_message_size", max_message_size)
+        self.app = app
+        self.max_body_size = max_body_size
+        self.max_message_size = max_message_size
+        self.overridable = overridable
+        self.too_large = too_large
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and self.max_message_size is not None:
+            limited = LimitedMessages(self.max_message_size, receive, send)
+            return await self.app(scope, limited.receive, limited.send)
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        lengths = all_values(request_headers(scope), b"content-length")
+        if lengths and (len(lengths) > 1 or not lengths[0].isdigit()):
+            return await send_text(scope, send, 400, "Invalid Content-Length header")
+        length = int(lengths[0].lstrip(b"0")[:20] or 0) if lengths else 0  # 20 digits are too many, whatever follows
+        if self.overridable:
+            return await self._limit_overridably(length, scope, receive, send)
+        counter = self._counter(length, scope, receive, send)
+        return await (counter.answer() if length > self.max_body_size else self._limit(counter))
+
+    async def _limit_overridably(self, length: int, scope: Scope, receive: Receive, send: Send) -> None:
+        """Replace the outer limits, and stand in the scope for an inner one to replace this one.
+
+        They stay replaced when the application has returned: an outer middleware may have its response still to send.
+        """
+        outer: BodyCounter | None = scope.get(_COUNTER_KEY)
+        given = scope.get(LIMIT_SCOPE_KEY)
+        scope[LIMIT_SCOPE_KEY] = self.max_body_size
+        if outer is not None:
+            outer.replace_limit(self.max_body_size)
+            if receive == outer.receive:
+                return await self.app(scope, receive, send)
+        # A middleware between the two passes another body, one that it has decompressed perhaps: count that as well.
+        counter = scope[_COUNTER_KEY] = self._counter(length, scope, receive, send, outer)
+        try:
+            await self._limit(counter)
+        finally:
+            _restore(scope, _COUNTER_KEY, outer)
+            if outer is None:
+                _restore(scope, LIMIT_SCOPE_KEY, given)
+        return None
+
+    def _counter(
+        self, length: int, scope: Scope, receive: Receive, send: Send, outer: BodyCounter | None = None
+    ) -> BodyCounter:
+        return BodyCounter(self.max_body_size, self.too_large, length, scope, receive, send, outer)
+
+    async def _limit(self, counter: BodyCounter) -> None:
+        try:
+            await self.app(counter.scope, counter.receive, counter.send)
+        except Exception as exc:
+            if exc not in (counter.failure, counter.end) or (counter.started and not counter.answered):
+                raise
+            await counter.answer()
+
+
+def _check_size(name: str, size: object) -> None:
+    if not isinstance(size, int | float):
+        raise TypeError(f"{name} must be a number of bytes, such as 10 * 1024 * 1024, not {size!r}")
+    if size < 0:
+        raise ValueError(f"{name} must be a number of bytes from 0, not {size!r}")
+
+
+def _restore(scope: Scope, key: str, value: object) -> None:
+    if value is None:
+        scope.pop(key, None)
+    else:
+        scope[key] = value
