@@ -132,6 +132,8 @@ def look_up(router, scope, method):
     indexed, found = lookup.find(scope["path"], method, scope)
     if indexed is None:
         return [(c.place, f["path_params"] if c.extract is None else f) for c, f in found]
+    if indexed.mount is not None:
+        found.pop("path", None)  # the rest, of a mount with parameters
     return indexed.place, found["path_params"] if indexed.extract is None else found
 
 

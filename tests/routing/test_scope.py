@@ -205,6 +205,22 @@ async def test_the_whole_template_of_a_route_is_a_documented_attribute(endpoint)
     assert Host("h", nobody).full_path_format is None
 
 
+async def test_a_class_with_a_template_of_its_own_is_shown_with_its_mounts(endpoint):
+    class Own(BaseRoute):
+        def __init__(self):
+            self.path_format = "/own/{x}"
+
+        def matches(self, scope):
+            return Match.FULL, {}
+
+        async def handle(self, scope, receive, send):
+            await endpoint("own")(scope, receive, send)
+
+    scope = http_scope("GET", "/m/anything")
+    assert (await run(Router([Mount("/m", routes=[Own()])]), scope)).text == "own"
+    assert scope["route"].path_format == "/m/own/{x}"
+
+
 async def test_a_class_that_writes_its_route_itself_is_shown_with_its_mounts(endpoint):
     class Writing(Route):
         def matches(self, scope):
