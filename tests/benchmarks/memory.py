@@ -1,9 +1,9 @@
-"""Whether requests leave memory behind: allocated blocks and traced objects after 100,000 of them, path by path.
+"""Whether requests leave memory behind, path by path, and how much of it a client holds that does not read.
 
     python tests/benchmarks/memory.py [--requests 100000]
 
 The figures are blocks and garbage-collected objects per 1,000 requests, and the cycles that a request leaves, measured
-with the collector off. A leak is a figure that is not about 0.
+with the collector off. A leak is a figure that is not about 0. The second table is that of slow_readers.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from typing import Any
 
 from cases import CASES
+from slow_readers import LIMIT_KB, print_table
 from worker import Client, application, checked
 
 NAMES = ["plaintext", "json", "param", "exc404", "inputs", "routes1000_miss", "routes1000_405", "cors", "session"]
@@ -62,8 +63,11 @@ def main() -> None:
         print(f"| {name} | {blocks:.2f} | {objects:.2f} | {cycles} |", flush=True)
         if blocks > 5 or objects > 1 or cycles > 10:
             grows.append(name)
+    is_frugal = print_table()
     if grows:
         sys.exit(f"memory grows: {', '.join(grows)}")
+    if not is_frugal:
+        sys.exit(f"a slow reader holds more than {LIMIT_KB} KB")
 
 
 if __name__ == "__main__":

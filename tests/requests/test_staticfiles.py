@@ -29,6 +29,11 @@ def root(tmp_path):
     (static / ".git/config").write_text("SECRET")
     (static / ".well-known/security.txt").write_text("contact")
     (static / ".well-known/.hidden/x").write_text("SECRET")
+    for folder in (".well-known-old", ".well-known~"):
+        (static / folder).mkdir()
+        for name in ("secret", "key.pem"):
+            (static / folder / name).write_text("SECRET")
+    (static / ".well-knownX").write_text("SECRET")
     (static / "big.bin").write_bytes(b"x" * 300_000)
     (tmp_path / "static1.txt").write_text("SECRET")
     (tmp_path / "static_disallow").mkdir()
@@ -45,7 +50,7 @@ async def test_a_file_is_served_with_validators(root):
     reply = await request(StaticFiles(directory=root), path="/css/site.css")
     assert (reply.status, reply.body) == (200, b"p {}")
     assert reply.header("content-type") == "text/css; charset=utf-8"
-    assert reply.header("x-content-type-options") == "nosniff"
+    assert reply.header("x-content-type-options") is None
     assert reply.header("cache-control") is None
     assert reply.header("etag")
     assert reply.header("last-modified")
@@ -140,6 +145,11 @@ async def test_cache_control_can_be_a_function_of_the_path(root):
         "/css/.hidden",
         "/.well-known/.hidden/x",
         "/.well-knownx/.x",
+        "/.well-known-old/secret",
+        "/.well-known~/key.pem",
+        "/.well-knownX",
+        "/app.js/",
+        "/css/site.css//",
         "/empty",
     ],
 )
@@ -203,6 +213,38 @@ async def test_below_what_answers_exceptions_404_and_405_are_raised(root):
     assert excinfo.value.headers == {"Allow": "GET, HEAD"}
 
 
+async def test_errors_are_raised_without_a_framework_where_that_is_asked_for(root):
+    class Raising(StaticFiles):
+        raise_errors = True
+
+    for app in (StaticFiles(directory=root, raise_errors=True), Raising(directory=root)):
+        with pytest.raises(HTTPException) as excinfo:
+            await request(app, path="/nope")
+        assert excinfo.value.status_code == 404
+        assert (await run(app, websocket_scope("/nope"), [{"type": "websocket.connect"}])).status == 404
+    scope = http_scope(path="/nope")
+    assert (await run(Raising(directory=root, raise_errors=False), scope)).status == 404
+
+
+async def test_static_first_else_the_application(root):
+    class StaticFirst:
+        def __init__(self, app):
+            self.app = app
+            self.static = StaticFiles(directory=root, raise_errors=True)
+
+        async def __call__(self, scope, receive, send):
+            try:
+                return await self.static(scope, receive, send)
+            except HTTPException:
+                pass
+            await self.app(scope, receive, send)
+
+    app = StaticFirst(PlainTextResponse("application"))
+    assert (await request(app, path="/app.js")).body == b"run()"
+    assert (await request(app, path="/hello")).body == b"application"
+    assert (await request(app, "POST", "/app.js")).body == b"application"
+
+
 async def test_within_another_framework_which_cannot_know_our_exceptions_they_are_answered(root):
     scope = http_scope(path="/nope", app=object())
     assert (await run(StaticFiles(directory=root), scope)).status == 404
@@ -250,13 +292,61 @@ async def test_what_may_not_be_looked_at_is_403(root):
 @pytest.mark.parametrize("path", ["/app.js", "/big.bin"])
 @pytest.mark.parametrize("headers", [[], only(if_none_match='"old"')])
 async def test_what_may_not_be_opened_is_403(root, path, headers, monkeypatch):
-    from asgi_requests.files import _reader
-
-    def deny(path):
+    def deny(path, flags):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(_reader.io, "FileIO", deny)
+    monkeypatch.setattr(os, "open", deny)
     assert (await request(StaticFiles(directory=root), path=path, headers=headers)).status == 403
+
+
+class Swapping(StaticFiles):
+    """Replaces a file between its look-up and its opening, as often as there are replacements."""
+
+    def __init__(self, file, replacements, **options):
+        super().__init__(directory=file.parent, **options)
+        self.file = file
+        self.replacements = list(replacements)
+
+    def lookup_path(self, path):
+        found = super().lookup_path(path)
+        if self.replacements and found[1] is not None:
+            replacement = self.replacements.pop(0)
+            replacement(self.file.with_name("replacement"))
+            self.file.with_name("replacement").replace(self.file)
+        return found
+
+
+def write(content):
+    return lambda file: file.write_text(content)
+
+
+def link_to(target):
+    return lambda file: file.symlink_to(target)
+
+
+@pytest.mark.parametrize("size", [5, 300_000])
+@pytest.mark.parametrize("follow_symlink", [False, True])
+async def test_a_file_that_is_deployed_while_it_is_looked_up_is_sent_whole(root, size, follow_symlink):
+    (root / "app.js").write_text("o" * size)
+    app = Swapping(root / "app.js", [write("n" * size)], follow_symlink=follow_symlink)
+    reply = await request(app, path="/app.js")
+    assert (reply.status, reply.text) == (200, "n" * size)
+    again = await request(StaticFiles(directory=root), path="/app.js")
+    assert reply.header("etag") == again.header("etag")
+
+
+@pytest.mark.parametrize("size", [5, 300_000])
+@pytest.mark.parametrize("replacement", [link_to("../secret.txt"), link_to("/dev/zero"), os.mkfifo, write("x")])
+async def test_what_takes_the_name_of_a_file_again_and_again_is_not_sent_in_its_place(root, size, replacement):
+    (root / "app.js").write_text("o" * size)
+
+    def swap_back(file):
+        file.write_text("o" * size)
+
+    app = Swapping(root / "app.js", [replacement] + [swap_back, replacement] * 10)
+    with anyio.fail_after(5):
+        reply = await request(app, path="/app.js")
+    assert (reply.status, reply.body) == (404, b"Not Found")
 
 
 async def test_another_error_of_the_system_is_not_hidden(root, monkeypatch):
@@ -419,6 +509,75 @@ async def test_get_response_and_get_path_may_be_overridden(root):
     app = Single(directory=root)
     assert (await request(app, path="/v1/css/site.css")).body == b"p {}"
     assert (await request(app, path="/anything/at/all")).body == b"run()"
+
+
+@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/", "/a/b/"])
+async def test_the_page_of_an_application_is_served_for_every_path(root, path):
+    class Application(StaticFiles):
+        async def get_response(self, path, scope):
+            try:
+                return await super().get_response(path, scope)
+            except HTTPException:
+                return await super().get_response("docs/index.html", scope)
+
+    assert (await request(Application(directory=root), path=path)).body == b"<p>docs"
+
+
+async def test_a_response_needs_no_more_of_the_scope_than_the_method(root):
+    response = await StaticFiles(directory=root).get_response("app.js", {"type": "http", "method": "GET"})
+    assert response.path == str(root / "app.js")
+    with pytest.raises(HTTPException):
+        await StaticFiles(directory=root).get_response("../secret.txt", {"method": "GET"})
+
+
+async def test_an_etag_of_your_own_replaces_the_time(root):
+    calls = []
+
+    def etag(path, status):
+        calls.append(os.path.basename(path))
+        with open(path, "rb") as file:
+            return f'"{file.read().hex()}"' if path.endswith(".js") else None
+
+    app = StaticFiles(directory=root, etag=etag)
+    first = await request(app, path="/app.js")
+    assert (first.header("etag"), first.header("last-modified")) == (f'"{b"run()".hex()}"', None)
+    assert (await request(app, path="/app.js", headers=only(if_none_match=first.header("etag")))).status == 304
+    assert calls == ["app.js"]
+    os.utime(root / "app.js", ns=(0, os.stat(root / "app.js").st_mtime_ns))
+    (root / "new").write_text("gun()")
+    os.utime(root / "new", ns=(0, os.stat(root / "app.js").st_mtime_ns))
+    (root / "new").replace(root / "app.js")
+    second = await request(app, path="/app.js", headers=only(if_none_match=first.header("etag")))
+    assert (second.status, second.body) == (200, b"gun()")
+    css = await request(app, path="/css/site.css")
+    assert css.header("etag")
+    assert css.header("last-modified")
+
+
+async def test_entity_tags_are_remembered_within_bounds(root, monkeypatch):
+    from asgi_requests import staticfiles
+
+    monkeypatch.setattr(staticfiles, "_MOST_TAGS", 2)
+    app = StaticFiles(directory=root, etag=lambda path, status: '"tag"')
+    for path in ("/app.js", "/css/site.css", "/docs/index.html", "/app.js"):
+        assert (await request(app, path=path)).header("etag") == '"tag"'
+    assert len(app._tags) <= 2
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1])
+async def test_the_time_that_build_systems_set_validates_nothing(root, seconds):
+    os.utime(root / "app.js", (seconds, seconds))
+    app = StaticFiles(directory=root)
+    first = await request(app, path="/app.js")
+    assert first.header("last-modified") is None
+    assert (await request(app, path="/app.js", headers=only(if_none_match=first.header("etag")))).status == 304
+    (root / "new").write_text("gun()")
+    os.utime(root / "new", (seconds, seconds))
+    (root / "new").replace(root / "app.js")
+    known = only(if_none_match=first.header("etag"), if_modified_since="Thu, 01 Jan 1970 00:00:01 GMT")
+    assert (await request(app, path="/app.js", headers=known)).body == b"gun()"
+    known = only(if_modified_since="Thu, 01 Jan 1970 00:00:01 GMT")
+    assert (await request(app, path="/app.js", headers=known)).body == b"gun()"
 
 
 async def test_is_not_modified_may_be_overridden(root):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         WebSocketDisconnected,
         WebSocketException,
     )
-    from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable
+    from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable, content_disposition
     from .forms import FormParser, MultiPartParser, MultipartPart
     from .headers import Headers, MutableHeaders
     from .middleware import BaseHTTPMiddleware, DispatchFunction, RequestResponseEndpoint
@@ -67,6 +67,7 @@ _MODULES = {
     "FileResponse": "files",
     "MalformedRangeHeader": "files",
     "RangeNotSatisfiable": "files",
+    "content_disposition": "files",
     "FormParser": "forms",
     "MultiPartParser": "forms",
     "MultipartPart": "forms",
@@ -149,6 +150,7 @@ __all__ = [
     "WebSocketException",
     "WebSocketState",
     "__version__",
+    "content_disposition",
     "cookie_parser",
     "is_async_callable",
     "iterate_in_threadpool",

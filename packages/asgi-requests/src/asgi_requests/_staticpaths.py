@@ -1,4 +1,4 @@
-"""Which paths may name a static file, and where one leads, without leaving its directory."""
+"""Decide which paths may name a static file, and find one without leaving its directory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import stat
 # path, a way up.
 _UNSAFE = re.compile(r"[\\\0]|^[A-Za-z]:|^/|(?:^|/)\.\.(?:/|$)").search
 _HIDDEN = re.compile(r"(?:^|/)\.(?!$)").search
+_WELL_KNOWN = ".well-known"
 # Streams, devices and names that Windows trims to other names.
 _UNSAFE_ON_WINDOWS = re.compile(
     r":|[. ](?:/|$)|(?:^|/)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:[.:][^/]*)?(?:/|$)",
@@ -18,19 +19,21 @@ _UNSAFE_ON_WINDOWS = re.compile(
 
 
 def is_safe(path: str, *, dotfiles: bool, windows: bool = os.name == "nt") -> bool:
-    """Whether a relative path, with `/` between its segments, may be looked up.
+    """Return whether a relative path, with `/` between its segments, may be looked up.
 
-    Without `dotfiles` no segment begins with a dot, but for a first one that is `.well-known` (RFC 8615).
+    Without `dotfiles` no segment may begin with a dot, except that the first may be `.well-known` (RFC 8615).
     """
     if path == ".":
         return True
     if _UNSAFE(path) is not None or (windows and _UNSAFE_ON_WINDOWS(path) is not None):
         return False
-    return dotfiles or _HIDDEN(path.removeprefix(".well-known")) is None
+    if path == _WELL_KNOWN or path.startswith(_WELL_KNOWN + "/"):
+        path = path[len(_WELL_KNOWN) :]
+    return dotfiles or _HIDDEN(path) is None
 
 
 class Directory:
-    """One directory to serve from; what its path resolves to is remembered while it stays the same directory."""
+    """A directory to serve from; its resolved path is remembered while it stays the same directory."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
@@ -38,9 +41,9 @@ class Directory:
         self._real_path = ""
 
     def find(self, path: str, *, follow_symlink: bool) -> tuple[str, os.stat_result] | None:
-        """The full path and status of what a safe path leads to; raises OSError where nothing is.
+        """Return the full path and status of what a safe path leads to, or None for a link out of the directory.
 
-        None where a symbolic link leads out of the directory, unless those are to be followed.
+        Raises OSError where there is nothing. With `follow_symlink` links may lead anywhere.
         """
         if follow_symlink:
             full_path = os.path.abspath(os.path.join(self.path, path))
@@ -66,4 +69,5 @@ class Directory:
 def _within(root: str, full_path: str) -> tuple[str, os.stat_result] | None:
     if os.path.commonpath((root, full_path)) != root:
         return None
-    return full_path, os.stat(full_path)
+    # Resolved already: a link that has taken its place since is not followed.
+    return full_path, os.lstat(full_path)

@@ -1,9 +1,23 @@
-"""Files of a directory, or of installed packages, served as they are.
+"""Files of a directory, as they are.
 
     app = StaticFiles(directory="static", cache_control=lambda path: "max-age=31536000, immutable")
 
 It is an ASGI application: mounted, or alone on a server. Within an application that handles exceptions it raises
-HTTPException for 404, 405 and 403; alone it answers them.
+HTTPException for 403, 404 and 405; alone it answers them. Code that tries the files first and something else after
+catches the exception:
+
+    class StaticFirst:
+        def __init__(self, app, directory):
+            self.app = app
+            self.static = StaticFiles(directory=directory, raise_errors=True)
+
+        async def __call__(self, scope, receive, send):
+            if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
+                try:
+                    return await self.static(scope, receive, send)
+                except HTTPException:
+                    pass
+            await self.app(scope, receive, send)
 """
 
 from __future__ import annotations
@@ -22,9 +36,9 @@ from ._staticpaths import Directory, is_safe
 from ._threads import run_in_thread
 from .exceptions import HTTPException, handled_above
 from .files import FileResponse
-from .files._reader import READ_SIZE, UnreadableFile, open_file
+from .files._metadata import validators
+from .files._reader import READ_SIZE, FileAt, FileReplaced, UnreadableFile
 from .files.conditional import precondition, request_conditions
-from .files.response import validators
 from .headers import Headers
 from .responses import RedirectResponse
 from .types import Receive, Scope, Send
@@ -32,10 +46,13 @@ from .types import Receive, Scope, Send
 PathLike = str | os.PathLike[str]
 
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
+# A file that is replaced by another between its look-up and its opening, as a deployment does, is looked up again.
+_MOST_LOOKUPS = 3
+_MOST_TAGS = 4096
 
 
 class NotModifiedResponse(Response):
-    """304, with those headers of the full response that a cache may use (RFC 9110 §15.4.5)."""
+    """A 304 with those headers of the full response that a cache may use (RFC 9110 §15.4.5)."""
 
     NOT_MODIFIED_HEADERS = ("cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary")
 
@@ -56,10 +73,15 @@ class StaticFiles:
     """Serves files by GET and HEAD, with ranges, validators and conditional requests.
 
     With `html`, index.html stands for its directory and 404.html for what is missing. Symbolic links must stay
-    within the directory unless `follow_symlink`. Names that begin with a dot are not served unless `dotfiles`, but
-    for `.well-known/`. `cache_control` is a Cache-Control value, or makes one from a path below the directory.
-    Raises RuntimeError for a directory that does not exist, at once or, without `check_dir`, at the first request.
+    within the directory unless `follow_symlink`. Names that begin with a dot (`.git`, `.env`) are not served unless
+    `dotfiles`, except for `.well-known/`. `cache_control` is a Cache-Control value, or makes one from a path below the
+    directory. `etag` makes an entity tag, with its quotes, from a file's path and status, where all files have the same
+    time; it is called in a thread, once for each version of a file. With `raise_errors` HTTPException is raised even
+    where nothing is known to answer it. Raises RuntimeError for a directory that does not exist, at once or, without
+    `check_dir`, at the first request.
     """
+
+    raise_errors = False
 
     def __init__(
         self,
@@ -71,6 +93,8 @@ class StaticFiles:
         follow_symlink: bool = False,
         cache_control: str | Callable[[str], str | None] | None = None,
         dotfiles: bool = False,
+        etag: Callable[[str, os.stat_result], str | None] | None = None,
+        raise_errors: bool | None = None,
     ) -> None:
         self.directory = directory
         self.packages = packages
@@ -80,6 +104,10 @@ class StaticFiles:
         self.follow_symlink = follow_symlink
         self.cache_control = cache_control
         self.dotfiles = dotfiles
+        self.etag = etag
+        if raise_errors is not None:
+            self.raise_errors = raise_errors
+        self._tags: dict[tuple[str, int, int, int, int], str | None] = {}
         self._directories: dict[str, Directory] = {}
         if check_dir and directory is not None and not os.path.isdir(directory):
             raise RuntimeError(f"Directory '{directory}' does not exist")
@@ -87,7 +115,7 @@ class StaticFiles:
     def get_directories(
         self, directory: PathLike | None = None, packages: list[str | tuple[str, str]] | None = None
     ) -> list[PathLike]:
-        """The directories to look in, in order; of a package it is `statics`, or the one named with it."""
+        """Return the directories to look in, in order; a package's is `statics`, or the one named with it."""
         directories: list[PathLike] = [] if directory is None else [directory]
         for package in packages or ():
             name, statics = (package, "statics") if isinstance(package, str) else package
@@ -100,7 +128,7 @@ class StaticFiles:
         return directories
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request; a WebSocket is refused, and a lifespan has nothing to wait for."""
+        """Answer a request; a WebSocket is refused, and a lifespan has nothing to do."""
         if scope["type"] == "lifespan":
             return await _live(receive, send)
         try:
@@ -109,18 +137,26 @@ class StaticFiles:
             if not self.config_checked:
                 await self.check_config()
                 self.config_checked = True
-            response = await self.get_response(self.get_path(scope), scope)
-            try:
-                await response(scope, receive, send)
-            except UnreadableFile as exc:
-                raise HTTPException(403) from exc
+            await self._respond(scope, receive, send)
         except HTTPException as exc:
-            if scope["type"] == "http" and handled_above(scope):
+            if scope["type"] == "http" and (self.raise_errors or handled_above(scope)):
                 raise
             await exc(scope, receive, send)
 
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(_MOST_LOOKUPS):
+            response = await self.get_response(self.get_path(scope), scope)
+            try:
+                return await response(scope, receive, send)
+            except UnreadableFile as exc:
+                raise HTTPException(403) from exc
+            except FileReplaced:
+                # Nothing has been sent: the file is opened before.
+                pass
+        raise HTTPException(404)
+
     def get_path(self, scope: Scope) -> str:
-        """The path below the directory, of this system's kind: `.` for the directory, `..` for a way out of it."""
+        """Return the path below the directory with this system's separators: `.` is the directory, `..` is above it."""
         path, root_path = scope["path"], scope.get("root_path", "")
         if root_path and (path == root_path or path.startswith(root_path.rstrip("/") + "/")):
             path = path[len(root_path) :]
@@ -128,14 +164,17 @@ class StaticFiles:
         return os.path.normpath(os.path.join(*segments)) if segments else "."
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """The response for a path below the directory; raises HTTPException with 403, 404 or 405."""
+        """Return the response for a path below the directory; raises HTTPException with 403, 404 or 405."""
         method = scope["method"]
         if method not in ("GET", "HEAD"):
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         reads = method == "GET" and not request_conditions(scope).keys() - {"range"}
         reads = reads and "http.response.pathsend" not in (scope.get("extensions") or ())
         try:
-            found = await run_in_thread(self._find, path, scope["path"].endswith("/"), reads)
+            ends_with_slash = scope.get("path", "").endswith("/")
+            # Not where an override asks for another file than the requested one, such as the page of an application.
+            wants_directory = ends_with_slash and path == self.get_path(scope)
+            found = await run_in_thread(self._find, path, ends_with_slash, wants_directory, reads)
         except PermissionError as exc:
             raise HTTPException(403) from exc
         if found is None:
@@ -143,14 +182,16 @@ class StaticFiles:
         if stat.S_ISDIR(found.status.st_mode):
             return _slash_redirect(scope)
         response = self.file_response(found.full_path, found.status, scope, found.status_code)
-        if found.content is not None and isinstance(response, FileResponse) and response.path == found.full_path:
-            response.hold(found.content)
+        if isinstance(response, FileResponse) and response.path == found.full_path:
+            if found.content is not None:
+                response.hold(found.content)
+            response.pin(found.status, follow_symlink=self.follow_symlink)
         return response
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """The full path and status of what stands at a path below the directories; `("", None)` for nothing.
+        """Return the full path and status of what is at a path below the directories, or `("", None)`.
 
-        Blocks. Raises OSError where the system fails, PermissionError where it forbids.
+        It blocks. Raises OSError where the system fails, PermissionError where it forbids.
         """
         path = os.path.normpath(path)
         if not is_safe(path.replace(os.sep, "/"), dotfiles=self.dotfiles):
@@ -174,19 +215,32 @@ class StaticFiles:
     def file_response(
         self, full_path: PathLike, stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """The response for a file that was found, or 304 where the client has it."""
+        """Return the response for a file that was found, or a 304 where the client has it."""
+        etag = self._tag(os.fspath(full_path), stat_result)
         cache_control = self._cache_control(scope) if status_code == 200 else []
-        # What a browser comes back for needs no response but the 304; only an override may ask for all of its headers.
-        is_overridden = type(self).is_not_modified is not StaticFiles.is_not_modified
+        # A 304 needs no more than the validators; only an override may want all headers of the response.
+        is_overridden = type(self).is_not_modified is not _IS_NOT_MODIFIED
         if status_code == 200 and not is_overridden:
-            validating = Headers(raw=validators(stat_result) + cache_control)
+            validating = Headers(raw=validators(stat_result, etag) + cache_control)
             if self.is_not_modified(validating, Headers(scope=scope)):
                 return NotModifiedResponse(validating)
-        response = FileResponse(full_path, status_code=status_code, stat_result=stat_result)
-        response.raw_headers += [(b"x-content-type-options", b"nosniff"), *cache_control]
+        response = FileResponse(full_path, status_code=status_code, stat_result=stat_result, etag=etag)
+        response.raw_headers += cache_control
         if status_code == 200 and is_overridden and self.is_not_modified(response.headers, Headers(scope=scope)):
             return NotModifiedResponse(response.headers)
         return response
+
+    def _tag(self, full_path: str, status: os.stat_result) -> str | None:
+        """Return what `etag` makes of a file; made in a thread by `_find`, remembered for `file_response`."""
+        if self.etag is None:
+            return None
+        # The time of the inode's last change cannot be set: it tells versions apart that the time of the file does not.
+        key = full_path, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size
+        if key not in self._tags:
+            if len(self._tags) >= _MOST_TAGS:
+                self._tags.clear()
+            self._tags[key] = self.etag(full_path, status)
+        return self._tags[key]
 
     def _cache_control(self, scope: Scope) -> RawHeaders:
         value = self.cache_control
@@ -195,45 +249,58 @@ class StaticFiles:
         return [] if value is None else [(b"cache-control", encode_value(value))]
 
     async def check_config(self) -> None:
-        """Raise RuntimeError unless the directory is one; called once, by the first request."""
+        """Raise RuntimeError unless the directory exists; called once, by the first request."""
         if self.directory is not None:
             await run_in_thread(_check_directory, self.directory)
 
     def is_not_modified(self, response_headers: Headers, request_headers: Headers) -> bool:
-        """Whether the request's conditions are answered with 304 (RFC 9110 §13.2.2)."""
+        """Return whether the request's conditions are answered with 304 (RFC 9110 §13.2.2)."""
         conditions = request_conditions({"headers": request_headers.raw})
         etag, last_modified = response_headers.get("etag"), response_headers.get("last-modified")
         return precondition("GET", conditions, etag, last_modified) == 304
 
-    def _find(self, path: str, ends_with_slash: bool, reads: bool) -> _Found | None:
+    def _find(self, path: str, ends_with_slash: bool, wants_directory: bool, reads: bool) -> _Found | None:
         """Look up a path, its index or the page for 404, and read it if it is small: one visit to a thread."""
+        for _ in range(_MOST_LOOKUPS):
+            found = self._look_up(path, ends_with_slash, wants_directory)
+            if found is None or stat.S_ISDIR(found.status.st_mode):
+                return found
+            self._tag(found.full_path, found.status)
+            if not reads or found.status.st_size > READ_SIZE:
+                return found
+            try:
+                return _read_small(found, self.follow_symlink)
+            except FileReplaced:
+                pass
+        return None
+
+    def _look_up(self, path: str, ends_with_slash: bool, wants_directory: bool) -> _Found | None:
         full_path, status = self.lookup_path(path)
-        if status is not None and stat.S_ISREG(status.st_mode):
-            return _read_small(_Found(full_path, status), reads)
+        if status is not None and stat.S_ISREG(status.st_mode) and not wants_directory:
+            return _Found(full_path, status)
         if not self.html:
             return None
         if status is not None and stat.S_ISDIR(status.st_mode):
             index_path, index = self.lookup_path(os.path.normpath(os.path.join(path, "index.html")))
             if index is not None and stat.S_ISREG(index.st_mode):
-                return _read_small(_Found(index_path, index), reads) if ends_with_slash else _Found(full_path, status)
+                return _Found(index_path, index) if ends_with_slash else _Found(full_path, status)
         full_path, status = self.lookup_path("404.html")
-        if status is not None and stat.S_ISREG(status.st_mode):
-            return _read_small(_Found(full_path, status, 404), reads)
-        return None
+        return _Found(full_path, status, 404) if status is not None and stat.S_ISREG(status.st_mode) else None
 
 
-def _read_small(found: _Found, reads: bool) -> _Found:
-    """With the content, if it is small and still what the status says."""
+_IS_NOT_MODIFIED = StaticFiles.is_not_modified
+
+
+def _read_small(found: _Found, follow_symlink: bool) -> _Found:
+    """Return it with the content, if that is still as long as the status says."""
     size = found.status.st_size
-    if not reads or size > READ_SIZE:
-        return found
-    with open_file(found.full_path) as file:
+    with FileAt(found.full_path, found.status, follow_symlink).open() as file:
         content = file.read(size)
     return found._replace(content=content) if len(content) == size else found
 
 
 def _slash_redirect(scope: Scope) -> RedirectResponse:
-    """To the same path with a slash: relative, so that neither Host nor a path of `//host` decides where it leads."""
+    """Redirect to the same path with a slash, relatively: neither Host nor a path of `//host` decides where to."""
     name = quote(scope["path"].rpartition("/")[2], safe="!$&'()*+,;=:@")
     query = scope.get("query_string", b"").decode("latin-1")
     return RedirectResponse((f"./{name}/" if name else "./") + (f"?{query}" if query else ""))

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from .._disconnect import run_until_disconnect
-from .._fields import encode_value
-from .._response import RawHeaders, Response, denial_send
+from .._fields import WITHOUT_BODY, RawHeaders, encode_value
+from .._response import Response, denial_send, framed_without_body
 from .._threads import run_in_thread
 from ..background import BackgroundTask
-from ..types import Receive, Scope, Send
-from ._reader import FileReader, Segments, cut, stat_file
-from .conditional import http_date, precondition, range_applies, request_conditions
+from ..types import Message, Receive, Scope, Send
+from ._metadata import media_type_of, validators
+from ._reader import Batch, FileAt, FileReader, FileReplaced, Segments, cut, stat_file
+from ._sending import read_size, send_chunks, send_file, send_holding_nothing
+from .conditional import precondition, range_applies, request_conditions
+from .disposition import content_disposition
 from .ranges import MalformedRangeHeader, RangeNotSatisfiable, parse_range_header, part_header
 
-# What describes the file's bytes and has no place in an answer without them (RFC 9110 §15.4.5).
+# Headers that describe the content, and are left out where there is none (RFC 9110 §15.4.5).
 _OF_THE_CONTENT = frozenset(
     {b"content-length", b"content-type", b"content-encoding", b"content-language", b"content-range"}
     | {b"content-disposition", b"accept-ranges"}
 )
+# A file that is replaced by another between a look and its opening, as a deployment does, is looked at again.
+_MOST_LOOKS = 3
 
 
 @dataclass(slots=True)
 class _Answer:
+    """A decision: the status and headers to send, and the segments of the body or the path for the server."""
+
     status: int
     headers: RawHeaders
     body: Segments
@@ -38,15 +43,26 @@ class _Answer:
         return not self.by_path and any(not isinstance(segment, bytes) for segment in self.body)
 
 
+@dataclass(slots=True)
+class _Begun:
+    """An answer, and its body: in memory, or in the file that has been opened, with the first batch of it."""
+
+    answer: _Answer
+    chunks: list[bytes]
+    opened: tuple[FileReader, Batch] | None = None
+
+
 class FileResponse(Response):
     """A file, or the ranges of it that the request asks for, read in chunks of `chunk_size` bytes.
 
-    Answers preconditions with 304 and 412, a Range with 206, 416 or 400, HEAD without a body, and leaves the
-    sending to a server that offers `http.response.pathsend`. A name in `filename` becomes a Content-Disposition.
-    Raises RuntimeError where the file is missing, is none, or shrinks while it is sent.
+    It answers preconditions with 304 and 412, a Range with 206, 416 or 400, HEAD without a body, and leaves the
+    sending to a server that offers `http.response.pathsend`. A `filename` becomes a Content-Disposition; `etag`, with
+    its quotes, replaces the validators made of the file's time and size. Raises RuntimeError where the file is missing,
+    is not a regular file, or shrinks while it is sent.
     """
 
-    chunk_size = 64 * 1024
+    # Servers hold one to three chunks for a client that does not read.
+    chunk_size = 32 * 1024
     max_ranges = 100
 
     def __init__(
@@ -59,17 +75,24 @@ class FileResponse(Response):
         filename: str | None = None,
         stat_result: os.stat_result | None = None,
         content_disposition_type: str = "attachment",
+        *,
+        etag: str | None = None,
     ) -> None:
         self.path = path
         self.status_code = status_code
         self.filename = filename
-        self.media_type = media_type or guess_type(filename or os.fspath(path))
+        if media_type is None:
+            encoded = headers is not None and any(name.lower() == "content-encoding" for name in headers)
+            media_type = media_type_of(filename or os.fspath(path), encoded=encoded)
+        self.media_type = media_type
         self.background = background
+        self.etag = etag
         self._content: bytes | None = None
+        self._file = FileAt(path)
         self.init_headers(headers)
         self._set_absent(b"accept-ranges", b"bytes")
         if filename is not None:
-            disposition = content_disposition(content_disposition_type, filename)
+            disposition = content_disposition(filename, content_disposition_type)
             self._set_absent(b"content-disposition", encode_value(disposition))
         self.stat_result = stat_result
         if stat_result is not None:
@@ -78,7 +101,7 @@ class FileResponse(Response):
     def set_stat_headers(self, stat_result: os.stat_result) -> None:
         """Set Content-Length, Last-Modified and ETag unless they are set."""
         self._set_absent(b"content-length", b"%d" % stat_result.st_size)
-        for name, value in validators(stat_result):
+        for name, value in validators(stat_result, self.etag):
             self._set_absent(name, value)
 
     def _set_absent(self, name: bytes, value: bytes) -> None:
@@ -88,13 +111,17 @@ class FileResponse(Response):
         self.raw_headers.append((name, value))
 
     def hold(self, content: bytes) -> None:
-        """Send these bytes, the whole file as it was read just now, instead of reading it again."""
+        """Send these bytes, the whole file as it has just been read, instead of reading it again."""
         self._content = content
+
+    def pin(self, stat_result: os.stat_result, *, follow_symlink: bool) -> None:
+        """Send this very file; a response to another that has taken its name raises FileReplaced instead."""
+        self._file = FileAt(self.path, stat_result, follow_symlink)
 
     def generate_multipart(
         self, ranges: Sequence[tuple[int, int]], boundary: str, max_size: int, content_type: str
     ) -> tuple[int, Callable[[int, int], bytes]]:
-        """The length in bytes of a multipart/byteranges body, and what makes the header of each of its parts."""
+        """Return the length in bytes of a multipart/byteranges body, and what makes the header of each part."""
 
         def header(start: int, end: int) -> bytes:
             return part_header(boundary, content_type, start, end, max_size)
@@ -103,30 +130,49 @@ class FileResponse(Response):
         return parts + len(boundary) + 4, header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer, then run the background task."""
+        """Send the response, then run the background task."""
         if scope["type"] != "http":
             send = denial_send(scope, send)
-        if self.stat_result is None:
-            answer, reader, chunks, more = await run_in_thread(self._look_and_begin, scope)
+        begun = await self._begin(scope)
+        answer = begun.answer
+        start: Message = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+        if begun.opened is not None:
+            await _send_opened(*begun.opened, start, scope, receive, send)
+        elif answer.by_path:
+            await send(start)
+            await send({"type": "http.response.pathsend", "path": os.path.abspath(self.path)})
         else:
-            answer = self._answer(scope)
-            reader, chunks, more = await self._begin(answer)
-        try:
-            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-            if answer.by_path:
-                await send({"type": "http.response.pathsend", "path": os.path.abspath(self.path)})
-            elif reader is not None and more:
-                await run_until_disconnect(_send_all(reader, chunks, send), scope, receive)
-            else:
-                await _send_chunks(chunks, send, more=False)
-        finally:
-            if reader is not None:
-                reader.close()
+            await send(start)
+            await send_chunks(begun.chunks, send)
         if self.background is not None:
             await self.background()
 
-    def _look_and_begin(self, scope: Scope) -> tuple[_Answer, FileReader | None, list[bytes], bool]:
+    async def _begin(self, scope: Scope) -> _Begun:
+        size = read_size()
+        if self.stat_result is None:
+            return await run_in_thread(self._look_and_begin, scope, size)
+        answer = self._answer(scope)
+        if self._content is not None or not answer.needs_file:
+            return _Begun(answer, cut(self._content or b"", answer.body))
+        reader = FileReader(self._file, answer.body, self.chunk_size)
+        try:
+            return _Begun(answer, [], (reader, await run_in_thread(reader.read, size)))
+        except BaseException:
+            reader.close()
+            raise
+
+    def _look_and_begin(self, scope: Scope, size: int) -> _Begun:
         """Look at the file, decide and read the first chunks, all in one visit to a thread."""
+        looks = 1
+        while True:
+            try:
+                return self._look_once(scope, size)
+            except FileReplaced:
+                looks += 1
+                if looks > _MOST_LOOKS:
+                    raise
+
+    def _look_once(self, scope: Scope, size: int) -> _Begun:
         status = stat_file(self.path)
         # Not in this response itself: it may be sent again, when the file is another.
         looked_at = self.__class__.__new__(self.__class__)
@@ -134,30 +180,26 @@ class FileResponse(Response):
         looked_at.set_stat_headers(status)
         answer = looked_at._answer(scope)
         if not answer.needs_file:
-            return answer, None, cut(b"", answer.body), False
-        reader = FileReader(self.path, answer.body, self.chunk_size)
-        return answer, reader, *reader.take()
-
-    async def _begin(self, answer: _Answer) -> tuple[FileReader | None, list[bytes], bool]:
-        if self._content is not None or not answer.needs_file:
-            return None, cut(self._content or b"", answer.body), False
-        reader = FileReader(self.path, answer.body, self.chunk_size)
+            return _Begun(answer, cut(b"", answer.body))
+        reader = FileReader(FileAt(self.path, status), answer.body, self.chunk_size)
         try:
-            return reader, *await run_in_thread(reader.take)
+            return _Begun(answer, [], (reader, reader.read(size)))
         except BaseException:
             reader.close()
             raise
 
     def _answer(self, scope: Scope) -> _Answer:
-        """What to send: the decision of RFC 9110 §13.2.2 and §14.2, which needs no look at the file's bytes."""
+        """Decide what to send (RFC 9110 §13.2.2, §14.2), without a look at the file's bytes."""
         assert self.stat_result is not None
-        size, method = self.stat_result.st_size, scope.get("method", "GET")
+        size, method, is_http = self.stat_result.st_size, scope.get("method", "GET").upper(), scope["type"] == "http"
+        if self.status_code in WITHOUT_BODY:
+            return _Answer(self.status_code, framed_without_body(self.status_code, self.raw_headers), ())
         answer = None
-        if self.status_code == 200 and scope["type"] == "http" and method in ("GET", "HEAD"):
+        if self.status_code == 200 and is_http and method in ("GET", "HEAD"):
             answer = self._conditional_answer(scope, method, size)
         if answer is None:
-            by_path = "http.response.pathsend" in (scope.get("extensions") or ())
-            answer = _Answer(self.status_code, [*self.raw_headers], [(0, size)], by_path)
+            by_path = is_http and "http.response.pathsend" in (scope.get("extensions") or ())
+            answer = _Answer(self.status_code, [*self.raw_headers], [(0, size)] if size else (), by_path)
         if method == "HEAD":
             answer.body, answer.by_path = (), False
         return answer
@@ -173,11 +215,12 @@ class FileResponse(Response):
             if status != 304:
                 headers.append((b"content-length", b"0"))
             return _Answer(status, headers, ())
-        asked = conditions.get("range")
-        if asked is None or not range_applies(conditions, etag, last_modified):
+        requested = conditions.get("range")
+        # A Range has no meaning for other methods than GET, HEAD included (RFC 9110 §14.2).
+        if requested is None or method != "GET" or not range_applies(conditions, etag, last_modified):
             return None
         try:
-            ranges = parse_range_header(asked, size, self.max_ranges)
+            ranges = parse_range_header(requested, size, self.max_ranges)
         except MalformedRangeHeader as exc:
             return _refusal(400, exc.content)
         except RangeNotSatisfiable as exc:
@@ -203,23 +246,6 @@ class FileResponse(Response):
         return _Answer(206, headers, body)
 
 
-def validators(stat_result: os.stat_result) -> RawHeaders:
-    """Last-Modified and ETag of a file; the tag is made of time and size."""
-    modified, tag = http_date(int(stat_result.st_mtime)), (stat_result.st_mtime_ns, stat_result.st_size)
-    return [(b"last-modified", modified.encode("ascii")), (b"etag", b'"%x-%x"' % tag)]
-
-
-def guess_type(name: str) -> str:
-    """The media type a file name suggests, application/octet-stream where it suggests none."""
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
-
-
-def content_disposition(kind: str, filename: str) -> str:
-    """A Content-Disposition; a name of more than plain characters is encoded (RFC 6266, RFC 8187)."""
-    encoded = quote(filename, errors="replace")
-    return f'{kind}; filename="{filename}"' if encoded == filename else f"{kind}; filename*=utf-8''{encoded}"
-
-
 def _refusal(status: int, text: str, headers: RawHeaders | None = None) -> _Answer:
     body = text.encode()
     fields = [
@@ -230,18 +256,13 @@ def _refusal(status: int, text: str, headers: RawHeaders | None = None) -> _Answ
     return _Answer(status, fields, (body,))
 
 
-async def _send_all(reader: FileReader, chunks: list[bytes], send: Send) -> None:
-    more = True
-    while more:
-        await _send_chunks(chunks, send, more=True)
-        chunks, more = await run_in_thread(reader.take)
-    await _send_chunks(chunks, send, more=False)
-
-
-async def _send_chunks(chunks: list[bytes], send: Send, *, more: bool) -> None:
-    """Send chunks; unless more follow, the last of them ends the body, or an empty one if there is none."""
-    if not more and not chunks:
-        chunks = [b""]
-    last = len(chunks) - 1
-    for index, chunk in enumerate(chunks):
-        await send({"type": "http.response.body", "body": chunk, "more_body": more or index < last})
+async def _send_opened(
+    reader: FileReader, batch: Batch, start: Message, scope: Scope, receive: Receive, send: Send
+) -> None:
+    try:
+        await send_holding_nothing(start, send, reader, batch)
+        sending = send_file(reader, batch, send)
+        # What has been read needs no watch for a client that leaves: it is soon sent.
+        await (run_until_disconnect(sending, scope, receive) if reader.has_more else sending)
+    finally:
+        reader.close()
