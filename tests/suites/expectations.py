@@ -9,7 +9,8 @@ A list is a TOML file with entries of this form. A name without brackets stands 
     page = "ranges"
 
 `clause` is what the difference rests on, if a standard speaks of it. `page` is the heading, as an anchor, under which
-docs/differences-from-starlette.md tells users of it; without one the difference cannot be seen by a program.
+docs/differences-from-starlette.md tells users of it; without one the difference cannot be seen by a program. An entry
+with `below = "3.14"` holds on older Pythons alone.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ class Difference:
     reason: str
     clause: str = ""
     page: str = ""
+    below: str = ""
+
+    def holds(self, version: tuple[int, ...]) -> bool:
+        """Return whether the tests differ on this version of Python."""
+        return not self.below or version < tuple(int(part) for part in self.below.split("."))
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,10 @@ def read(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text("utf-8"))
 
 
-def differences(table: Mapping[str, Any]) -> list[Difference]:
-    """Return the entries of a list; raises TypeError for a key that is missing or unknown."""
-    return [Difference(**{**entry, "tests": tuple(entry["tests"])}) for entry in table.get("differs", ())]
+def differences(table: Mapping[str, Any], version: tuple[int, ...] | None = None) -> list[Difference]:
+    """Return the entries of a list, or those for a version of Python; raises TypeError for an unknown key."""
+    entries = [Difference(**{**entry, "tests": tuple(entry["tests"])}) for entry in table.get("differs", ())]
+    return [entry for entry in entries if version is None or entry.holds(version)]
 
 
 def failed(outcomes: Outcomes) -> set[str]:

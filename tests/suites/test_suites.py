@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -31,6 +32,22 @@ def test_a_difference_has_a_reason_in_one_line(entry):
     assert entry.reason.endswith(".")
     assert "\n" not in entry.reason
     assert len(entry.tests) == len(set(entry.tests)) > 0
+
+
+def headings(page):
+    lines = [line.lstrip("#").strip() for line in page.read_text("utf-8").splitlines() if line.startswith("##")]
+    return {re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_difference_that_a_program_can_see_is_on_the_page(entry):
+    assert not entry.page or entry.page in headings(HERE.parents[1] / "docs" / "differences-from-starlette.md")
+
+
+def test_an_entry_may_hold_on_older_pythons_alone():
+    table = {"differs": [{"tests": ["a"], "reason": "."}, {"tests": ["b"], "reason": ".", "below": "3.14"}]}
+    assert [entry.tests for entry in expectations.differences(table, (3, 13))] == [("a",), ("b",)]
+    assert [entry.tests for entry in expectations.differences(table, (3, 14))] == [("a",)]
 
 
 def test_no_test_is_listed_twice():
