@@ -27,6 +27,8 @@ MADE_ELSEWHERE = {
     "asgi_middleware.opentelemetry._middleware": "excluded_urls of the configuration",
     "asgi_middleware.request_id": "a name of the configuration is checked",
     "asgi_middleware.security_headers": "a policy of the configuration is checked",
+    "asgi_middleware.access_log._middleware": "the names of parameters that the application wants hidden, as they are",
+    "asgi_requests._preamble": "the boundary of a form, as it is; blanks behind it, a bounded number",
     "asgi_routing.check": "the application's own templates and convertors, before it serves",
     "asgi_routing.paths": "templates and convertors: below",
     "asgi_routing._params": "convertors: below",

@@ -46,7 +46,8 @@ _Call = tuple[Callable[..., Any], *tuple[Any, ...]]
 _WRITE_SIZE = 1024 * 1024
 # So many files of a form have a temporary file each once they leave memory; the rest share one.
 _MOST_OWN_FILES = 8
-_PARAMETER = re.compile(rb';[ \t]*([^=;]+?)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*)').findall
+# A quoted string that does not end takes all the rest: searching for its end is not tried again and again.
+_PARAMETER = re.compile(rb';([^=;]+)=[ \t]*("(?:[^"\\]|\\.)*(?:"|\Z)|(?:[^;" \t][^;]*)?)', re.DOTALL).findall
 
 
 @dataclass
@@ -300,7 +301,7 @@ def _extended_filename(disposition: bytes) -> str | None:
     RFC 7578 §4.2 forbids it, and yet there are clients that send nothing else.
     """
     for name, value in _PARAMETER(disposition):
-        if name.lower() == b"filename*":
+        if name.strip(b" \t").lower() == b"filename*":
             charset, _, text = value.strip(b' \t"').partition(b"'")
             _, quote, encoded = text.partition(b"'")
             if not quote:
