@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from asgi_routing import CONVERTOR_TYPES, Convertor, Host, Match, Mount, Route, Router, compile_path
 from asgi_routing._patterns import compile_extract
 from asgi_routing._split import MOST_ATTEMPTS
-from asgi_routing.paths import parse_path
+from asgi_routing.paths import parse_path, pattern_source
 from wire import http_scope, request
 
 
@@ -100,6 +100,23 @@ TEXTS = st.lists(st.sampled_from([*"-./1a2n\\]", "en", "1.5", "12", "--", UUID, 
 @example("/{a}{b}{c}", "/ab")
 def test_a_template_splits_a_path_as_its_regular_expression_does(template, text):
     assert values_of(template, text) == scan(template, text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(["-", ".", "--", "a", ".j", ""]), min_size=3, max_size=5),
+    st.text(alphabet="-.aj1/\n", max_size=12),
+)
+@example(["", ".", ""], "archive.tar.gz")
+@example(["a", "", "", "a"], "aaaa")
+@example(["", "", ""], "a")
+@example(["--", "-", "--"], "---")
+def test_a_segment_splits_as_its_regular_expression_does(literals, text):
+    names = [f"p{i}" for i in range(len(literals) - 1)]
+    template = literals[0] + "".join(f"{{{name}}}{literal}" for name, literal in zip(names, literals[1:], strict=True))
+    path_format, convertors = parse_path(template)
+    found = re.compile(pattern_source(path_format, convertors)).match(text)
+    assert compile_extract(path_format, convertors)(text) == (found and found.groupdict())
 
 
 def test_a_lazy_expression_of_a_program_has_the_end_that_it_prefers():

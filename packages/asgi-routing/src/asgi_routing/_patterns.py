@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ._split import Splitter, span_of
-from .convertors import NOT_CONVERTIBLE, Convertor
+from ._split import SegmentSplitter, Splitter, span_of
+from .convertors import NOT_CONVERTIBLE, Convertor, StringConvertor
 from .paths import build_pattern, pattern_source, split_template
 
 Params = dict[str, Any]
@@ -28,7 +28,11 @@ def compile_extract(path_format: str, convertors: Mapping[str, Convertor[Any]], 
     spans = [span_of(convertors[name].regex, flags) for name in names]
     if all(span.stops_before(literal) for span, literal in zip(spans[:-1], literals[1:], strict=False)):
         return by_pattern(re.compile(pattern_source(path_format, convertors), flags), convertors)
-    split = Splitter(literals, spans).split
+    is_segment = not any("/" in literal for literal in literals)
+    if is_segment and all(convertors[name].regex == StringConvertor.regex for name in names):
+        split = SegmentSplitter(literals).split
+    else:
+        split = Splitter(literals, spans).split
 
     def extract(text: str) -> Params | None:
         texts = split(text)

@@ -95,6 +95,36 @@ class Splitter:
         return texts
 
 
+class SegmentSplitter:
+    """The values between the literals of one segment all of whose parameters are `str`, such as `{name}.{ext}`.
+
+    Whatever stands between two literals is a value then, so the last place of each literal, from the right, is right.
+    """
+
+    def __init__(self, literals: Sequence[str]) -> None:
+        self._first, *between, self._last = literals
+        self._between = [(literal, len(literal)) for literal in reversed(between)]
+        self._low = len(self._first)
+
+    def split(self, text: str) -> list[str] | None:
+        """Return the texts of the parameters, or None if the text does not match."""
+        low, end = self._low, len(text) - len(self._last)
+        if "/" in text or not (text.startswith(self._first) and text.endswith(self._last)):
+            return None
+        texts = []
+        for literal, size in self._between:
+            place = text.rfind(literal, low + 1, end - 1) if end > low + 1 else _NONE
+            if place == _NONE:
+                return None
+            texts.append(text[place + size : end])
+            end = place
+        if end <= low:
+            return None
+        texts.append(text[low:end])
+        texts.reverse()
+        return texts
+
+
 def _choose(text: str, literal: str, low: int, cursor: Cursor, ends: Sequence[int]) -> dict[int, int]:
     """Return where a parameter behind `literal` can begin and, for each such place from the right, where it ends."""
     choice = {}
