@@ -79,10 +79,9 @@ def test_what_is_legal_is_not_flagged(code: str, events: list, strict: Any) -> N
     assert play(events, strict=strict).violations == []
 
 
-@cases(BROKEN)
-def test_a_code_can_be_ignored(code: str, events: list) -> None:
-    checks = play(events, ignore=frozenset({code}))
-    assert checks.violations == []
+def test_every_code_can_be_ignored() -> None:
+    for code, events in BROKEN:
+        assert play(events, ignore=frozenset({code})).violations == [], events
 
 
 def test_a_message_without_a_type_asks_for_nothing() -> None:

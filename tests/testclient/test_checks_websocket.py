@@ -162,12 +162,12 @@ def test_what_is_legal_is_not_flagged(code: str, events: list, strict: str) -> N
     assert play(checks(strict=strict), events).violations == []
 
 
-@cases(BROKEN)
-def test_a_code_can_be_ignored(code: str, events: list) -> None:
-    watched = checks(ignore={code})
-    with contextlib.suppress(ProtocolViolation):
-        play(watched, events)
-    assert code not in [violation.code for violation in watched.violations]
+def test_every_code_can_be_ignored() -> None:
+    for code, events in BROKEN:
+        watched = checks(ignore={code})
+        with contextlib.suppress(ProtocolViolation):
+            play(watched, events)
+        assert code not in [violation.code for violation in watched.violations], events
 
 
 @pytest.mark.parametrize("events", [[CONNECT, deny()], [CONNECT, body()]])

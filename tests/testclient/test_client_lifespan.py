@@ -231,7 +231,7 @@ async def test_who_waits_for_a_message_after_the_last_word_is_ended_at_once_by_t
 def test_a_failed_startup_that_goes_on_says_that_it_was_cancelled() -> None:
     with pytest.raises(LifespanFailed) as caught:
         TestClient(App("receive", "startup.failed", "sleep"), disconnect_grace=0.01).__enter__()
-    assert "still running 1 s after" in caught.value.__notes__[0]
+    assert "still running 0.01 s after" in caught.value.__notes__[0]
 
 
 def test_a_failure_tells_its_phase_and_message() -> None:

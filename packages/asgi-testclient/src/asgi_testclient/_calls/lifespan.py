@@ -24,7 +24,7 @@ from .base import AppCall
 
 RAISE = opmap["RAISE_VARARGS"]  # `raise` and `assert`
 BUILDERS = frozenset({"__init__", "__new__", "__post_init__", "build_middleware_stack"})
-LAST_WORD = 1.0  # seconds for an application to return, or raise, after startup.failed or shutdown.failed
+LAST_WORD = 1.0  # seconds to return, or raise, after startup.failed or shutdown.failed, where there is no other grace
 
 
 class LifespanCall(AppCall):
@@ -88,6 +88,10 @@ class LifespanCall(AppCall):
             return f"no lifespan.{self.phase}.complete"
         return f"{answer['type']} has come, but the application has not returned"
 
+    def grace(self) -> float:
+        """Return the seconds an application has to return after it has answered failed."""
+        return self.settings.disconnect_grace or LAST_WORD
+
     def outcome(self, phase: str) -> BaseException | None:
         """Return what the test has to hear of at the end of a phase."""
         if phase == "startup" and self.done and not self._took_part():
@@ -107,7 +111,7 @@ class LifespanCall(AppCall):
     def _refusal(self, phase: str) -> LifespanFailed:
         refusal = LifespanFailed(phase, self.answers[phase].get("message", ""))
         if self.cancelled and not self.idle:
-            refusal.add_note(f"It was still running {LAST_WORD:g} s after it had said so, and was cancelled.")
+            refusal.add_note(f"It was still running {self.grace():g} s after it had said so, and was cancelled.")
         return refusal
 
     def _not_run(self) -> BaseException | None:

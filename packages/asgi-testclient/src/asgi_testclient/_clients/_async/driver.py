@@ -7,7 +7,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..._calls.base import AppCall
-from ..._calls.lifespan import LAST_WORD, LifespanCall
+from ..._calls.lifespan import LifespanCall
 from ..._errors import warn
 from ..._options import Settings
 from ...exceptions import AppIgnoredDisconnect, AppTimeout
@@ -126,7 +126,7 @@ class AsyncLifespan:
         try:
             await driver.wait(call.answered(phase), seconds)
             if call.refused(phase):
-                await driver.waiter.until(call.over, LAST_WORD)
+                await driver.waiter.until(call.over, call.grace())
             elif phase == "shutdown":
                 await driver.wait(call.over, seconds)
         except BaseException:

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..._calls.base import AppCall
-from ..._calls.lifespan import LAST_WORD, LifespanCall
+from ..._calls.lifespan import LifespanCall
 from ..._errors import warn
 from ..._options import Settings
 from ...exceptions import AppIgnoredDisconnect, AppTimeout
@@ -128,7 +128,7 @@ class Lifespan:
         try:
             driver.wait(call.answered(phase), seconds)
             if call.refused(phase):
-                driver.waiter.until(call.over, LAST_WORD)
+                driver.waiter.until(call.over, call.grace())
             elif phase == "shutdown":
                 driver.wait(call.over, seconds)
         except BaseException:
