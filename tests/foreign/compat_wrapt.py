@@ -139,6 +139,7 @@ responses StreamingResponse.__call__ 1 1 1
 responses StreamingResponse.stream_response 1 1 1
 responses FileResponse.__call__ 2 2 2
 websockets WebSocket.accept 1 1 1
+websockets WebSocket.receive 2 2 2
 websockets WebSocket.receive_text 1 1 1
 background BackgroundTask.__init__ 3 3 3
 background BackgroundTask.__call__ 3 3 3

@@ -358,3 +358,54 @@ def test_it_is_a_connection():
     websocket = WebSocket(websocket_scope("/chat", headers=[(b"host", b"example.org")]), None, None)
     assert str(websocket.url) == "ws://example.org/chat"
     assert {websocket: 1}[websocket] == 1
+
+
+@pytest.mark.parametrize("where", ["class", "object", "subclass"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_receive_and_send_are_called_where_they_are_replaced(session, monkeypatch, where, when):
+    calls = []
+
+    def replace(target, name, original):
+        async def counted(*arguments):
+            calls.append(name)
+            return await original(*arguments)
+
+        monkeypatch.setattr(target, name, counted, raising=False)
+
+    def replace_both(websocket):
+        for name in ("receive", "send"):
+            target = websocket if where == "object" else WebSocket if where == "class" else type(websocket)
+            replace(target, name, getattr(target, name))
+
+    class Own(WebSocket):
+        pass
+
+    async def handler(websocket):
+        if where == "subclass":
+            websocket = Own(websocket.scope, websocket._receive, websocket._send)
+        if when == "before":
+            replace_both(websocket)
+        await websocket.accept()
+        if when == "after":
+            replace_both(websocket)
+        assert await websocket.receive_text() == "a"
+        assert await websocket.receive_bytes() == b"b"
+        await websocket.send_text("c")
+
+    await session(handler, CONNECT, text("a"), binary(b"b"))
+    begun = ["receive", "send"] if when == "before" else []
+    assert calls == [*begun, "receive", "receive", "send"]
+
+
+async def test_a_message_of_the_other_kind_is_a_key_error_too(session):
+    async def handler(websocket):
+        await websocket.accept()
+        with pytest.raises(KeyError) as caught:
+            await websocket.receive_text()
+        assert caught.value.expected == "text"
+        assert str(caught.value) == "1003: Expected a message of text"
+        assert repr(caught.value) == "UnexpectedFrame(code=1003, reason='Expected a message of text')"
+        await websocket.close(4400)
+
+    _, messages = await session(handler, CONNECT, binary(b"x"))
+    assert messages[-1]["code"] == 4400

@@ -90,6 +90,20 @@ class WebSocketException(Exception):
         await send({"type": "websocket.close", "code": self.code, "reason": self.reason})
 
 
+class UnexpectedFrame(KeyError, WebSocketException):
+    """Raised for a binary message where text is read, or the reverse; left alone it closes with 1003 (RFC 6455 §7.4.1).
+
+    A KeyError too: that is what Starlette raises, and what protocols above catch to close with a code of their own.
+    """
+
+    def __init__(self, expected: str) -> None:
+        WebSocketException.__init__(self, 1003, f"Expected a message of {expected}")
+        self.expected = expected
+
+    __str__ = WebSocketException.__str__
+    __repr__ = WebSocketException.__repr__
+
+
 class ClientDisconnect(Exception):
     """Raised while a body is read or sent, when the client has left."""
 

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._fields import encode_field
-from .exceptions import WebSocketDisconnect, WebSocketDisconnected, WebSocketException
+from .exceptions import UnexpectedFrame, WebSocketDisconnect, WebSocketDisconnected
 from .requests import HTTPConnection, StateT
 from .types import Message, Receive, Scope, Send
 
@@ -47,13 +47,9 @@ class WebSocket(HTTPConnection[StateT]):
     What is sent or received out of turn raises RuntimeError, after the end WebSocketDisconnected, which is one too.
     """
 
-    # Whether both sides are connected and a message needs no other check: `receive` and `send` are not overridden.
+    # Whether both sides are connected and a message needs no other check. Text then skips `receive` and `send`, two
+    # coroutines for each message, unless they are replaced: in a subclass, on the class or on this object.
     _open = False
-    _plain = True
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._plain = cls.receive is WebSocket.receive and cls.send is WebSocket.send
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "websocket"
@@ -117,7 +113,7 @@ class WebSocket(HTTPConnection[StateT]):
                 self.application_state = _DISCONNECTED
         elif kind == "websocket.accept":
             self.application_state = _CONNECTED
-            self._open = self._plain and self.client_state is _CONNECTED
+            self._open = self.client_state is _CONNECTED
         elif kind == "websocket.close":
             self.application_state = _DISCONNECTED
         elif kind == "websocket.http.response.start":
@@ -133,10 +129,7 @@ class WebSocket(HTTPConnection[StateT]):
     ) -> None:
         """Accept the connection; raises ValueError for a header that is no header (RFC 9110 §5)."""
         if self.client_state is _CONNECTING:
-            if self._plain:
-                self._noted(await self._receive())
-            else:
-                await self.receive()
+            await self.receive()
         fields = (
             []
             if headers is None
@@ -148,8 +141,7 @@ class WebSocket(HTTPConnection[StateT]):
         """The text or bytes of the next message; the other kind ends the connection with 1003 (RFC 6455 §7.4.1)."""
         if self.application_state is not _CONNECTED:
             raise WebSocketDisconnected('WebSocket is not connected. Need to call "accept" first.')
-        message = self._noted(await self._receive()) if self._open else await self.receive()
-        return self._content(message, key)
+        return self._content(await self.receive(), key)
 
     @staticmethod
     def _content(message: Message, key: str) -> Any:
@@ -158,16 +150,13 @@ class WebSocket(HTTPConnection[StateT]):
             raise WebSocketDisconnect(1005 if code is None else code, message.get("reason"))
         content = message.get(key)
         if content is None:
-            raise WebSocketException(1003, f"Expected a message of {key}")
+            raise UnexpectedFrame(key)
         return content
 
     async def receive_text(self) -> str:
-        """The next message as text; raises WebSocketDisconnect, and WebSocketException (1003) for a binary one."""
-        # The common case at once: two coroutines less for each message. What is called is read by itself first, which
-        # CPython 3.11 does faster.
-        if self._open:
-            receive = self._receive
-            message = await receive()
+        """Return the next message as text; raises WebSocketDisconnect, and UnexpectedFrame for a binary one."""
+        if self._open and getattr(self.receive, "__func__", None) is _RECEIVE:
+            message = await self._receive()
             try:
                 text: str | None = message["text"]
             except KeyError:
@@ -176,7 +165,7 @@ class WebSocket(HTTPConnection[StateT]):
         return await self._frame("text")  # type: ignore[no-any-return]
 
     async def receive_bytes(self) -> bytes:
-        """The next message as bytes; raises WebSocketDisconnect, and WebSocketException (1003) for a text."""
+        """Return the next message as bytes; raises WebSocketDisconnect, and UnexpectedFrame for a text."""
         return await self._frame("bytes")  # type: ignore[no-any-return]
 
     async def receive_json(self, mode: str = "text") -> Any:
@@ -212,11 +201,10 @@ class WebSocket(HTTPConnection[StateT]):
     async def send_text(self, data: str) -> None:
         """Send text."""
         message = {"type": "websocket.send", "text": data}
-        if not self._open:
+        if not self._open or getattr(self.send, "__func__", None) is not _SEND:
             return await self.send(message)
-        send = self._send
         try:
-            await send(message)
+            await self._send(message)
         except OSError as exc:
             raise self._gone() from exc
 
@@ -243,6 +231,10 @@ class WebSocket(HTTPConnection[StateT]):
         if "websocket.http.response" not in (self.scope.get("extensions") or ()):
             raise RuntimeError("The server doesn't support the Websocket Denial Response extension.")
         await response(self.scope, self.receive, self.send)
+
+
+# Captured at import, before anything can be patched.
+_RECEIVE, _SEND = WebSocket.receive, WebSocket.send
 
 
 class WebSocketClose:
