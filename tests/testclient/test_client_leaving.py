@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from asgi_testclient import AsyncTestClient, TestClient, WebSocketDisconnect
+from asgi_testclient import AppTimeout, AsyncTestClient, TestClient, WebSocketDisconnect
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 LEAVING: dict[str, Any] = {"disconnect_grace": 0, "lifespan": "off"}
@@ -153,3 +153,18 @@ def test_no_response_is_a_500_where_exceptions_of_the_server_are_not_raised(back
 
     client = TestClient(app, backend=backend, raise_server_exceptions=False, strict="off", lifespan="off")
     assert (client.get("/").status_code, client.get("/").content) == (500, b"")
+
+
+@BACKENDS
+def test_a_test_that_gives_up_does_not_wait_for_what_is_shielded(backend: Any) -> None:
+    gate = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await anyio.to_thread.run_sync(gate.wait)
+
+    client = TestClient(app, backend=backend, timeout=None, **LEAVING)
+    with pytest.raises(AppTimeout, match=r"no http.response.start after 0\.01 s"):
+        client.get("/", timeout=0.01)
+    gate.set()
+    assert client.wait_idle()
+    client.close()

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from opcode import opmap
-from traceback import extract_tb
 from types import FrameType, TracebackType
 from typing import Any
 
 from .._checks import LifespanChecks
+from .._checks.places import is_installed, line_of
 from .._errors import unwrapped, warn
 from .._loops.backends import Loop, Waiter
 from .._options import Settings
@@ -171,9 +171,11 @@ def fails_to_build(exc: BaseException) -> bool:
 
 
 def raised_at(exc: BaseException) -> str:
-    """Return an exception and the line that raised it."""
-    lines = extract_tb(exc.__traceback__)[-1:]
-    return f"{exc!r}" + "".join(f" at {line.filename}:{line.lineno} in {line.name}" for line in lines)
+    """Return an exception, the line that raised it, and the reader's own line behind it."""
+    steps = [*_steps(exc)]
+    own = [step for step in steps if not is_installed(step.tb_frame.f_code)]
+    places = [line_of(step.tb_frame.f_code, step.tb_lineno) for step in [*steps[-1:], *own[-1:]]]
+    return f"{exc!r} at {', called from '.join(dict.fromkeys(places))}" if places else repr(exc)
 
 
 def _steps(exc: BaseException) -> Iterator[TracebackType]:

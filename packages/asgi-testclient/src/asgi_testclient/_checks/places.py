@@ -34,11 +34,11 @@ def caller() -> Place | None:
         frame = frame.f_back
     if frame is None or _package(frame) in LOOPS:
         return None
-    code, line, installed = frame.f_code, frame.f_lineno, _installed(frame.f_code)
-    text = _line(code, line)
+    code, line, installed = frame.f_code, frame.f_lineno, is_installed(frame.f_code)
+    text = line_of(code, line)
     own = _own_code_behind(frame) if installed else None
     if own is not None:
-        text += f", called from {_line(own.f_code, own.f_lineno)}"
+        text += f", called from {line_of(own.f_code, own.f_lineno)}"
     return Place(text, code.co_filename, line, installed, frame.f_globals)
 
 
@@ -48,13 +48,13 @@ def definition(app: object) -> str | None:
         app = app.app
     function: Any = app if hasattr(app, "__code__") else vars(type(app)).get("__call__")
     code = getattr(function, "__code__", None)
-    return _line(code, code.co_firstlineno) if isinstance(code, CodeType) else repr(app)
+    return line_of(code, code.co_firstlineno) if isinstance(code, CodeType) else repr(app)
 
 
 def _own_code_behind(frame: FrameType) -> FrameType | None:
     behind: FrameType | None = frame
     while behind is not None and _package(behind) not in LOOPS and _package(behind) != OWN:
-        if not _installed(behind.f_code):
+        if not is_installed(behind.f_code):
             return behind
         behind = behind.f_back
     return None
@@ -65,10 +65,12 @@ def _package(frame: FrameType) -> str:
     return name.partition(".")[0]
 
 
-def _installed(code: CodeType) -> bool:
+def is_installed(code: CodeType) -> bool:
+    """Return whether code belongs to a library."""
     name = code.co_filename
     return "site-packages" in name or "dist-packages" in name or name.startswith((STDLIB, "<frozen"))
 
 
-def _line(code: CodeType, line: int) -> str:
+def line_of(code: CodeType, line: int) -> str:
+    """Return the place of a line: its file, its number and its function."""
     return f"{code.co_filename}:{line} in {code.co_qualname}"

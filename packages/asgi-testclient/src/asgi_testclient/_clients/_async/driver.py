@@ -67,7 +67,8 @@ class AsyncDriver(Generic[Call]):
         with self.host.shield():
             if not grace:
                 await self.rest()
-                return await self.force()
+                # A client without limits waits for what the application shields, as Starlette's does.
+                return await self.force(None if self.call.settings.timeout is None else LAST_CHANCE)
             if await self.waiter.until(self.done, grace):
                 return None
             where = self._where()
@@ -86,12 +87,11 @@ class AsyncDriver(Generic[Call]):
         with self.host.shield():
             await self.force()
 
-    async def force(self) -> None:
-        """Cancel the application, and wait a moment for its end; a client without limits waits for it."""
+    async def force(self, seconds: float | None = LAST_CHANCE) -> None:
+        """Cancel the application, and wait for its end for so many seconds."""
         if not self.call.done:
             self.host.post(self.call.cancel)
-            limited = self.call.settings.disconnect_grace or self.call.settings.timeout is not None
-            await self.waiter.until(self.done, LAST_CHANCE if limited else None)
+            await self.waiter.until(self.done, seconds)
 
     def _late(self, what: str, seconds: float) -> str:
         text = f"{self.title}: {what} after {seconds:g} s. {self._where()} {self.call.progress()}"

@@ -69,7 +69,8 @@ class Driver(Generic[Call]):
         with self.host.shield():
             if not grace:
                 self.rest()
-                return self.force()
+                # A client without limits waits for what the application shields, as Starlette's does.
+                return self.force(None if self.call.settings.timeout is None else LAST_CHANCE)
             if self.waiter.until(self.done, grace):
                 return None
             where = self._where()
@@ -88,12 +89,11 @@ class Driver(Generic[Call]):
         with self.host.shield():
             self.force()
 
-    def force(self) -> None:
-        """Cancel the application, and wait a moment for its end; a client without limits waits for it."""
+    def force(self, seconds: float | None = LAST_CHANCE) -> None:
+        """Cancel the application, and wait for its end for so many seconds."""
         if not self.call.done:
             self.host.post(self.call.cancel)
-            limited = self.call.settings.disconnect_grace or self.call.settings.timeout is not None
-            self.waiter.until(self.done, LAST_CHANCE if limited else None)
+            self.waiter.until(self.done, seconds)
 
     def _late(self, what: str, seconds: float) -> str:
         text = f"{self.title}: {what} after {seconds:g} s. {self._where()} {self.call.progress()}"
