@@ -61,6 +61,92 @@ async def test_dispatch_sees_the_request_and_changes_the_response():
     assert ran == [1]
 
 
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"type": "http.response.body", "body": b"x", "more_body": True}, {"type": "http.response.body"}],
+        [{"type": "http.response.pathsend", "path": "/x"}],
+        [{"type": "http.response.zerocopysend", "file": 3, "more_body": True}, {"type": "http.response.body"}],
+        [{"type": "http.response.body"}, {"type": "http.response.trailers"}],
+        [],
+    ],
+)
+async def test_the_background_task_set_in_dispatch_runs_before_that_of_the_application(messages):
+    order = []
+
+    async def app(scope, receive, send):
+        await send({**START, "trailers": messages[-1:] == [{"type": "http.response.trailers"}]})
+        for message in messages:
+            await send(message)
+        order.append("application")
+
+    @middleware(app)
+    async def dispatch(request, call_next):
+        response = await call_next(request)
+        response.background = BackgroundTask(order.append, "dispatch")
+        return response
+
+    reply = await request(dispatch)
+    assert reply.messages[1:] == messages
+    assert order == (["dispatch", "application"] if messages else ["application", "dispatch"])
+
+
+async def test_the_background_task_set_in_dispatch_runs_though_the_application_fails():
+    ran = []
+
+    async def app(scope, receive, send):
+        await send(START)
+        raise LookupError
+
+    @middleware(app)
+    async def dispatch(request, call_next):
+        response = await call_next(request)
+        response.background = BackgroundTask(ran.append, 1)
+        return response
+
+    with pytest.raises(LookupError):
+        await request(dispatch)
+    assert ran == [1]
+
+
+async def test_the_background_task_runs_though_the_application_has_given_up():
+    ran = []
+
+    async def app(scope, receive, send):
+        with anyio.move_on_after(0):
+            await send(START)
+
+    @middleware(app)
+    async def dispatch(request, call_next):
+        response = await call_next(request)
+        await anyio.sleep(0.01)
+        response.background = BackgroundTask(ran.append, 1)
+        return response
+
+    assert (await request(dispatch)).status == 200
+    assert ran == [1]
+
+
+async def test_call_next_may_be_given_something_that_is_not_a_request():
+    @middleware(request_response(reads_body))
+    async def dispatch(request, call_next):
+        await request.body()
+        return await call_next(None)
+
+    assert (await request(dispatch, "POST", body=b"abc")).text == "abc"
+
+
+async def test_a_dispatch_that_is_replaced_on_the_class_is_called(monkeypatch):
+    class Middleware(BaseHTTPMiddleware):
+        dispatch = forward
+
+    async def patched(self, request, call_next):
+        return PlainTextResponse("patched")
+
+    monkeypatch.setattr(Middleware, "dispatch", patched)
+    assert (await request(Middleware(HELLO))).text == "patched"
+
+
 async def test_dispatch_must_be_there_and_return_a_response():
     with pytest.raises(NotImplementedError):
         await request(BaseHTTPMiddleware(HELLO))

@@ -1,4 +1,4 @@
-"""Middleware as one function of a request and the rest of the application, as Starlette has it.
+"""Middleware as one function of a request and of the rest of the application, as in Starlette.
 
     class TimingMiddleware(BaseHTTPMiddleware):
         async def dispatch(self, request, call_next):
@@ -8,7 +8,7 @@
             return response
 
 It is here for code that is written this way. The application runs in a task of its own, which costs more than the rest
-of a small request; for new code `around_http` of asgi-middleware says the same in the same task.
+of a small request; new code does the same in one task with `around_http` of asgi-middleware.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from ._exchange import Exchange, ForwardedResponse
+from ._call_next import CallNext, ForwardedResponse
 from .adapters import not_a_response
 from .exceptions import HTTPException
 from .requests import Request
@@ -31,11 +31,11 @@ DispatchFunction = Callable[[Request, RequestResponseEndpoint], Awaitable[Respon
 
 
 class BaseHTTPMiddleware:
-    """Calls `dispatch(request, call_next)` for each HTTP request, and sends the response it returns.
+    """Middleware that calls `dispatch(request, call_next)` for each HTTP request, and sends the response it returns.
 
-    The response of `call_next` is untouched but for what is changed on it: its messages pass as the application sends
-    them. Context variables the application sets are set for the caller too, at the start of the response and at its
-    end; what it unsets stays, and what `dispatch` sets after `call_next` the application does not see.
+    The response of `call_next` passes message by message as the application sends it, but for what is changed on it.
+    Context variables that the application sets are set for the caller too, at the start of the response and at its
+    end; those that it unsets stay, and the application does not see those that `dispatch` sets after `call_next`.
     An HTTPException raised in `dispatch` is its own answer; exceptions of the application pass unchanged.
     """
 
@@ -44,33 +44,34 @@ class BaseHTTPMiddleware:
         self.dispatch_func: DispatchFunction = self.dispatch if dispatch is None else dispatch
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
-        """Override it, or pass `dispatch`; `call_next` raises RuntimeError if the application sends no response."""
+        """Return a response; `call_next(request)` raises RuntimeError if the application sends none."""
         raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(self.app, send)
+        request = Request(scope, receive, send)
+        call_next = CallNext(self.app, request, send)
         try:
-            async with anyio.create_task_group() as exchange.tasks:
+            async with anyio.create_task_group() as call_next.tasks:
                 try:
-                    await self._answer(exchange, Request(scope, receive, send), receive)
-                    await exchange.finish()
+                    await self._answer(request, call_next, receive)
+                    await call_next.finish()
                 except Exception as exc:
-                    # Kept out of the group, which would wrap it.
-                    exchange.failure = exc
-                    exchange.tasks.cancel_scope.cancel()
+                    # Raised outside of the group, which would wrap it.
+                    call_next.failure = exc
+                    call_next.tasks.cancel_scope.cancel()
         finally:
-            exchange.close()
+            call_next.close()
 
-    async def _answer(self, exchange: Exchange, request: Request, receive: Receive) -> None:
+    async def _answer(self, request: Request, call_next: CallNext, receive: Receive) -> None:
         try:
-            response = await self.dispatch_func(request, exchange.call_next)
+            response = await self.dispatch_func(request, call_next)
         except HTTPException as exc:
-            if exc is exchange.raised:
+            if exc is call_next.raised:
                 raise
             response = exc  # type: ignore[assignment]
         if not callable(response):
             raise not_a_response(self.dispatch_func, response)
-        await response(request.scope, receive, exchange.send)
+        await response(request.scope, receive, call_next.send)

@@ -1,8 +1,8 @@
-"""The application beside a `dispatch` function: one task for it, and one place where its messages go.
+"""The application behind a `dispatch` function: one task for each call of it, and one place where its messages go.
 
-Rule: `Run.outlet` is where the application's messages go once its response has begun, and it waits until there is one.
-It is the server's `send` where the response is sent as it is, an iterator where its body is read, nowhere where it is
-dropped.
+Rule: `Run.outlet` is where the messages of the application go once its response has begun, and the application waits
+until there is one. It is the server's `send` where the response is sent as it is, a stream where its body is read,
+nothing where it is dropped.
 """
 
 from __future__ import annotations
@@ -17,30 +17,35 @@ import anyio.lowlevel
 
 from ._bodies import Replay, shared_body
 from ._body import MISSING
+from .background import BackgroundTask
 from .requests import Request
 from .responses import Response
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Dropped(OSError):
-    """Raised by the `send` of an application that streams a response nobody is sent."""
+    """Raised by the `send` of an application that streams a response which is not sent to anyone."""
 
 
-class Exchange:
-    """One request through a BaseHTTPMiddleware: the runs of the application that `call_next` has begun."""
+class CallNext:
+    """The `call_next` of one request through a BaseHTTPMiddleware, and the runs of the application it has started."""
 
     tasks: anyio.abc.TaskGroup
     raised: Exception | None = None
     failure: Exception | None = None
 
-    def __init__(self, app: ASGIApp, send: Send) -> None:
+    def __init__(self, app: ASGIApp, request: Request, send: Send) -> None:
         self.app = app
+        self.request = request
         self.send = send
         self.runs: list[Run] = []
 
-    async def call_next(self, request: Request) -> Response:
-        """Run the application until its response begins; raises what it raises, RuntimeError if it sends none."""
-        run = Run(self.app, request, self.send)
+    async def __call__(self, request: Any) -> Response:
+        """Run the application until its response begins; raises what it raises, RuntimeError if it sends none.
+
+        Anything that is not a Request stands for the one of dispatch, which is what Starlette always takes.
+        """
+        run = Run(self.app, request if isinstance(request, Request) else self.request, self.send)
         self.runs.append(run)
         self.tasks.start_soon(run.main)
         try:
@@ -48,7 +53,7 @@ class Exchange:
         except BaseException:
             run.cancel_scope.cancel()
             raise
-        run.hand_up_context()
+        run.propagate_context()
         try:
             run.raise_error()
         except Exception as exc:
@@ -59,7 +64,7 @@ class Exchange:
         return ForwardedResponse(run, run.start)
 
     async def finish(self) -> None:
-        """Let every run come to its end, those whose response was not sent without an audience."""
+        """Let every run come to its end; a response that was not sent is dropped."""
         for run in self.runs:
             run.drop()
         for run in self.runs:
@@ -67,25 +72,26 @@ class Exchange:
             run.raise_error()
 
     def close(self) -> None:
-        """Set the context variables that were set last, and raise what the exchange has failed with."""
+        """Set the context variables that the application has set last, and raise what the request has failed with."""
         for run in self.runs:
             run.close()
-            run.hand_up_context()
+            run.propagate_context()
         failure, self.failure, self.raised = self.failure, None, None
         if failure is not None:
             try:
                 raise failure
             finally:
-                # Its traceback holds this frame: no cycle is to remain.
+                # Avoid a reference cycle through the traceback.
                 del failure
 
 
 class Run:
-    """One call of the application, in its own task."""
+    """One call of the application, in a task of its own."""
 
     outlet: Send | None = None
     start: Message | None = None
     error: Exception | None = None
+    sent: anyio.Event | None = None
     _dropped = False
     _waiting: anyio.CancelScope | None = None
     _receiver: Any = None
@@ -93,18 +99,16 @@ class Run:
     def __init__(self, app: ASGIApp, request: Request, send: Send) -> None:
         self.app = app
         self.scope: Scope = request.scope
-        self.request = request
         self.server_send = send
         self.cancel_scope = anyio.CancelScope()
         self.begun = anyio.Event()
         self.resumed = anyio.Event()
         self.ended = anyio.Event()
         self.context = self._seen = contextvars.copy_context()
-        self.replay = self._replay()
+        self.replay = self._replay(request)
 
-    def _replay(self) -> Replay:
+    def _replay(self, request: Request) -> Replay:
         """Return what `receive` gives: the body as dispatch has read or replaced it, then what the server sends."""
-        request = self.request
         shared = request._shared()
         body = request.__dict__.get("_body")
         if body is not None and body is not shared.body:
@@ -115,7 +119,7 @@ class Run:
         return Replay(shared, request._receive)
 
     async def main(self) -> None:
-        """Call the application; what it raises is kept for those who wait for it."""
+        """Call the application, and keep what it raises for whoever waits for it."""
         try:
             with self.cancel_scope:
                 await self.app(self.scope, self.receive, self.send)
@@ -126,16 +130,18 @@ class Run:
             self.context = contextvars.copy_context()
             self.begun.set()
             self.ended.set()
+            if self.sent is not None:
+                self.sent.set()
             if self._receiver is not None:
                 self._sender.close()
 
     def raise_error(self) -> None:
-        """Raise what the application raised, once."""
+        """Raise what the application has raised, once."""
         error, self.error = self.error, None
         if error is not None:
             raise error
 
-    def hand_up_context(self) -> None:
+    def propagate_context(self) -> None:
         """Set the context variables that the application has set since the last time."""
         before, after = self._seen, self.context
         for variable, value in after.items():
@@ -144,14 +150,14 @@ class Run:
         self._seen = after
 
     async def receive(self) -> Message:
-        """Return the body as it was read above, then what the server sends; a disconnect once nobody listens."""
+        """Return the body as dispatch has read it, then what the server sends; a disconnect once it is dropped."""
         if not self._dropped:
             with anyio.CancelScope() as self._waiting:
                 return await self.replay()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Take a message; what comes before the response passes at once, the rest goes to the outlet."""
+        """Send a message to the outlet; what precedes the response passes at once."""
         if self.outlet is not None:
             await self.outlet(message)
         elif message["type"] == "http.response.start":
@@ -168,42 +174,42 @@ class Run:
         self.resumed.set()
 
     def drop(self) -> None:
-        """End a response that was not sent to its end: what still comes of it goes nowhere."""
+        """Discard the rest of a response that was not sent to its end."""
         if self._receiver is None and self.outlet is not None:
             return
         self.close()
         self._dropped = True
-        self.resume(self._send_nowhere)
+        self.resume(self._discard)
         if self._waiting is not None:
             self._waiting.cancel()
 
     def close(self) -> None:
-        """Close what the body is read from."""
+        """Close the stream from which the body is read."""
         if self._receiver is not None:
             self._receiver.close()
 
-    async def _send_nowhere(self, message: Message) -> None:
+    async def _discard(self, message: Message) -> None:
         await anyio.lowlevel.checkpoint()
         if message.get("more_body", False):
             raise Dropped("the response is not sent: dispatch has returned another")
 
     def messages(self) -> Any:
-        """The application's messages from here on, each taken before the next is sent."""
+        """Return a stream of the application's messages, each received before the next is sent."""
         if self._receiver is None:
             self._sender, self._receiver = anyio.create_memory_object_stream[Message](0)
-            self.resume(self._hand_over)
+            self.resume(self._send_to_reader)
             if self.ended.is_set():
                 self._sender.close()
         return self._receiver
 
-    async def _hand_over(self, message: Message) -> None:
+    async def _send_to_reader(self, message: Message) -> None:
         try:
             await self._sender.send(message)
         except anyio.BrokenResourceError:
-            await self._send_nowhere(message)
+            await self._discard(message)
 
     async def body(self) -> AsyncIterator[Any]:
-        """The chunks of the body, and messages of other kinds as they are."""
+        """Iterate over the chunks of the body, and messages of other kinds as they are."""
         async for message in self.messages():
             if message["type"] != "http.response.body":
                 yield message
@@ -216,7 +222,7 @@ class Run:
 
 
 class ForwardedResponse(Response):
-    """The response of the application below; its status, headers and `body_iterator` can be changed."""
+    """The response of the application; its status, headers, `body_iterator` and background task can be changed."""
 
     def __init__(self, run: Run, start: Message) -> None:
         self.run = run
@@ -230,7 +236,11 @@ class ForwardedResponse(Response):
         run = self.run
         await send({**self.start, "status": self.status_code, "headers": self.raw_headers})
         if self.body_iterator is self._unread and run.outlet is None:
-            run.resume(send)
+            background, self.background = self.background, None
+            if background is None:
+                run.resume(send)
+            else:
+                await self._send_before_background(background, send)
         else:
             await self._send_read(send)
         await run.ended.wait()
@@ -238,8 +248,28 @@ class ForwardedResponse(Response):
         if self.background is not None:
             await self.background()
 
+    async def _send_before_background(self, background: BackgroundTask, send: Send) -> None:
+        """Send the response and run the background task; only then does the application go on to its own."""
+        run = self.run
+        sent = run.sent = anyio.Event()
+        done = anyio.Event()
+
+        async def send_and_hold(message: Message) -> None:
+            await send(message)
+            if _ends_response(message, self.start):
+                sent.set()
+                await done.wait()
+
+        run.resume(send_and_hold)
+        if not run.ended.is_set():
+            await sent.wait()
+        try:
+            await background()
+        finally:
+            done.set()
+
     async def _send_read(self, send: Send) -> None:
-        """Send what the iterator gives, then what of the application follows its body: trailers."""
+        """Send what the iterator gives, then the messages that follow the body of the application: trailers."""
         has_body = True
         async for chunk in self.body_iterator:
             if isinstance(chunk, dict):
@@ -252,6 +282,13 @@ class ForwardedResponse(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         async for message in self.run.messages():
             await send(message)
+
+
+def _ends_response(message: Message, start: Message) -> bool:
+    if start.get("trailers", False):
+        return message["type"] == "http.response.trailers" and not message.get("more_trailers", False)
+    bodies = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
+    return message["type"] in bodies and not message.get("more_body", False)
 
 
 def _stems_from_a_drop(exc: BaseException | None) -> bool:
