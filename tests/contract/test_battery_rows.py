@@ -104,6 +104,7 @@ from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
 from asgi_middleware.csrf import CSRFMiddleware
+from asgi_middleware.decompression import DecompressionMiddleware
 from asgi_middleware.disconnect import CancelOnDisconnectMiddleware
 from asgi_middleware.drain import DrainMiddleware
 from asgi_middleware.errors import ServerErrorMiddleware
@@ -164,6 +165,7 @@ records = [
     Middleware(TimeoutMiddleware, 5.0, body_idle=None),
     Middleware(ConcurrencyLimitMiddleware, 100, queue=10),
     Middleware(CancelOnDisconnectMiddleware),
+    Middleware(DecompressionMiddleware, max_size=None, codings=["gzip"]),
     Middleware(RateLimitMiddleware, ["100/minute"], on_store_error="closed"),
     Middleware(ProblemDetailsMiddleware, extend=lambda scope: {"a": 1}),
     Middleware(BearerAuthMiddleware, lambda token, scope: None, scopes=["a"]),

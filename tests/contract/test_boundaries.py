@@ -19,6 +19,7 @@ MODULES = {
     "asgi-routing": ["asgi_routing"],
     "asgi-testclient": ["asgi_testclient"],
     "opentelemetry-api": ["opentelemetry"],
+    "backports-zstd": ["backports", "compression"],
     "pyjwt": ["jwt"],
     "python-multipart": ["python_multipart"],
     "pyyaml": ["yaml"],

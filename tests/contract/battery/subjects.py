@@ -314,6 +314,10 @@ SUBJECTS = [
     ),
     Subject("asgi_middleware.problems.ProblemDetailsMiddleware", lambda: {"plain": False}),
     Subject("asgi_middleware.rate_limit.RateLimitMiddleware", lambda: {"limits": "100000/second"}, sockets=True),
+    Subject(
+        "asgi_middleware.decompression.DecompressionMiddleware",
+        refusal={"method": "POST", "headers": [(b"content-encoding", b"compress")]},
+    ),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware", lambda: {"websockets": True}, "websockets"),
     Subject("asgi_middleware.around.around_http", build=_tagging, refusal={"path": "/refused"}),

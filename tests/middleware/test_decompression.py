@@ -1,0 +1,204 @@
+"""Compressed request bodies are decoded, a piece at a time, within limits."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+
+import pytest
+
+from asgi_middleware import decompression
+from asgi_middleware.decompression import DecompressionMiddleware
+from wire import Reply, body_messages, http_scope, run, websocket_scope
+
+brotli = pytest.importorskip("brotli", reason="pip install 'brotli>=1.2'")
+zstd = pytest.importorskip("backports.zstd", reason="pip install backports.zstd")
+
+
+def raw_deflate(data):
+    compressor = zlib.compressobj(wbits=-15)
+    return compressor.compress(data) + compressor.flush()
+
+
+ENCODERS = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "deflate, raw": raw_deflate,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+}
+
+
+async def echo(scope, receive, send):
+    assert not {b"content-encoding", b"content-length"} & {name for name, _ in scope["headers"]}
+    body, more, largest = [], True, 0
+    while more:
+        message = await receive()
+        assert message["type"] == "http.request"
+        body.append(message.get("body", b""))
+        largest = max(largest, len(body[-1]))
+        more = message.get("more_body", False)
+    assert largest <= 2 * 65536
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"".join(body)})
+
+
+async def post(body, *codings, app=echo, **options):
+    headers = [(b"content-encoding", coding.encode()) for coding in codings] + [(b"content-length", b"5")]
+    middleware = DecompressionMiddleware(app, **({"max_ratio": 1e9, "max_size": None} | options))
+    return await run(middleware, http_scope("POST", headers=headers), body_messages(body))
+
+
+def split(body, size):
+    return [body[at : at + size] for at in range(0, len(body), size)]
+
+
+TEXT = b"".join(b"line %d\n" % number for number in range(30_000)) + os.urandom(100_000)
+
+
+@pytest.mark.parametrize("coding", ENCODERS)
+@pytest.mark.parametrize("size", [1, 100, 10_000_000])
+async def test_a_body_arrives_as_if_it_were_plain(coding, size):
+    body = TEXT[-3_000:] if size == 1 else TEXT
+    reply = await post(split(ENCODERS[coding](body), size), coding.partition(",")[0])
+    assert (reply.status, reply.body) == (200, body)
+
+
+async def test_codings_are_undone_in_the_reverse_order():
+    body = gzip.compress(zstd.compress(brotli.compress(TEXT)))
+    for codings in (["br, zstd, gzip"], ["br", "zstd", "gzip"], ["identity, BR,zstd", "X-GZIP"]):
+        assert (await post(split(body, 1000), *codings)).body == TEXT
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+async def test_a_body_may_have_several_members(coding):
+    parts = [ENCODERS[coding](TEXT[:1000]), ENCODERS[coding](TEXT[1000:])]
+    assert (await post(parts, coding)).body == TEXT
+    assert (await post(b"".join(parts), coding)).body == TEXT
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+async def test_no_body_is_no_body(coding):
+    assert (await post(b"", coding)).body == b""
+    assert (await post(ENCODERS[coding](b""), coding)).body == b""
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+async def test_a_damaged_body_is_a_400(coding):
+    whole = ENCODERS[coding](TEXT)
+    for body in (b"\xffjunk" * 100, whole[:-5], whole[:10] + b"\xff" * 50 + whole[60:], whole + b"junk"):
+        reply = await post(body, coding)
+        if body == whole + b"junk" and coding == "br":
+            continue  # which has no end to have something behind
+        assert (reply.status, reply.text[:11]) == (400, "Bad Request")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+async def test_a_bomb_is_refused_at_a_limit(coding):
+    bomb = ENCODERS[coding](bytes(50_000_000))
+    taken = []
+
+    async def counting(scope, receive, send):
+        while True:
+            message = await receive()
+            taken.append(len(message["body"]))
+
+    for options in ({"max_size": 1_000_000}, {"max_ratio": 10}):
+        taken.clear()
+        reply = await post(bomb, coding, app=counting, **options)
+        assert (reply.status, reply.text) == (413, "Content Too Large")
+        assert sum(taken) <= 1_000_000
+
+
+async def test_what_is_not_supported_is_a_415_that_says_what_is():
+    for codings in (["compress"], ["gzip, compress"], ["gzip"] * 4):
+        reply = await post(b"x", *codings)
+        assert (reply.status, reply.header("accept-encoding")) == (415, "gzip, deflate, br, zstd")
+    reply = await post(b"x", "br", codings=["gzip"])
+    assert (reply.status, reply.header("accept-encoding")) == (415, "gzip")
+
+
+async def test_a_plain_body_passes_with_the_same_scope():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((scope, await receive()))
+
+    for headers in ([], [(b"content-encoding", b"identity")]):
+        scope = http_scope("POST", headers=headers)
+        await run(DecompressionMiddleware(app), scope, body_messages(b"plain"))
+        inner, message = seen.pop()
+        assert message["body"] == b"plain"
+        assert (inner is scope) is not headers or headers
+
+
+async def test_a_client_that_leaves_is_told():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.extend([await receive(), await receive()])
+
+    headers = [(b"content-encoding", b"gzip")]
+    messages = [
+        {"type": "http.request", "body": gzip.compress(b"a")[:5], "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    await run(DecompressionMiddleware(app), http_scope(headers=headers), [*messages, {"type": "http.disconnect"}])
+    assert [message["type"] for message in seen] == ["http.disconnect", "http.disconnect"]
+
+
+async def test_after_the_body_the_server_is_heard():
+    seen = []
+
+    async def app(scope, receive, send):
+        while (message := await receive())["type"] == "http.request":
+            seen.append(message["more_body"])
+        seen.append(message["type"])
+
+    headers = [(b"content-encoding", b"gzip")]
+    messages = [*body_messages(gzip.compress(b"a")), {"type": "http.disconnect"}]
+    await run(DecompressionMiddleware(app), http_scope(headers=headers), messages)
+    assert seen == [True, False, "http.disconnect"]
+
+
+async def test_a_response_that_has_begun_is_not_begun_again():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await receive()
+
+    reply = Reply()
+    headers = [(b"content-encoding", b"gzip")]
+    with pytest.raises(Exception, match="cannot be decoded"):
+        await run(DecompressionMiddleware(app), http_scope(headers=headers), body_messages(b"junk"), reply=reply)
+    assert reply.types == ["http.response.start"]
+
+
+async def test_an_exception_of_the_application_passes():
+    async def app(scope, receive, send):
+        raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="^boom$"):
+        await post(gzip.compress(b""), "gzip", app=app)
+
+
+async def test_websockets_pass():
+    async def app(scope, receive, send):
+        await send({"type": "websocket.accept"})
+
+    scope = websocket_scope(headers=[(b"content-encoding", b"gzip")])
+    assert (await run(DecompressionMiddleware(app), scope)).types == ["websocket.accept"]
+
+
+def test_codings_that_are_not_installed_are_left_out(monkeypatch):
+    monkeypatch.setattr(decompression, "import_module", lambda name: __import__("no_such_module"))
+    assert DecompressionMiddleware(echo)._supported == (b"accept-encoding", b"gzip, deflate")
+    with pytest.raises(ValueError, match="'br' is not one of gzip, deflate"):
+        DecompressionMiddleware(echo, codings=["br"])
+
+
+@pytest.mark.parametrize("options", [{"max_size": 0}, {"max_ratio": 0.5}, {"codings": ["compress"]}])
+def test_options_without_a_meaning_are_refused(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        DecompressionMiddleware(echo, **options)
