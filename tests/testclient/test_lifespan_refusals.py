@@ -189,7 +189,9 @@ async def test_a_manager_starts_and_stops_the_application_and_passes_its_state_o
 
     async with LifespanManager(app) as manager:
         assert manager.state == {"database": ["open"]}
-        await manager.app({"type": "http", "state": {"given": 1}}, None, None)
+        scope: Any = {"type": "http", "state": {"given": 1}}
+        await manager.app(scope, None, None)
+        assert scope["state"]["own"]
         await manager.app({"type": "websocket"}, None, None)
     assert events == [
         "lifespan.startup",
@@ -234,6 +236,18 @@ async def test_a_manager_raises_what_the_application_raises(phase: str) -> None:
         await manager.__aenter__()
         with pytest.raises(LookupError, match="^shutdown$"):
             await manager.__aexit__(None, None, None)
+
+
+async def test_the_tests_own_exception_is_the_one_that_a_manager_raises() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise LookupError("in the shutdown")
+
+    with pytest.raises(KeyError, match="LookupError: in the shutdown"):
+        async with LifespanManager(app):
+            raise KeyError("in the test")
 
 
 @pytest.mark.parametrize("phase", ["startup", "shutdown"])

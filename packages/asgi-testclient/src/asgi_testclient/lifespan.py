@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ._clients._async.driver import AsyncLifespan
+from ._errors import collecting, combine, raise_or_note
 from ._loops.tasks import TaskLoops
 from ._options import Settings
 from .types import ASGIApp, Receive, Scope, Send
@@ -55,6 +56,7 @@ class LifespanManager:
             await self._lifespan.start(self.startup_timeout)
         except BaseException:
             self._lifespan = None
+            self._loops.stop()
             raise
         return self
 
@@ -65,9 +67,16 @@ class LifespanManager:
         traceback: TracebackType | None = None,
     ) -> None:
         self._loops.leave()
+        self._loops.stop()
         lifespan, self._lifespan = self._lifespan, None
+        problems: list[BaseException] = []
         if lifespan is not None:
-            await lifespan.stop(self.shutdown_timeout)
+            with collecting(problems):
+                await lifespan.stop(self.shutdown_timeout)
+        try:
+            raise_or_note(combine(problems), exc_value)
+        finally:
+            problems.clear()  # no reference cycle through the traceback
 
 
 class _WithState:
@@ -79,5 +88,8 @@ class _WithState:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            scope = {**scope, "state": {**self._state, **(scope.get("state") or {})}}
+            # In place, as any key that is added to a scope: those outside see what the application puts there.
+            state = scope["state"] = {} if scope.get("state") is None else scope["state"]
+            for name, value in self._state.items():
+                state.setdefault(name, value)
         await self._app(scope, receive, send)

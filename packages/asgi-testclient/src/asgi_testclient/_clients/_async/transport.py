@@ -154,7 +154,7 @@ class AsyncTransport(BaseTransport):
     async def wait_idle(self, seconds: float | None) -> bool:
         """Wait until nothing of the application runs but its lifespan; return False if the seconds are over first."""
         end = None if seconds is None else monotonic() + seconds
-        for driver in self._background:
+        for driver in [*self._background]:
             if not await driver.waiter.until(driver.done, None if end is None else end - monotonic()):
                 return False
         return await self.loops.idle(None if end is None else end - monotonic())
