@@ -360,8 +360,10 @@ def test_it_is_a_connection():
     assert {websocket: 1}[websocket] == 1
 
 
-@pytest.mark.parametrize("where", ["class", "object", "subclass"])
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("where", "when"),
+    [("class", "before"), ("subclass", "before"), ("object", "before"), ("object", "after")],
+)
 async def test_receive_and_send_are_called_where_they_are_replaced(session, monkeypatch, where, when):
     calls = []
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar, ParamSpec
+from typing import Any, ParamSpec
 
 from asgi_middleware import Middleware, MiddlewareFactory
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
@@ -43,8 +43,6 @@ class App:
     that could never be called is a warning.
     """
 
-    router_class: ClassVar[type[Router]] = Router
-
     def __init__(
         self,
         debug: bool = False,
@@ -59,8 +57,7 @@ class App:
     ) -> None:
         self.debug = check_debug(debug)
         self.state: State = State()
-        lifespan = check_lifespan(lifespan)
-        self.router = self.router_class(routes, redirect_slashes, lifespan=lifespan, auto_options=auto_options)
+        self.router = Router(routes, redirect_slashes, lifespan=check_lifespan(lifespan), auto_options=auto_options)
         self.max_body_size = check_size(max_body_size)
         self.exception_handlers: dict[Any, ExceptionHandler] = check_handlers(exception_handlers or {})
         self.user_middleware: list[Middleware] = check_middleware(middleware)

@@ -47,8 +47,8 @@ class WebSocket(HTTPConnection[StateT]):
     What is sent or received out of turn raises RuntimeError, after the end WebSocketDisconnected, which is one too.
     """
 
-    # Whether both sides are connected and a message needs no other check. Text then skips `receive` and `send`, two
-    # coroutines for each message, unless they are replaced: in a subclass, on the class or on this object.
+    # Whether both sides are connected, `receive` and `send` are this class's own, and a message needs no other check.
+    # Text then skips them, two coroutines for each message, unless they are replaced on this very object.
     _open = False
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +113,8 @@ class WebSocket(HTTPConnection[StateT]):
                 self.application_state = _DISCONNECTED
         elif kind == "websocket.accept":
             self.application_state = _CONNECTED
-            self._open = self.client_state is _CONNECTED
+            cls = type(self)
+            self._open = self.client_state is _CONNECTED and cls.receive is _RECEIVE and cls.send is _SEND
         elif kind == "websocket.close":
             self.application_state = _DISCONNECTED
         elif kind == "websocket.http.response.start":
@@ -155,7 +156,7 @@ class WebSocket(HTTPConnection[StateT]):
 
     async def receive_text(self) -> str:
         """Return the next message as text; raises WebSocketDisconnect, and UnexpectedFrame for a binary one."""
-        if self._open and getattr(self.receive, "__func__", None) is _RECEIVE:
+        if self._open and "receive" not in self.__dict__:
             message = await self._receive()
             try:
                 text: str | None = message["text"]
@@ -201,7 +202,7 @@ class WebSocket(HTTPConnection[StateT]):
     async def send_text(self, data: str) -> None:
         """Send text."""
         message = {"type": "websocket.send", "text": data}
-        if not self._open or getattr(self.send, "__func__", None) is not _SEND:
+        if not self._open or "send" in self.__dict__:
             return await self.send(message)
         try:
             await self._send(message)

@@ -28,8 +28,8 @@ def other_slash(path: str) -> str:
 def slash_redirect(router: _Table, scope: Scope) -> bytes | None:
     """Return the Location of the same path but for its last slash, if a route matches that; the query is kept.
 
-    It never begins with two slashes: a client would read a host there (RFC 3986 §4.2). It is absolute if this router
-    or the outermost one is to send absolute redirects.
+    It never begins with two slashes: a client would read a host there (RFC 3986 §4.2). It is absolute if this router,
+    the outermost one or the application has `absolute_redirects`.
     """
     other = {**scope, "path": other_slash(scope["path"])}
     if not router.is_match(other):
@@ -37,7 +37,8 @@ def slash_redirect(router: _Table, scope: Scope) -> bytes | None:
     location = without_authority(quote(get_full_path(other), safe=_SAFE, errors="surrogateescape")).encode()
     if query := scope.get("query_string", b""):
         location += b"?" + quote(query, safe=_PRINTABLE).encode()
-    absolute = router.absolute_redirects or getattr(scope.get("router"), "absolute_redirects", False)
+    asked = (router, scope.get("router"), scope.get("app"))
+    absolute = any(getattr(each, "absolute_redirects", False) for each in asked)
     return _origin(scope) + location if absolute else location
 
 

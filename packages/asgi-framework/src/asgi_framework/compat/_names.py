@@ -27,8 +27,8 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.applications": {
         "..applications": "ExceptionMiddleware Middleware ServerErrorMiddleware",
-        "..routing": "URLPath",
-        "._starlette": "Router Starlette",
+        "..routing": "Router URLPath",
+        "._starlette": "Starlette",
         "._body_limit": "RequestBodyLimitMiddleware",
         "..types": "ASGIApp Receive Scope Send",
         "._typing": "AppType ExceptionHandler Lifespan P _MiddlewareFactory=MiddlewareFactory",
@@ -240,7 +240,7 @@ HOMES: dict[str, dict[str, str]] = {
         "asgi_requests.urls": "URL",
     },
     "starlette.routing": {
-        "..routing": "Host Mount Route URLPath WebSocketRoute request_response websocket_session",
+        "..routing": "Host Mount Route Router URLPath WebSocketRoute request_response websocket_session",
         "._body_limit": "RequestBodyLimitMiddleware",
         "._exceptions": "wrap_app_handling_exceptions",
         "._hosts": "parse_host_header",
@@ -248,7 +248,6 @@ HOMES: dict[str, dict[str, str]] = {
             "_AsyncLiftContextManager=AsyncLiftContextManager _DefaultLifespan=DefaultLifespan "
             "_wrap_gen_lifespan_context=wrap_gen_lifespan_context"
         ),
-        "._starlette": "Router",
         "..types": "ASGIApp Receive Scope Send",
         "._typing": "Lifespan _T=T",
         "asgi_middleware": "Middleware",
