@@ -101,6 +101,7 @@ from asgi_middleware.around import Around, Stack, When, around_http
 from asgi_middleware.authentication import AuthenticationBackend, AuthenticationMiddleware
 from asgi_middleware.bearer import BearerAuthMiddleware
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
+from asgi_middleware.conditional import ConditionalMiddleware
 from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
 from asgi_middleware.csrf import CSRFMiddleware
@@ -165,6 +166,7 @@ records = [
     Middleware(TimeoutMiddleware, 5.0, body_idle=None),
     Middleware(ConcurrencyLimitMiddleware, 100, queue=10),
     Middleware(CancelOnDisconnectMiddleware),
+    Middleware(ConditionalMiddleware, max_size=1000),
     Middleware(DecompressionMiddleware, max_size=None, codings=["gzip"]),
     Middleware(RateLimitMiddleware, ["100/minute"], on_store_error="closed"),
     Middleware(ProblemDetailsMiddleware, extend=lambda scope: {"a": 1}),

@@ -318,6 +318,7 @@ SUBJECTS = [
         "asgi_middleware.decompression.DecompressionMiddleware",
         refusal={"method": "POST", "headers": [(b"content-encoding", b"compress")]},
     ),
+    Subject("asgi_middleware.conditional.ConditionalMiddleware", lambda: {"max_size": 0}),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware"),
     Subject("asgi_middleware.opentelemetry.OpenTelemetryMiddleware", lambda: {"websockets": True}, "websockets"),
     Subject("asgi_middleware.around.around_http", build=_tagging, refusal={"path": "/refused"}),

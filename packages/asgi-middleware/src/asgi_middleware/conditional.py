@@ -1,0 +1,233 @@
+"""Answer conditional requests: 304 for what a client has already, 412 for what has changed meanwhile (RFC 9110 §13).
+
+    from asgi_middleware.conditional import ConditionalMiddleware, Validators
+
+    async def validators(scope):                # of what exists, before the work is done; None where nothing is known
+        note = await notes.head(scope["path"])
+        return note and Validators(etag=f'"{note.version}"', last_modified=note.changed)
+
+    app = ConditionalMiddleware(app, validators=validators)
+
+Whole answers to GET and HEAD without a validator get an ETag of their bytes, if they are small enough to be held.
+It belongs inside of compression, which makes other bytes of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
+
+from ._endless import is_endless, with_lasting_headers
+from ._headers import all_values, first_value
+from ._replies import send_text
+from ._scope import request_headers
+from .types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["ConditionalMiddleware", "Validators"]
+
+_TAG = re.compile(rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_LONGEST = 8192  # bytes of a list of tags that are read
+_KEPT_IN_304 = frozenset(
+    {b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"last-modified", b"set-cookie"}
+)
+_SAFE = ("GET", "HEAD")
+
+
+@dataclass(frozen=True)
+class Validators:
+    """The validators of a resource as it is now (RFC 9110 §8.8).
+
+    `etag` is an entity tag with its quotes; `last_modified` has a time zone. Both None: there is no such resource.
+    Raises ValueError for anything else.
+    """
+
+    etag: str | None = None
+    last_modified: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.etag is not None and not _TAG.fullmatch(self.etag.encode("latin-1", "replace")):
+            raise ValueError(f"etag={self.etag!r}: an entity tag in quotes, such as '\"v1\"' (RFC 9110 §8.8.3)")
+        if self.last_modified is not None and self.last_modified.tzinfo is None:
+            raise ValueError(f"last_modified={self.last_modified!r}: a datetime with a time zone")
+
+
+class ConditionalMiddleware:
+    """Middleware that evaluates If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since.
+
+    `validators(scope)` gives those of the resource before the application is called, for every method: 412 and 304 are
+    then answered without it. Without it, and where it returns None, only what the application answers to GET and HEAD
+    is compared, since a 412 after the work is done is of no use. `max_size` is in bytes: whole answers up to it get an
+    ETag of their bytes unless they have a validator, are marked no-store, or are streams; 0 makes none.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        validators: Callable[[Scope], Validators | None | Awaitable[Validators | None]] | None = None,
+        max_size: int = 1_000_000,
+    ) -> None:
+        if max_size < 0:
+            raise ValueError(f"max_size={max_size!r}: a number of bytes, 0 for no tags")
+        self.app = app
+        self.validators = validators
+        self.max_size = max_size
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        conditions = _Conditions(request_headers(scope), scope["method"])
+        if self.validators is not None and conditions.any:
+            known: Any = self.validators(scope)
+            if hasattr(known, "__await__"):
+                known = await known
+            if known is not None:
+                status = conditions.evaluate(known)
+                if status is not None:
+                    return await _answer(scope, send, status, known)
+        if scope["method"] not in _SAFE:
+            return await self.app(scope, receive, send)
+        response = _Response(self.max_size, conditions, scope, send)
+        try:
+            await self.app(scope, receive, response.send)
+        finally:
+            await response.release()
+        return None
+
+
+class _Conditions:
+    """The preconditions of a request."""
+
+    def __init__(self, headers: Any, method: str) -> None:
+        self.is_read = method in _SAFE
+        self.if_match = all_values(headers, b"if-match")
+        self.if_none_match = all_values(headers, b"if-none-match")
+        self.if_unmodified_since = _date(first_value(headers, b"if-unmodified-since"))
+        self.if_modified_since = _date(first_value(headers, b"if-modified-since")) if self.is_read else None
+        self.any = bool(self.if_match or self.if_none_match or self.if_unmodified_since or self.if_modified_since)
+
+    def evaluate(self, known: Validators) -> int | None:
+        """Return 412 or 304 where that is the answer, in the order of RFC 9110 §13.2.2."""
+        exists = known.etag is not None or known.last_modified is not None
+        if self.if_match:
+            if not _matches(self.if_match, known.etag, exists, weakly=False):
+                return 412
+        elif self.if_unmodified_since and (not known.last_modified or known.last_modified > self.if_unmodified_since):
+            return 412
+        return self.evaluate_read(known, exists)
+
+    def evaluate_read(self, known: Validators, exists: bool = True) -> int | None:
+        """Return 304, or 412 for other methods than GET and HEAD, where the client has what there is."""
+        if self.if_none_match:
+            if _matches(self.if_none_match, known.etag, exists, weakly=True):
+                return 304 if self.is_read else 412
+        elif (
+            self.if_modified_since
+            and known.last_modified
+            and known.last_modified.replace(microsecond=0) <= self.if_modified_since
+        ):
+            return 304
+        return None
+
+
+def _matches(fields: Sequence[bytes], etag: str | None, exists: bool, *, weakly: bool) -> bool:
+    """Return whether a list of tags has this one; a weak tag matches in weak comparison alone (§8.8.3.2)."""
+    text = b",".join(fields)[:_LONGEST]
+    if text.strip(b" \t") == b"*":
+        return exists
+    if etag is None:
+        return False
+    own = etag.encode("latin-1")
+    if weakly:
+        return own.removeprefix(b"W/") in {tag.removeprefix(b"W/") for tag in _TAG.findall(text)}
+    return not own.startswith(b"W/") and own in _TAG.findall(text)
+
+
+class _Response:
+    """The answer to a GET or HEAD: its start is held until its validators are known."""
+
+    def __init__(self, max_size: int, conditions: _Conditions, scope: Scope, send: Send) -> None:
+        self._max_size = max_size
+        self._conditions = conditions
+        self._scope = scope
+        self._send = send
+        self._held: Message | None = None
+        self._dropping = False
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if self._dropping and kind.startswith("http.response."):
+            return None  # the body of what has become a 304
+        if kind == "http.response.start" and message["status"] == 200:
+            return await self._start(with_lasting_headers(message))
+        if self._held is not None and kind == "http.response.body":
+            held, self._held = self._held, None
+            body = message.get("body", b"")
+            is_whole = not message.get("more_body", False) and self._scope["method"] != "HEAD"
+            if is_whole and len(body) <= self._max_size:
+                tag = b'"' + hashlib.blake2b(body, digest_size=16).hexdigest().encode() + b'"'
+                held = {**held, "headers": [*held.get("headers", ()), (b"etag", tag)]}
+                if await self._is_answered(held):
+                    return None
+            await self._send(held)
+        else:
+            await self.release()
+        return await self._send(message)
+
+    async def _start(self, start: Message) -> None:
+        headers = start.get("headers", ())
+        has_validator = first_value(headers, b"etag") is not None or first_value(headers, b"last-modified") is not None
+        if has_validator:
+            return None if await self._is_answered(start) else await self._send(start)
+        control = b",".join(all_values(headers, b"cache-control")).lower()
+        if not self._max_size or b"no-store" in control or is_endless(self._scope, start) or start.get("trailers"):
+            return await self._send(start)
+        self._held = start
+        return None
+
+    async def _is_answered(self, start: Message) -> bool:
+        headers = start.get("headers", ())
+        etag = first_value(headers, b"etag")
+        known = Validators.__new__(Validators)  # the application's own, whatever its form
+        object.__setattr__(known, "etag", None if etag is None else etag.decode("latin-1"))
+        object.__setattr__(known, "last_modified", _date(first_value(headers, b"last-modified")))
+        if self._conditions.evaluate_read(known) != 304:
+            return False
+        kept = [pair for pair in headers if pair[0].lower() in _KEPT_IN_304]
+        self._dropping = True
+        await self._send({"type": "http.response.start", "status": 304, "headers": kept})
+        await self._send({"type": "http.response.body", "body": b""})
+        return True
+
+    async def release(self) -> None:
+        """Send the start, if it is still held."""
+        held, self._held = self._held, None
+        if held is not None:
+            await self._send(held)
+
+
+async def _answer(scope: Scope, send: Send, status: int, known: Validators) -> None:
+    headers = [] if known.etag is None else [(b"etag", known.etag.encode("latin-1"))]
+    if known.last_modified is not None:
+        moment = known.last_modified.astimezone(UTC).replace(microsecond=0)
+        headers.append((b"last-modified", format_datetime(moment, usegmt=True).encode()))
+    if status == 412:
+        return await send_text(scope, send, 412, "Precondition Failed", headers)
+    await send({"type": "http.response.start", "status": 304, "headers": headers})
+    return await send({"type": "http.response.body", "body": b""})
+
+
+def _date(value: bytes | None) -> datetime | None:
+    """Return an HTTP date; a malformed one is ignored, as if it had not been sent (RFC 9110 §13.1.3)."""
+    if value is None or len(value) > 64:
+        return None
+    try:
+        moment = parsedate_to_datetime(value.decode("latin-1"))
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
