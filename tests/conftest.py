@@ -9,6 +9,8 @@ import pytest
 # Every middleware by every rule, and in front of every framework: thousands of combinations of the same code.
 MATRICES = ("contract/test_battery_", "foreign/test_middleware_")
 SLICE = 6
+# Other projects' software and thousands of connections: seconds each, and nothing that another test does not cover.
+SLOW = ("foreign/test_compat_foreign", "foreign/test_mcp_server", "servers/test_many_connections")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -17,8 +19,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a matrix one combination in six runs by default, the same ones always; `-m whole` runs the others."""
+    """Of a matrix one combination in six runs by default, always the same; `-m whole` runs the rest and what is slow."""
     for item in items:
         in_a_matrix = "[" in item.nodeid and any(part in item.nodeid for part in MATRICES)
-        if in_a_matrix and zlib.crc32(item.nodeid.encode()) % SLICE:
+        is_slow = any(part in item.nodeid for part in SLOW)
+        if is_slow or (in_a_matrix and zlib.crc32(item.nodeid.encode()) % SLICE):
             item.add_marker("whole")
