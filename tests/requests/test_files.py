@@ -550,3 +550,46 @@ async def test_a_file_denies_a_websocket_where_the_server_can(path):
     reply = await run(FileResponse(path, 403), websocket_scope())
     assert (reply.status, reply.body) == (403, CONTENT)
     assert (await run(FileResponse(path, 403), websocket_scope(extensions={}))).types == ["websocket.close"]
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The files that are opened by what stands in the place of `anyio.open_file`."""
+    original, files = anyio.open_file, []
+
+    async def open_file(path, mode):
+        files.append(await original(path, mode))
+        return files[-1]
+
+    monkeypatch.setattr(anyio, "open_file", open_file)
+    return files
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    ("headers", "status", "expected"),
+    [([], 200, BIG), (only(range="bytes=2-5"), 206, BIG[2:6]), (only(range="bytes=-70000"), 206, BIG[-70000:])],
+)
+async def test_what_replaces_the_function_that_opens_files_is_called(big, opened, known, headers, status, expected):
+    response = FileResponse(big, stat_result=os.stat(big) if known else None)
+    reply = await request(response, headers=headers)
+    assert (reply.status, reply.body) == (status, expected)
+    assert max(len(message["body"]) for message in reply.messages[1:]) <= FileResponse.chunk_size
+    assert [file.closed for file in opened] == [True]
+
+
+async def test_parts_are_read_by_what_replaces_it_and_answers_without_a_file_are_not(path, opened):
+    both = only(range="bytes=0-1,4-5")
+    parts = (await request(FileResponse(path), headers=both)).body
+    assert [part.split(b"\r\n\r\n")[1][:2] for part in parts.split(b"--")[1:3]] == [b"01", b"45"]
+    assert len(opened) == 1
+    assert (await request(FileResponse(path), "HEAD")).header("content-length") == "20"
+    assert len(opened) == 1
+
+
+async def test_a_file_opened_by_what_replaces_it_is_closed_where_it_has_shrunk(path, opened):
+    response = FileResponse(path, stat_result=os.stat(path))
+    path.write_bytes(b"short")
+    with pytest.raises(RuntimeError, match=r"digits.txt is shorter than expected\.$"):
+        await request(response)
+    assert opened[0].closed

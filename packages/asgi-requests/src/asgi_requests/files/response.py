@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .._disconnect import run_until_disconnect
 from .._fields import WITHOUT_BODY, RawHeaders, encode_value
@@ -15,6 +16,7 @@ from ..background import BackgroundTask
 from ..types import Message, Receive, Scope, Send
 from ._metadata import media_type_of, validators
 from ._reader import Batch, FileAt, FileReader, FileReplaced, Segments, cut, stat_file
+from ._replaced import replaced_open_file, send_through
 from ._sending import read_size, send_chunks, send_file, send_holding_nothing
 from .conditional import precondition, range_applies, request_conditions
 from .disposition import content_disposition
@@ -45,11 +47,15 @@ class _Answer:
 
 @dataclass(slots=True)
 class _Begun:
-    """An answer, and its body: in memory, or in the file that has been opened, with the first batch of it."""
+    """An answer, and its body: in memory, or in the file that has been opened, with the first batch of it.
+
+    `replaced` is the file where a program has replaced the function that opens it.
+    """
 
     answer: _Answer
     chunks: list[bytes]
     opened: tuple[FileReader, Batch] | None = None
+    replaced: Any = None
 
 
 class FileResponse(Response):
@@ -138,6 +144,9 @@ class FileResponse(Response):
         start: Message = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         if begun.opened is not None:
             await _send_opened(*begun.opened, start, scope, receive, send)
+        elif begun.replaced is not None:
+            opened = begun.replaced, self.path, answer.body, self.chunk_size
+            await send_through(*opened, start, scope, receive, send)
         elif answer.by_path:
             await send(start)
             await send({"type": "http.response.pathsend", "path": os.path.abspath(self.path)})
@@ -149,6 +158,12 @@ class FileResponse(Response):
 
     async def _begin(self, scope: Scope) -> _Begun:
         size = read_size()
+        if (open_file := replaced_open_file()) is not None:
+            looked_at = await run_in_thread(self._looked_at) if self.stat_result is None else self
+            answer = looked_at._answer(scope)
+            if self._content is not None or not answer.needs_file:
+                return _Begun(answer, cut(self._content or b"", answer.body))
+            return _Begun(answer, [], replaced=await open_file(self.path, mode="rb"))
         if self.stat_result is None:
             return await run_in_thread(self._look_and_begin, scope, size)
         answer = self._answer(scope)
@@ -173,20 +188,24 @@ class FileResponse(Response):
                     raise
 
     def _look_once(self, scope: Scope, size: int) -> _Begun:
-        status = stat_file(self.path)
-        # Not in this response itself: it may be sent again, when the file is another.
-        looked_at = self.__class__.__new__(self.__class__)
-        looked_at.__dict__.update(self.__dict__, raw_headers=[*self.raw_headers], stat_result=status)
-        looked_at.set_stat_headers(status)
+        looked_at = self._looked_at()
         answer = looked_at._answer(scope)
         if not answer.needs_file:
             return _Begun(answer, cut(b"", answer.body))
-        reader = FileReader(FileAt(self.path, status), answer.body, self.chunk_size)
+        reader = FileReader(FileAt(self.path, looked_at.stat_result), answer.body, self.chunk_size)
         try:
             return _Begun(answer, [], (reader, reader.read(size)))
         except BaseException:
             reader.close()
             raise
+
+    def _looked_at(self) -> FileResponse:
+        """Return a copy that knows the file: this response may be sent again, when the file is another."""
+        status = stat_file(self.path)
+        copy = self.__class__.__new__(self.__class__)
+        copy.__dict__.update(self.__dict__, raw_headers=[*self.raw_headers], stat_result=status)
+        copy.set_stat_headers(status)
+        return copy
 
     def _answer(self, scope: Scope) -> _Answer:
         """Decide what to send (RFC 9110 §13.2.2, §14.2), without a look at the file's bytes."""
