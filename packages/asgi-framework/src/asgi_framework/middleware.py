@@ -138,17 +138,15 @@ class ErrorMiddleware(ServerErrorMiddleware):
 
     def __init__(self, app: ExceptionMiddleware, handler: ExceptionHandler | None = None, debug: bool = False) -> None:
         super().__init__(app, handler, debug)
-        self._exceptions = app
-        self._usual = (app, *_ORIGINAL_CALLS)
+        self._usual = ("http", app, *_ORIGINAL_CALLS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exceptions: Any = self.app
         if (
-            scope["type"] != "http"
-            or SCOPE_KEY in scope  # this application is mounted in another
-            or self._usual != (self.app, ServerErrorMiddleware.__call__, ExceptionMiddleware.__call__)
+            SCOPE_KEY in scope  # this application is mounted in another
+            or self._usual != (scope["type"], exceptions, ServerErrorMiddleware.__call__, ExceptionMiddleware.__call__)
         ):
             return await super().__call__(scope, receive, send)
-        exceptions = self._exceptions
         scope[ERRORS_KEY] = watcher = ResponseWatcher(send)
         scope[SCOPE_KEY] = exceptions
         try:

@@ -73,24 +73,26 @@ class WebSocketWatcher:
     async def receive(self) -> Message:
         """Return the next message of the outer `receive`."""
         message = await self._receive()
-        kind = message["type"]
-        if kind == "websocket.disconnect":
-            self.ended = True
-        elif kind == "websocket.connect":
-            self.connected = True
+        if message["type"] != "websocket.receive":
+            self._note(message["type"])
         return message
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message to the outer `send`."""
-        kind = message["type"]
-        if kind == "websocket.accept":
+        if message["type"] != "websocket.send":
+            self._note(message["type"])
+        return self._send(message)
+
+    def _note(self, kind: str) -> None:
+        if kind == "websocket.connect":
+            self.connected = True
+        elif kind == "websocket.accept":
             self.accepted = True
-        elif kind == "websocket.close":
-            self.ended = True
         elif kind == "websocket.http.response.start":
             self.started = True
-        return self._send(message)
+        elif kind in ("websocket.disconnect", "websocket.close"):
+            self.ended = True
 
     async def answer(self, app: ASGIApp, scope: Scope, *, close_code: int = 1000, reason: str = "") -> None:
         """Let `app` end the WebSocket: by a denial response before the accept where the server offers it, or a close.

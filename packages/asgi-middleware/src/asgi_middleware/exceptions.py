@@ -93,7 +93,10 @@ class ExceptionMiddleware:
             if not await self.answer(exc, scope, receive, watcher.send, started=watcher.started):
                 raise
         finally:
-            _restore(scope, outer)
+            if outer is None:
+                del scope[SCOPE_KEY]
+            else:
+                scope[SCOPE_KEY] = outer
         return None
 
     async def answer(
@@ -125,7 +128,10 @@ class ExceptionMiddleware:
             await self._answer_websocket(handler, exc, scope, watcher)
             exc.__traceback__ = None
         finally:
-            _restore(scope, outer)
+            if outer is None:
+                del scope[SCOPE_KEY]
+            else:
+                scope[SCOPE_KEY] = outer
 
     async def _answer_websocket(self, handler: Any, exc: Exception, scope: Scope, watcher: WebSocketWatcher) -> None:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,13 +163,6 @@ class ExceptionMiddleware:
         """
         application = await call_handler(handler, scope, exc)
         await application(scope, receive, send)
-
-
-def _restore(scope: Scope, outer: ExceptionResponder | None) -> None:
-    if outer is None:
-        del scope[SCOPE_KEY]
-    else:
-        scope[SCOPE_KEY] = outer
 
 
 def _raise_if_started(started: bool, exc: Exception) -> None:

@@ -17,8 +17,15 @@ _INVALID_IN_VALUES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 WITHOUT_BODY = frozenset({*range(100, 200), 204, 205, 304})
 """The statuses whose responses never have a body (RFC 9110 §6.4.1, §15.3.6)."""
 
-LENGTHS = [(b"content-length", b"%d" % size) for size in range(1024)]
-"""The Content-Length fields of small bodies."""
+
+class _Lengths(dict[int, tuple[bytes, bytes]]):
+    """The Content-Length field of a body by its size: ready for small bodies, made for each larger one."""
+
+    def __missing__(self, size: int) -> tuple[bytes, bytes]:
+        return b"content-length", b"%d" % size
+
+
+LENGTHS = _Lengths((size, (b"content-length", b"%d" % size)) for size in range(1024))
 
 
 class _Names(dict[str, bytes]):

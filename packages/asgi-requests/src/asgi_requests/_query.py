@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from .exceptions import HTTPException
 
@@ -64,11 +65,9 @@ def split_form(text: str, pairs: Pairs, last: dict[str, str]) -> None:
 
 
 def _split_plain(text: str, pairs: Pairs, last: dict[str, str]) -> None:
-    for part in text.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            pairs.append((name, value))
-            last[name] = value
+    added: Any = [part.partition("=")[::2] for part in text.split("&") if part]
+    pairs += added
+    last.update(added)
 
 
 def _decode(escapes: re.Match[str]) -> str:

@@ -53,14 +53,15 @@ class Response:
         self.background = background
         if media_type is not None:
             self.media_type = media_type
-        body = self.render(content)
-        self.body = body if type(body) is bytes else self._as_bytes(body)
+        body: Any = self.render(content)
+        if body.__class__ is not bytes:
+            body = self._as_bytes(body)
+        self.body = body
         if headers is None and status_code == 200 and self.__class__.init_headers is _INIT_HEADERS:
             # The headers of most responses, without a call; a patched or overridden init_headers is still called.
             field = _TYPES.get((self.media_type, self.charset))
             if field is not None:
-                size = len(self.body)
-                self.raw_headers = [LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size), field]
+                self.raw_headers = [LENGTHS[len(body)], field]
                 return
         self.init_headers(headers)
 
@@ -108,8 +109,7 @@ class Response:
                 elif key == b"content-type":
                     media_type = None
         if body is not None:
-            size = len(body)
-            raw.append(LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size))
+            raw.append(LENGTHS[len(body)])
         if media_type is not None:
             raw.append(_TYPES.get((media_type, self.charset)) or _content_type(media_type, self.charset))
         self.raw_headers = raw
@@ -166,13 +166,16 @@ class Response:
     def start_message(self) -> Message:
         """Return the message that starts the response, with a list of headers of its own."""
         status = self.status_code
-        headers = [*self.raw_headers] if status not in WITHOUT_BODY else framed_without_body(status, self.raw_headers)
-        return {"type": "http.response.start", "status": status, "headers": headers}
+        if status in WITHOUT_BODY:
+            headers = framed_without_body(status, self.raw_headers)
+            return {"type": "http.response.start", "status": status, "headers": headers}
+        return {"type": "http.response.start", "status": status, "headers": [*self.raw_headers]}
 
     def body_message(self, scope: Scope) -> Message:
         """Return the message with the whole body; it is empty for HEAD and for a status that allows no body."""
-        body = b"" if self.status_code in WITHOUT_BODY or scope.get("method") == "HEAD" else self.body
-        return {"type": "http.response.body", "body": body}
+        if self.status_code in WITHOUT_BODY or scope.get("method") == "HEAD":
+            return {"type": "http.response.body", "body": b""}
+        return {"type": "http.response.body", "body": self.body}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, then run the background task."""

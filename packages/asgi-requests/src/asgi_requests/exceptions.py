@@ -52,10 +52,9 @@ class HTTPException(Exception):
         status, given = self.status_code, self.headers
         if given or status in WITHOUT_BODY:
             headers, body = _parts(status, self.detail, given)
-        else:  # in place, for speed
+        else:
             body = f"{self.detail}".encode("utf-8", "replace")
-            size = len(body)
-            headers = [LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size), _PLAIN_TEXT]
+            headers = [LENGTHS[len(body)], _PLAIN_TEXT]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
 

@@ -120,15 +120,14 @@ class Router:
         This is no coroutine function: a request that a route serves needs none for the router.
         """
         routes = self._routes
-        scope_type = scope["type"]
-        if scope_type == "http":
-            lookup = routes.http or routes.compile(scope_type)
+        if scope["type"] == "http":
+            lookup = routes.http or routes.compile("http")
             method = scope["method"]
-        elif scope_type == "websocket":
-            lookup = routes.websocket or routes.compile(scope_type)
+        elif scope["type"] == "websocket":
+            lookup = routes.websocket or routes.compile("websocket")
             method = ""
         else:
-            assert scope_type == "lifespan", f"Routers serve HTTP, WebSocket and lifespan, not {scope_type!r}"
+            assert scope["type"] == "lifespan", f"Routers serve HTTP, WebSocket and lifespan, not {scope['type']!r}"
             return self.lifespan(scope, receive, send)
         prefix = None
         if "router" in scope:
@@ -142,7 +141,7 @@ class Router:
         known = lookup.static.get((path, method))
         if known is not None:
             route, params = known
-            params = params.copy()
+            params = {**params}
         else:
             indexed, found = lookup.find(path, method, scope)
             if indexed is None:
@@ -161,8 +160,7 @@ class Router:
         scope["path_params"] = params
         scope["endpoint"] = route.endpoint
         scope["route"] = shown
-        app: ASGIApp = route.app
-        return app(scope, receive, send)
+        return route.app(scope, receive, send)
 
     def _serve_indirect(
         self,

@@ -101,18 +101,16 @@ class CORSMiddleware:
         return self._origins.match(origin)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind != "http" and (kind != "websocket" or not self.check_websocket_origin):
-            return await self.app(scope, receive, send)
-        headers = request_headers(scope)
-        origin = first_value(headers, b"origin")
-        if kind == "websocket":
-            return await self._call_websocket(origin, scope, receive, send)
+        if scope["type"] != "http":
+            is_checked = scope["type"] == "websocket" and self.check_websocket_origin
+            call = self._call_websocket if is_checked else self.app
+            return await call(scope, receive, send)
+        origin = first_value(request_headers(scope), b"origin")
         allowed = None
         if origin is not None:
             allowed = self._open or self._known.get(origin) or await self._ask(origin, scope)
             if scope["method"] == "OPTIONS":
-                method = first_value(headers, b"access-control-request-method")
+                method = first_value(request_headers(scope), b"access-control-request-method")
                 if method is not None:  # else the page itself sends OPTIONS
                     return await self._preflight.answer(method, allowed, scope, send)
         response = CORSResponse(allowed or self._without_origin, send)
@@ -150,11 +148,12 @@ class CORSMiddleware:
                     errors.decorate(response.with_headers)
             raise
 
-    async def _call_websocket(self, origin: bytes | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass handshakes without an Origin, which no browser sends, of the application's own pages and the allowed.
 
         Browsers send cookies with a WebSocket of any page, and do not ask before (RFC 6455 §10.2).
         """
+        origin = first_value(request_headers(scope), b"origin")
         if (
             origin is None
             or self._open is not None

@@ -7,7 +7,6 @@ from traceback import format_exception
 
 from .._accept import prefers_html
 from ..types import Receive, Scope, Send
-from ._redaction import masked_traceback
 
 _PRIVATE = [
     (b"cache-control", b"no-store"),
@@ -36,10 +35,13 @@ class DebugAnswer:
 
 def debug_answer(exc: Exception, scope: Scope, *, show_locals: bool = False) -> DebugAnswer:
     """Return the answer that shows an exception, in the form that the client prefers (RFC 9110 §12.5.1)."""
+    # Imported here: only programs in trouble need the rest of this folder.
     if not prefers_html(scope.get("headers", ())):
+        from ._redaction import masked_traceback
+
         text = masked_traceback("".join(format_exception(exc)))
         return DebugAnswer(text.encode(errors="replace"), "text/plain")
-    from ._page import CONTENT_SECURITY_POLICY, render_page  # only programs in trouble need it
+    from ._page import CONTENT_SECURITY_POLICY, render_page
 
     answer = DebugAnswer(render_page(exc, scope, show_locals=show_locals).encode(errors="replace"), "text/html")
     answer.headers += [
