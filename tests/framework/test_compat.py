@@ -20,11 +20,11 @@ import pytest
 import asgi_framework
 import asgi_framework.middleware
 import asgi_framework.routing
+import asgi_requests.files
 import asgi_requests.forms
 import asgi_requests.requests
 import asgi_requests.responses
-import asgi_requests.staticfiles
-from asgi_framework import App, Mount, PlainTextResponse, Route
+from asgi_framework import App, Middleware, Mount, PlainTextResponse, Route
 from asgi_framework.compat import install_as_starlette
 from asgi_framework.compat._contents import MODULES
 from asgi_framework.compat._library import LIBRARY
@@ -43,12 +43,10 @@ def test_the_objects_are_the_very_same(starlette):
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
-    from starlette.staticfiles import StaticFiles
 
     assert Request is asgi_requests.requests.Request
     assert Response is asgi_requests.responses.Response
     assert Route is asgi_framework.routing.Route
-    assert StaticFiles is asgi_requests.staticfiles.StaticFiles
 
 
 async def test_redirects_are_absolute_and_the_application_has_its_name(starlette):
@@ -64,6 +62,27 @@ async def test_redirects_are_absolute_and_the_application_has_its_name(starlette
 
 
 def index(request): ...
+
+
+async def test_static_files_raise_for_a_middleware_that_serves_something_else_instead(starlette, tmp_path):
+    from starlette.exceptions import HTTPException
+    from starlette.staticfiles import StaticFiles
+
+    class StaticFirst:
+        def __init__(self, app):
+            self.app, self.static = app, StaticFiles(directory=tmp_path)
+
+        async def __call__(self, scope, receive, send):
+            try:
+                await self.static(scope, receive, send)
+            except HTTPException:
+                await self.app(scope, receive, send)
+
+    (tmp_path / "file").write_text("static")
+    app = App(
+        routes=[Route("/{path}", lambda request: PlainTextResponse("dynamic"))], middleware=[Middleware(StaticFirst)]
+    )
+    assert [(await request(app, path=path)).text for path in ("/file", "/other")] == ["static", "dynamic"]
 
 
 async def test_a_middleware_of_the_stack_may_be_replaced_where_it_is_used(starlette, monkeypatch):
@@ -273,8 +292,8 @@ def test_what_is_set_under_one_name_is_set_under_the_other(starlette):
 
 
 def test_a_method_is_patched_for_both(starlette, monkeypatch):
-    monkeypatch.setattr("starlette.staticfiles.StaticFiles.lookup_path", "patched")
-    assert asgi_requests.staticfiles.StaticFiles.lookup_path == "patched"
+    monkeypatch.setattr("starlette.responses.FileResponse.set_stat_headers", "patched")
+    assert asgi_requests.files.FileResponse.set_stat_headers == "patched"
 
 
 def test_a_route_uses_the_request_response_that_is_set(starlette, monkeypatch):

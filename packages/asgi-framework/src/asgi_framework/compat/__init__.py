@@ -8,8 +8,9 @@
 
 Call it before the first `import starlette`, as the first lines of a program or of a `conftest.py`. The objects are the
 very same under both names: what is patched under one is patched under the other. Subclasses stand in where a default
-is another: `Starlette` redirects to absolute URLs, `TestClient` is as tolerant as Starlette's.
-`importlib.metadata` knows distributions and not modules: the version of starlette there is that of an installed one.
+is another: `Starlette` redirects to absolute URLs, `StaticFiles` raises HTTPException wherever it is, and `TestClient`
+is as tolerant as Starlette's. `importlib.metadata` knows distributions and not modules: the version of starlette there
+is that of an installed one.
 """
 
 from __future__ import annotations
