@@ -395,6 +395,19 @@ async def test_several_ranges_are_parts_with_the_length_that_was_promised(path):
     assert reply.body == expected
 
 
+async def test_what_stands_between_parts_is_never_cut(path):
+    class Small(FileResponse):
+        chunk_size = 2
+
+    reply = await request(Small(path), headers=only(range="bytes=0-2,10-11"))
+    chunks = [message["body"] for message in reply.messages[1:]]
+    assert [len(chunk) if chunk[:2] == b"--" else chunk for chunk in chunks[:-1]] == [
+        *(len(chunks[0]), b"01", b"2", b"\r\n"),
+        *(len(chunks[4]), b"01", b"\r\n"),
+    ]
+    assert chunks[-1].endswith(b"--")
+
+
 async def test_many_large_parts_have_the_length_that_was_promised(big):
     ranges = "bytes=" + ",".join(f"{n * 10000}-{n * 10000 + 7000}" for n in range(100))
     reply = await request(FileResponse(big), headers=only(range=ranges))

@@ -105,8 +105,10 @@ class Batch:
         return bool(self._blocks)
 
     def next_chunk(self, size: int) -> bytes:
-        """Return the next bytes, and forget them."""
-        block = self._blocks[0][0]
+        """Return the next bytes of the file, or the next text between parts as a whole, and forget them."""
+        block, segment = self._blocks[0]
+        if isinstance(segment, bytes):
+            size = len(block)
         chunk = block[self._offset : self._offset + size]
         self._offset += size
         if self._offset >= len(block):
