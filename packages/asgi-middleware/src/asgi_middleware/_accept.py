@@ -31,7 +31,10 @@ _remembered = lru_cache(maxsize=64)(_allows_gzip)
 
 
 def prefers_html(headers: RawHeaders) -> bool:
-    """Return whether HTML is named in Accept and wanted at least as much as plain text; `*/*` alone is no browser's."""
+    """Return whether HTML is named in Accept and wanted at least as much as plain text.
+
+    `*/*` alone does not count: command-line clients send it.
+    """
     weights = qualities(b",".join(all_values(headers, b"accept")))
     html = max(weights.get(b"text/html", 0.0), weights.get(b"application/xhtml+xml", 0.0))
     return html > 0 and html >= weights.get(b"text/plain", 0.0)

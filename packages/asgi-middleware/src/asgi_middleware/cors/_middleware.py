@@ -1,4 +1,4 @@
-"""The middleware: a WebSocket, a preflight request, or the request itself."""
+"""Middleware for cross-origin requests: WebSockets, preflight requests, and the requests themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._watch import ERRORS_KEY, ResponseWatcher
 from ..types import ASGIApp, Receive, Scope, Send
 from ._headers import ALLOW_CREDENTIALS, ALLOW_ORIGIN, CORSHeaders, CORSResponse
 from ._origins import AllowedOrigins, is_own_origin
-from ._preflight import ALL_METHODS, SAFELISTED_HEADERS, Preflight, max_age_seconds, methods, tokens
+from ._preflight import SAFELISTED_HEADERS, Preflight, max_age_seconds, methods, tokens
 
 
 class CORSMiddleware:
@@ -49,6 +49,7 @@ class CORSMiddleware:
         self.app = app
         self.allow_origins = allow_origins
         self.allow_credentials = allow_credentials
+        self.allow_private_network = allow_private_network
         self.origin_check = origin_check
         self.expose_errors = expose_errors
         self.check_websocket_origin = check_websocket_origin
@@ -57,12 +58,9 @@ class CORSMiddleware:
         self.allow_origin_regex = None if allow_origin_regex is None else re.compile(allow_origin_regex)
         if self.allow_all_origins and allow_credentials and not reflect_any_origin:
             raise ValueError("allow_origins=['*'] with allow_credentials=True lets every site act as its visitors")
-        if preflight_status not in (200, 204):
-            raise ValueError(f"preflight_status is 200 or 204, not {preflight_status!r}")
         varying = tuple(name.encode() for name in tokens("vary", vary))
-        listed = methods("allow_methods", allow_methods)
         self._preflight = Preflight(
-            ALL_METHODS if "*" in listed else listed,
+            methods("allow_methods", allow_methods),
             (*tokens("allow_headers", allow_headers), *SAFELISTED_HEADERS),
             max_age_seconds(max_age),
             credentials=allow_credentials,
@@ -73,7 +71,6 @@ class CORSMiddleware:
         self.allow_methods = self._preflight.allow_methods
         self.allow_headers = self._preflight.allow_headers
         self.allow_all_headers = self._preflight.allow_all_headers
-        self.allow_private_network = allow_private_network
         # The answer depends on Origin even where there is none: a cache must not give it to a page.
         self._without_origin: CORSHeaders = ((b"vary", b", ".join((b"Origin", *varying))),)
         exposed = ", ".join(tokens("expose_headers", expose_headers)).encode()

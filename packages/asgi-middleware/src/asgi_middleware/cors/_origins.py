@@ -51,7 +51,7 @@ def _normalised(entry: str) -> str | None:
     """
     scheme, separator, rest = entry.partition("://")
     scheme = scheme.lower()
-    rest = rest.removesuffix("/")
+    rest = rest.removesuffix("/")  # a browser's address bar has one, an origin never
     if scheme not in ("http", "https"):
         other = f"{scheme}{separator}{rest}"
         return other if scheme not in _WEB_SCHEMES and _OTHER_ORIGIN.fullmatch(other) else None
@@ -60,6 +60,7 @@ def _normalised(entry: str) -> str | None:
     host = configured_host(rest.removeprefix("*.").removesuffix(":*"))
     if host is None or not host.has_valid_port or "*" in host.text or (any_port and host.port):
         return None
+    # A last dot is left: to browsers, that is another origin.
     name = host.name if host.text[0] == "[" else host.text.lower()
     port = host.port_number
     explicit = "" if port is None or port == default_port(scheme) else f":{port}"

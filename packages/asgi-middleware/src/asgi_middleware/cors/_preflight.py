@@ -21,14 +21,17 @@ _MAX_REQUESTED = 8192
 
 
 def methods(parameter: str, values: object) -> tuple[str, ...]:
-    """Return the methods of a configuration, with a warning for one that browsers spell otherwise."""
+    """Return the methods of a configuration, all of them for `*`, with a warning for one that browsers spell otherwise.
+
+    The answer names them: `*` itself would mean nothing with credentials, and old browsers do not know it.
+    """
     names = []
     for name in tokens(parameter, values):
         if name not in _NORMALISED and (upper := name.upper()) in _NORMALISED:
             warn_corrected(parameter, name, upper)
             name = upper
         names.append(name)
-    return tuple(names)
+    return ALL_METHODS if "*" in names else tuple(names)
 
 
 def tokens(parameter: str, values: object) -> tuple[str, ...]:
@@ -77,6 +80,8 @@ class Preflight:
         vary: tuple[bytes, ...],
         status: int,
     ) -> None:
+        if status not in (200, 204):
+            raise ValueError(f"preflight_status is 200 or 204, not {status!r}")
         self.allow_methods = allow_methods
         self.allow_headers = frozenset(map(str.lower, allow_headers))
         self.allow_all_headers = "*" in allow_headers

@@ -1,4 +1,4 @@
-"""The middleware: which responses may be gzipped, and how."""
+"""Middleware that gzips responses: which of them, and how."""
 
 from __future__ import annotations
 
