@@ -225,6 +225,13 @@ async def test_the_applications_headers_are_merged_in_any_container(container):
     assert reply.start["x"] == 1
 
 
+async def test_every_name_that_the_answer_depends_on_is_in_vary():
+    cors = CORSMiddleware(answering([(b"Vary", b"x-tenant, Accept")]), [SITE], vary=["X-Tenant", "X-B"])
+    assert (await request(cors, headers=origin())).header("vary") == "x-tenant, Accept, Origin, X-B"
+    answer = await request(cors, "OPTIONS", headers=preflight())
+    assert answer.header("vary") == f"{PREFLIGHT_VARY}, X-Tenant, X-B"
+
+
 async def test_vary_star_stays_and_missing_headers_are_none():
     assert (await request(CORSMiddleware(answering([(b"vary", b"*")])))).header("vary") == "*"
 

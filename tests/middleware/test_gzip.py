@@ -109,6 +109,8 @@ async def test_accept_encoding_is_read_by_its_weights(lines, accepted):
         ([(b"Cache-Control", b"public"), (b"cache-control", b"max-age=1, No-Transform")], 200),
         ([(b"Content-Digest", b"sha-256=:x:")], 200),
         ([(b"repr-digest", b"sha-256=:x:")], 200),
+        ([(b"Content-MD5", b"x")], 200),
+        ([(b"Digest", b"sha-256=x")], 200),
         ([(b"Trailer", b"Content-Digest")], 200),
         ([(b"Content-Type", b"image/PNG; x=y")], 200),
         ([(b"content-type", b"video/mp4")], 200),
@@ -157,7 +159,8 @@ def test_the_excluded_types_are_starlettes():
 async def test_the_excluded_types_can_be_chosen(types):
     options = {"exclude_content_types": types}
     assert (await get(whole(), **options)).header("content-encoding") is None
-    assert (await get(whole([(b"content-type", b"image/gif")]), **options)).header("content-encoding") == "gzip"
+    for other in (b"image/gif", b"textual/plain"):
+        assert (await get(whole([(b"content-type", other)]), **options)).header("content-encoding") == "gzip"
 
 
 @pytest.mark.parametrize("entry", ["png", "", "image/\u00fc"])

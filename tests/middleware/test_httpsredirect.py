@@ -83,6 +83,12 @@ async def test_without_a_host_the_servers_name_stands_in(server, status):
     assert reply.status == status
 
 
+@pytest.mark.parametrize("status_code", [301, 302, 303, 307, 308])
+async def test_any_redirect_may_be_chosen(status_code):
+    redirect = HTTPSRedirectMiddleware(app, status_code=status_code)
+    assert (await request(redirect, headers=host("e.org"))).status == status_code
+
+
 async def test_a_scope_without_a_scheme_is_http():
     scope = http_scope(headers=host("e.org"))
     del scope["scheme"], scope["raw_path"]
