@@ -24,6 +24,7 @@ PROGRAMS = {
     "fastapi": ["fastapi"],
     "logfire": ["logfire", "opentelemetry.instrumentation.fastapi", "opentelemetry.instrumentation.starlette"],
     "opentelemetry": ["opentelemetry.instrumentation.fastapi", "opentelemetry.instrumentation.starlette"],
+    "pyfakefs": ["pyfakefs"],
     "sentry": ["fastapi", "sentry_sdk"],
     "sessions": ["starsessions"],
     "sqladmin": ["sqladmin", "aiosqlite", "greenlet"],

@@ -13,7 +13,7 @@ from ._typing import SupportsAsyncCloseType, T_co
 
 
 class AwaitableOrContextManager(Awaitable[T_co], AbstractAsyncContextManager[T_co], Protocol[T_co]):
-    """What can be awaited, or entered with `async with`."""
+    """An awaitable that can be entered with `async with` instead."""
 
 
 class AwaitableOrContextManagerWrapper(Generic[SupportsAsyncCloseType]):
@@ -37,7 +37,7 @@ class AwaitableOrContextManagerWrapper(Generic[SupportsAsyncCloseType]):
 
 @asynccontextmanager
 async def create_collapsing_task_group() -> AsyncGenerator[TaskGroup, None]:
-    """A task group that raises the exception itself where there is but one, however deep in groups."""
+    """Enter a task group that raises an exception by itself if it is the only one, however deep in groups."""
     try:
         async with anyio.create_task_group() as group:
             yield group

@@ -1,4 +1,4 @@
-"""The body limit by the names and the exceptions that Starlette has for it."""
+"""The body limit with Starlette's names and exceptions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..types import ASGIApp, Receive, Scope, Send
 
 
 class RequestBodyLimitMiddleware(asgi_middleware.body_limit.RequestBodyLimitMiddleware):
-    """Answers 413 to a request whose body is over `max_body_size` bytes, by way of the exception handlers."""
+    """Middleware that raises a 413 for the exception handlers when a body is over `max_body_size` bytes."""
 
     def __init__(self, app: ASGIApp, max_body_size: int, **options: Any) -> None:
         super().__init__(app, max_body_size, **{"too_large": BodyTooLarge, **options})
 
 
 class RequestBodyLimitResponder:
-    """The same for one request."""
+    """The limit for one request."""
 
     def __init__(self, app: ASGIApp, max_body_size: int) -> None:
         self.app = app
@@ -29,7 +29,7 @@ class RequestBodyLimitResponder:
 
 
 def get_content_length(scope: Scope) -> int | None:
-    """The declared length of a body; None where there is none, or none that is a number."""
+    """Return the declared length of a body, or None if there is none or it is not a number."""
     for name, value in scope["headers"]:
         if name.lower() == b"content-length":
             return int(value) if value.isdigit() else None

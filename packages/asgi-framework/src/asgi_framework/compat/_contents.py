@@ -1,4 +1,4 @@
-"""What each module named starlette is made of."""
+"""The names of each module named starlette, and their homes."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ REQUIRED = {
     "starlette.templating": "asgi_requests.templating",
     "starlette.testclient": "asgi_framework.testclient",
 }
-"""The modules whose import fails without an extra, and where to ask."""
+"""The modules whose import fails without an extra, and the module that names the extra."""
 
-_PAGE = "the page of errors is not made of these templates: override ServerErrorMiddleware.respond"
-_TRANSPORT = "the test client has no part of this kind: see asgi_testclient.ASGITransport"
+_PAGE = "the error page is not made of these templates: override ServerErrorMiddleware.debug_response"
+_TRANSPORT = "the test client is made of other parts: see asgi_testclient.ASGITransport"
 
 REFUSED = {
     "starlette.middleware.body_limit": dict.fromkeys(
@@ -58,4 +58,4 @@ REFUSED = {
         _TRANSPORT,
     ),
 }
-"""Private names that nothing here stands for, and why."""
+"""Private names that have no counterpart here, and why."""

@@ -18,12 +18,12 @@ TABLES = "starlette.exception_handlers"
 
 
 def lookup_exception_handler(exc_handlers: Mapping[Any, Any], exc: Exception) -> Any:
-    """The handler of the exception's class, or of the nearest base class that has one."""
+    """Return the handler of the exception's class, or of the nearest base class that has one."""
     return next((exc_handlers[cls] for cls in type(exc).__mro__ if cls in exc_handlers), None)
 
 
 def wrap_app_handling_exceptions(app: ASGIApp, conn: Any) -> ASGIApp:
-    """The application with its exceptions answered by the active handlers, which get `conn`.
+    """Return the application with its exceptions answered by the active handlers, which get `conn`.
 
     Raises RuntimeError where the response has started; an unhandled exception passes unchanged.
     """

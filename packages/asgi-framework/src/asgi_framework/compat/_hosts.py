@@ -19,17 +19,17 @@ class ParsedHost:
 
     @property
     def authority(self) -> str:
-        """Host and port as they stand in a URL."""
+        """The host and the port as they stand in a URL."""
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
     @property
     def is_valid_port(self) -> bool:
-        """Whether there is no port, or one up to 65535."""
+        """Whether there is no port, or one of at most 65535."""
         return self.port is None or int(self.port.lstrip("0")[:6] or "0") <= 65535
 
 
 def parse_host_header(host_header: str | None) -> ParsedHost | None:
-    """The parts of a Host header; None where it is missing or malformed."""
+    """Return the parts of a Host header, or None if it is missing or malformed."""
     found = _HOST.fullmatch(host_header or "")
     if found is None:
         return None

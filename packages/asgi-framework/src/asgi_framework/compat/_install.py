@@ -15,7 +15,7 @@ from ._module import Alias
 
 
 class Finder(MetaPathFinder, Loader):
-    """Finds the modules named starlette, each an Alias, before any on the path."""
+    """A finder of the modules named starlette, each an Alias, before any on the path."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -29,13 +29,13 @@ class Finder(MetaPathFinder, Loader):
         return Alias(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Import what cannot be without an extra, so that it fails here, with the words that name the extra."""
+        """Import what needs an extra, so that its absence is an ImportError here that names the extra."""
         assert isinstance(module, Alias)
         module.require()
 
 
 def install_as_starlette() -> None:
-    """Have `import starlette` and its modules give the objects of these packages; a second call does nothing.
+    """Make `import starlette` and its modules return the objects of these packages; a second call does nothing.
 
     A package of that name may call it while it is itself imported, and is then replaced. Raises RuntimeError where
     Starlette itself is imported already: two sets of classes in one program would not know each other.
@@ -58,12 +58,12 @@ def install_as_starlette() -> None:
 
 
 def _is_calling(module: ModuleType) -> bool:
-    """Whether a module is still being imported: a package that goes by the name, and calls from its `__init__`."""
+    """Return whether a module is still being imported: a package of that name may call from its `__init__`."""
     return bool(getattr(module.__spec__, "_initializing", False))
 
 
 def _replace(shim: ModuleType) -> None:
-    """Stand in for a package while it is imported; it keeps its place on disk, and modules that only it has."""
+    """Replace a package while it is imported; its place on disk is kept, and so are modules that only it has."""
     alias = Alias("starlette")
     alias.__spec__ = shim.__spec__
     alias.__loader__ = shim.__loader__

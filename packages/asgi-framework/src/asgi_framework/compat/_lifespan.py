@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 class AsyncLiftContextManager(AbstractAsyncContextManager[_T]):
-    """A context manager as an async one."""
+    """An async context manager around a synchronous one."""
 
     def __init__(self, cm: AbstractContextManager[_T]) -> None:
         self._cm = cm
@@ -29,7 +29,7 @@ class AsyncLiftContextManager(AbstractAsyncContextManager[_T]):
 
 
 class DefaultLifespan:
-    """The lifespan of a router that was given none."""
+    """The lifespan of a router that has no other."""
 
     def __init__(self, router: object) -> None:
         self._router = router
@@ -47,6 +47,6 @@ class DefaultLifespan:
 def wrap_gen_lifespan_context(
     lifespan_context: Callable[[Any], Generator[Any, Any, Any]],
 ) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
-    """The lifespan of a generator function."""
+    """Return the lifespan that a generator function describes."""
     context = contextmanager(lifespan_context)
     return lambda app: AsyncLiftContextManager(context(app))

@@ -1,10 +1,12 @@
-"""Responders: one response each, encoded by a subclass as it likes.
+"""Responders, which encode one response each in a way that a subclass chooses.
 
-class ZstdResponder(IdentityResponder):
-    content_encoding = "zstd"
+    class ZstdResponder(IdentityResponder):
+        content_encoding = "zstd"
 
-    async def apply_compression(self, body, *, more_body):
-        ...
+        async def apply_compression(self, body, *, more_body):
+            ...
+
+`GZipMiddleware` does without: it is asgi-middleware's.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ async def unattached_send(message: Message) -> NoReturn:
 
 
 class IdentityResponder:
-    """Sends a response as it is, with `Vary: Accept-Encoding`; subclasses encode what is large enough."""
+    """A responder that leaves a response as it is but for `Vary: Accept-Encoding`; subclasses encode it."""
 
     content_encoding: str = "identity"
 
@@ -57,7 +59,7 @@ class IdentityResponder:
             await send(self.initial_message)
 
     async def send_with_compression(self, message: Message) -> None:
-        """Hold the start until the first piece of body tells whether to encode it; pass other messages on."""
+        """Hold the start until the first piece of body shows whether to encode it; other messages pass."""
         kind = message["type"]
         if kind == "http.response.start":
             self.initial_message = message
@@ -103,12 +105,12 @@ class IdentityResponder:
         return message if encoded is body else {**message, "body": encoded}
 
     async def apply_compression(self, body: bytes, *, more_body: bool) -> bytes:
-        """A piece of the body, encoded; the very same object where the response is sent as it is."""
+        """Return a piece of the body encoded, or the very same object if the response is sent as it is."""
         return body
 
 
 class GZipResponder(IdentityResponder):
-    """Gzips a response, whatever the client accepts; pieces of `thread_minimum_size` bytes and more in a thread."""
+    """A responder that gzips, whatever the client accepts; pieces from `thread_minimum_size` bytes on in a thread."""
 
     content_encoding = "gzip"
 
@@ -134,7 +136,7 @@ class GZipResponder(IdentityResponder):
         return self._compressor
 
     async def apply_compression(self, body: bytes, *, more_body: bool) -> bytes:
-        """A piece of the body, gzipped and flushed, so that a client can read all of it at once."""
+        """Return a piece of the body gzipped and flushed: a client can read all of it at once."""
         if len(body) >= self.thread_minimum_size:
             return await run_in_threadpool(self._compress_body, body, more_body)
         return self._compress_body(body, more_body)

@@ -1,4 +1,4 @@
-"""Types and type variables that Starlette names, and a few classes that only annotations are made of."""
+"""Types, type variables and protocols by Starlette's names."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ ASGI3App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class MiddlewareFactory(Protocol[P]):
-    """A class or a function that makes an application of an application."""
+    """A class or function that takes an application and returns one."""
 
     def __call__(self, app: ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> ASGIApp: ...
 
 
 class SupportsAsyncClose(Protocol):
-    """What has an async `close`."""
+    """An object with an async `close`."""
 
     async def close(self) -> None: ...
 
