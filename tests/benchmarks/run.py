@@ -1,6 +1,6 @@
 """Measure ourselves, bare ASGI and the peers in one run, and print Markdown tables.
 
-    python tests/benchmarks/run.py [--quick] [--cases plaintext,json] [--frameworks bare,ours,starlette]
+    python tests/benchmarks/run.py [--quick] [--cases plaintext,json] [--frameworks bare,ours,starlette] [--record]
 
 Each framework lives in a process of its own, fresh for each case and again for each generation: two processes of one
 program may differ by some percent for as long as they live. The rounds are interleaved and the order of the frameworks
@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import goals
+import history
 from cases import CASES
 
 HERE = Path(__file__).parent
@@ -31,6 +32,9 @@ FRAMEWORKS = [
     "asgi_tools",
     "quart",
     "lilya",
+    "laminite",
+    "fasterapi",
+    "wred",
 ]
 
 
@@ -116,6 +120,7 @@ def main() -> None:
     parser.add_argument("--frameworks", default=",".join(FRAMEWORKS))
     parser.add_argument("--rounds", type=int, help="in each generation of processes")
     parser.add_argument("--generations", type=int)
+    parser.add_argument("--record", action="store_true", help="keep the figures in tests/benchmarks/history")
     options = parser.parse_args()
     frameworks = options.frameworks.split(",")
     names = (
@@ -128,6 +133,8 @@ def main() -> None:
         figures[name] = measure(name, frameworks, rounds, 0.06 if options.quick else 0.12)
     table(figures, frameworks)
     goals.table(figures)
+    if options.record:
+        print(f"\nrecorded in {history.record(figures, frameworks)}")
 
 
 if __name__ == "__main__":

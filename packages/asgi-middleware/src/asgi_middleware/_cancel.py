@@ -113,7 +113,8 @@ class AsyncioScope:
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         task, self._task = self._task, None
-        self.deadline = NEVER
+        if self._timer is not None:
+            self.deadline = NEVER
         if not self.cancel_called or task is None:
             return False
         # Where somebody outside has cancelled as well, the cancellation is not ours alone, and it goes on.
