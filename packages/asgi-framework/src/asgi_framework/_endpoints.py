@@ -100,8 +100,10 @@ def websocket_session(func: Callable[[WebSocket[Any]], Awaitable[None]]) -> ASGI
 async def _answer(exc: Exception, connection: Any, scope: Scope, receive: Receive, send: Send) -> bool:
     """Let the active middleware answer with the request that the endpoint had; return False if it has no handler."""
     responder: ExceptionResponder | None = scope.get(SCOPE_KEY)
-    handler = None if responder is None else responder.handler_for(exc)
-    if responder is None or handler is None:
+    if responder is None:
+        return False
+    handler = responder.handler_for(exc)
+    if handler is None:
         return False
     if handler is answer_itself and isinstance(exc, HTTPException):  # the commonest, without a coroutine in between
         await exc(scope, receive, send)

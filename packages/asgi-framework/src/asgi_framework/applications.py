@@ -19,7 +19,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ParamSpec
 
 from asgi_middleware import Middleware, MiddlewareFactory
-from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_requests.state import State
 from asgi_routing import BaseRoute, URLPath
 from asgi_routing.lifespan import Lifespan
@@ -75,6 +74,8 @@ class App:
         # Records, all of them: instrumentation that patches Middleware.__init__ sees each.
         records = [Middleware(ServerErrorMiddleware, handler=error_handler, debug=self.debug)]
         if self.max_body_size is not None:
+            from asgi_middleware.body_limit import RequestBodyLimitMiddleware  # most applications have none
+
             records.append(Middleware(RequestBodyLimitMiddleware, self.max_body_size, too_large=BodyTooLarge))
         records += self.user_middleware
         records.append(Middleware(ExceptionMiddleware, handlers=handlers, debug=self.debug))

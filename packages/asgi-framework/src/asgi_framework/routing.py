@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Unpack
 
 import asgi_routing
-from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.exceptions import SCOPE_KEY
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.urls import URL
@@ -178,5 +177,7 @@ def _limited(middleware: Records | None, max_body_size: int | None) -> list[Iter
     """Return the middleware within the body limit: whatever reads the body is held to it."""
     records = list(middleware or ())
     if max_body_size is not None:
+        from asgi_middleware.body_limit import RequestBodyLimitMiddleware  # most routes have none
+
         records.insert(0, (RequestBodyLimitMiddleware, (max_body_size,), {"too_large": BodyTooLarge}))
     return records
