@@ -242,6 +242,13 @@ async def test_vary_star_stays_and_missing_headers_are_none():
     assert (await request(CORSMiddleware(bare))).headers == [(b"vary", b"Origin")]
 
 
+async def test_headers_of_the_application_are_replaced_by_those_of_the_configuration():
+    theirs = [(b"Access-Control-Expose-Headers", b"x-theirs"), (b"access-control-allow-methods", b"x")]
+    reply = await request(CORSMiddleware(answering(theirs), [SITE], expose_headers=["x-ours"]), headers=origin())
+    assert reply.header("access-control-expose-headers") == "x-ours"
+    assert reply.header("access-control-allow-methods") == "x"
+
+
 async def test_two_of_them_send_each_header_once():
     cors = CORSMiddleware(CORSMiddleware(app, [SITE]), [SITE])
     reply = await request(cors, headers=origin())

@@ -256,6 +256,11 @@ async def test_a_small_body_passes_without_vary(request_headers, length):
     assert all(sent is message for sent, message in zip(reply.messages, messages, strict=True))
 
 
+@pytest.mark.parametrize(("size", "encoded"), [(499, False), (500, True)])
+async def test_the_minimum_size_is_500_bytes_by_default(size, encoded):
+    assert ((await get(whole(content=b"a" * size))).header("content-encoding") == "gzip") is encoded
+
+
 async def test_an_empty_body_is_small_whatever_the_minimum():
     assert (await get(sending(start(), body(b"")), minimum_size=0)).headers == []
     assert decoded(await get(sending(start(), body(b"a" * 50)), minimum_size=50)) == b"a" * 50
