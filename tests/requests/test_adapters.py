@@ -79,7 +79,7 @@ async def test_what_is_no_response_is_refused_with_the_function_file_and_line(re
     with pytest.raises(TypeError) as caught:
         await request(request_response(wrap(handler)))
     line = handler.__code__.co_firstlineno
-    assert f"handler ({__file__}:{line}) returned {returned!r}, which is no response" in str(caught.value)
+    assert f"handler ({__file__}:{line}) returned {returned!r}, which is not a response" in str(caught.value)
 
 
 async def test_the_error_finds_the_function_behind_decorators_and_objects():
@@ -226,6 +226,22 @@ async def test_an_http_exception_closes_what_is_accepted(status, code):
 
     reply = await run(websocket_session(handler), websocket_scope(), [CONNECT])
     assert reply.messages[-1] == {"type": "websocket.close", "code": code, "reason": "é" * 61}
+
+
+@pytest.mark.parametrize("exc", [HTTPException(403), WebSocketException(1008)])
+async def test_a_client_that_has_left_before_the_close_is_no_error(exc):
+    async def handler(websocket):
+        await websocket.accept()
+        raise exc
+
+    async def receive():
+        return CONNECT
+
+    async def send(message):
+        if message["type"] == "websocket.close":
+            raise OSError("gone")
+
+    await websocket_session(handler)(websocket_scope(), receive, send)
 
 
 async def test_an_http_exception_in_the_middle_of_a_denial_is_raised():

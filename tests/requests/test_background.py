@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import functools
 import threading
+from unittest.mock import create_autospec
 
+import anyio.lowlevel
 import pytest
 
 from asgi_requests.background import BackgroundTask, BackgroundTasks
@@ -25,6 +27,50 @@ async def test_other_functions_run_in_a_thread():
     await BackgroundTask(lambda *args, **kwargs: seen.append((args, kwargs, threading.current_thread())), 1, two=2)()
     assert seen[0][:2] == ((1,), {"two": 2})
     assert seen[0][2] is not threading.current_thread()
+
+
+def synchronized(function):
+    """A decorator that does not tell that the function is async."""
+
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+async def test_an_awaitable_that_a_function_returns_is_awaited():
+    seen = []
+
+    async def work(value):
+        await anyio.lowlevel.checkpoint()
+        seen.append((value, threading.current_thread()))
+
+    class Awaitable:
+        def __await__(self):
+            return work("object").__await__()
+
+    tasks = BackgroundTasks([BackgroundTask(lambda: work("lambda")), BackgroundTask(lambda: Awaitable())])
+    tasks.add_task(functools.partial(synchronized(work), "partial"))
+    tasks.add_task(synchronized(work), value="decorated")
+    await tasks()
+    assert seen == [(value, threading.current_thread()) for value in ("lambda", "object", "partial", "decorated")]
+
+
+async def test_what_an_awaitable_raises_is_raised():
+    async def fail():
+        raise LookupError("lost")
+
+    with pytest.raises(LookupError, match="lost"):
+        await BackgroundTask(lambda: fail())()
+
+
+async def test_a_mock_of_an_async_function_is_awaited():
+    async def job(value):
+        pass
+
+    mock = create_autospec(job)
+    await BackgroundTask(mock, 1)()
+    mock.assert_awaited_once_with(1)
 
 
 async def test_callable_objects_and_partials_are_told_apart():

@@ -68,6 +68,12 @@ async def test_it_answers_with_its_detail_as_plain_text():
     assert reply.text == "Not yours é"
 
 
+async def test_a_detail_that_quotes_a_lone_surrogate_is_sent():
+    for headers in (None, {"X-Why": "rules"}):
+        reply = await request(HTTPException(400, "No \ud800 é", headers))
+        assert (reply.status, reply.text, reply.header("content-length")) == (400, "No ? é", "7")
+
+
 async def test_headers_given_replace_its_own():
     reply = await request(HTTPException(400, "{}", {"Content-Type": "application/json", "Content-Length": "2"}))
     assert reply.headers == [(b"content-type", b"application/json"), (b"content-length", b"2")]
@@ -77,6 +83,12 @@ async def test_headers_given_replace_its_own():
 async def test_a_status_without_a_body_has_none(status):
     reply = await request(HTTPException(status, "ignored", {"ETag": '"1"'}))
     assert (reply.status, reply.headers, reply.body) == (status, [(b"etag", b'"1"')], b"")
+
+
+@pytest.mark.parametrize(("status", "length"), [(204, None), (205, "0"), (304, "5")])
+async def test_the_length_given_with_a_status_without_a_body_is_what_may_be_sent(status, length):
+    reply = await request(HTTPException(status, headers={"Content-Length": "5"}))
+    assert (reply.header("content-length"), reply.body) == (length, b"")
 
 
 async def test_head_gets_the_length_and_no_body():
@@ -112,6 +124,12 @@ async def test_a_websocket_is_closed_where_denials_are_not_offered(extensions):
 async def test_a_websocket_that_has_left_gets_no_answer():
     reply = await run(HTTPException(403), websocket_scope(), [{"type": "websocket.disconnect", "code": 1006}])
     assert reply.messages == []
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, 1008), (404, 1008), (500, 1011), (503, 1011)])
+def test_an_accepted_websocket_is_closed_by_the_kind_of_the_status(status, code):
+    message = HTTPException(status, "é" * 100).close_message()
+    assert message == {"type": "websocket.close", "code": code, "reason": "é" * 61}
 
 
 async def test_a_websocket_exception_closes():

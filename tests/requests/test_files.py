@@ -582,6 +582,7 @@ def opened(monkeypatch):
 @pytest.mark.parametrize(
     ("headers", "status", "expected"),
     [([], 200, BIG), (only(range="bytes=2-5"), 206, BIG[2:6]), (only(range="bytes=-70000"), 206, BIG[-70000:])],
+    ids=["whole", "first", "last"],
 )
 async def test_what_replaces_the_function_that_opens_files_is_called(big, opened, known, headers, status, expected):
     response = FileResponse(big, stat_result=os.stat(big) if known else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from http.cookies import SimpleCookie
 
@@ -64,8 +65,37 @@ def test_expires_without_a_zone_is_refused():
         cookie("a", expires=datetime(2030, 1, 1))
 
 
-@pytest.mark.parametrize("bad", ["\r\nX: y", "\n", "\0", "; Secure", "\x7f", "é", "\t"])
-@pytest.mark.parametrize("attribute", ["path", "domain", "expires", "max_age"])
+@pytest.mark.parametrize(
+    ("max_age", "seconds"),
+    [(timedelta(days=1), 86400), (timedelta(seconds=1.9), 1), (1.5, 1), (-1, -1), (True, 1), ("3600", 3600)],
+)
+def test_max_age_is_whole_seconds(max_age, seconds):
+    assert f"Max-Age={seconds};" in cookie("a", max_age=max_age)
+
+
+@pytest.mark.parametrize("max_age", ["1 day", "1.5", "", [], datetime(2030, 1, 1, tzinfo=UTC), "9" * 5000, "²"])
+def test_max_age_of_another_kind_is_refused(max_age):
+    with pytest.raises(TypeError, match="max_age is seconds or a timedelta"):
+        cookie("a", max_age=max_age)
+
+
+def test_a_patched_clock_is_honoured(monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: datetime(2030, 1, 1, tzinfo=UTC).timestamp())
+    assert "expires=Tue, 01 Jan 2030 00:00:10 GMT;" in cookie("a", expires=10)
+
+
+def test_a_path_is_encoded_as_browsers_request_it():
+    assert "Path=/caf%C3%A9/%E2%82%AC%2F;" in cookie("a", path="/café/€%2F")
+
+
+def test_a_domain_of_other_letters_is_sent_in_ascii():
+    assert "Domain=xn--mnchen-3ya.example;" in cookie("a", domain="münchen.example")
+    with pytest.raises(ValueError, match="Invalid cookie domain"):
+        cookie("a", domain="é..example")
+
+
+@pytest.mark.parametrize("bad", ["\r\nX: y", "\n", "\0", "; Secure", "\x7f", "\t", "é;", "é\r\n"])
+@pytest.mark.parametrize("attribute", ["path", "domain", "expires"])
 def test_no_attribute_starts_another(attribute, bad):
     with pytest.raises(ValueError, match=attribute):
         cookie("a", **{attribute: f"x{bad}"})
@@ -96,8 +126,20 @@ def test_samesite_is_one_of_three():
     ],
 )
 def test_a_prefix_is_a_promise(name, attributes, missing):
-    with pytest.raises(ValueError, match=missing):
-        cookie(name, **attributes)
+    with pytest.warns(UserWarning, match=f"Browsers drop the cookie {name!r}.*{missing}") as warned:
+        assert cookie(name, "v", **attributes).startswith(f"{name}=v; ")
+    assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize("samesite", ["none", "None"])
+def test_a_cookie_for_other_sites_that_is_not_secure_is_warned_of(samesite):
+    with pytest.warns(UserWarning, match="needs secure=True, as samesite='none' does"):
+        assert cookie("a", "v", samesite=samesite) == f"a=v; Path=/; SameSite={samesite}"
+
+
+def test_a_partitioned_cookie_that_is_not_secure_is_refused():
+    with pytest.raises(ValueError, match="needs secure=True, as browsers drop a partitioned one without"):
+        cookie("a", "v", partitioned=True)
 
 
 @pytest.mark.parametrize(

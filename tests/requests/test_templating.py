@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 
+import anyio.lowlevel
 import jinja2
 import pytest
 
 from asgi_requests.background import BackgroundTask
 from asgi_requests.requests import Request
 from asgi_requests.templating import Jinja2Templates
-from wire import http_scope, request, run
+from wire import Reply, http_scope, request, run
 
 
 class Router:
@@ -50,6 +51,110 @@ def test_what_is_not_markup_is_not_escaped(directory, http_request):
     )
     assert response.body == b"<Ada>"
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize("name", ["plain.txt", "page.j2", "page.jinja", "page.svg", "page.xhtml", "page"])
+@pytest.mark.parametrize("media_type", [None, "text/html; charset=utf-8", "application/xhtml+xml"])
+def test_a_page_is_escaped_whatever_its_suffix(directory, http_request, name, media_type):
+    (directory / name).write_text("{{ name }}")
+    (directory / "outer.html").write_text("{% include inner %}")
+    templates = Jinja2Templates(directory)
+    context = {"name": "<Ada>", "inner": name}
+    assert templates.TemplateResponse(http_request, name, context, media_type=media_type).body == b"&lt;Ada&gt;"
+    page = templates.TemplateResponse(http_request, "outer.html", context, media_type=media_type)
+    assert page.body == b"&lt;Ada&gt;"
+
+
+def test_filters_and_settings_of_the_environment_hold_for_pages(directory, http_request):
+    templates = Jinja2Templates(directory)
+    templates.env.filters["shout"] = str.upper
+    templates.env.globals["planet"] = "Mars"
+    (directory / "a.j2").write_text("{{ planet | shout }}")
+    assert templates.TemplateResponse(http_request, "a.j2").body == b"MARS"
+    templates.env.filters["later"] = str.lower
+    (directory / "b.j2").write_text("{{ planet | later }}")
+    assert templates.TemplateResponse(http_request, "b.j2").body == b"mars"
+    templates.env.autoescape = False
+    assert templates.TemplateResponse(http_request, "plain.txt", {"name": "<Ada>"}).body == b"<Ada>"
+
+
+def test_an_environment_of_ones_own_decides_about_escaping(http_request):
+    env = jinja2.Environment(loader=jinja2.DictLoader({"a": "{{ name }}"}), autoescape=False)
+    assert Jinja2Templates(env=env).TemplateResponse(http_request, "a", {"name": "<"}).body == b"<"
+
+
+def test_get_template_may_be_overridden(directory, http_request):
+    class Themed(Jinja2Templates):
+        def get_template(self, name):
+            return jinja2.Template(f"themed {name}")
+
+    assert Themed(directory).TemplateResponse(http_request, "page.html").body == b"themed page.html"
+
+
+def test_the_order_of_arguments_is_named_where_it_is_the_old_one(directory, http_request):
+    templates = Jinja2Templates(directory)
+    with pytest.raises(TypeError, match=r"the request first: TemplateResponse\(request, 'page.html', context\)"):
+        templates.TemplateResponse("page.html", {"request": http_request})
+
+
+def test_a_lone_surrogate_does_not_fail_a_page(directory, http_request):
+    response = Jinja2Templates(directory).TemplateResponse(http_request, "page.html", {"name": "\ud800"})
+    assert response.body == b"<p>?</p>"
+
+
+@pytest.fixture
+def async_templates(directory):
+    loader = jinja2.FileSystemLoader(directory)
+    return Jinja2Templates(env=jinja2.Environment(loader=loader, enable_async=True, autoescape=True))
+
+
+async def test_an_asynchronous_environment_renders_when_the_response_is_sent(async_templates, directory, http_request):
+    async def names():
+        await anyio.lowlevel.checkpoint()
+        return ["<Ada>", "Grace"]
+
+    (directory / "list.html").write_text("{% for name in names() %}{{ name }} {% endfor %}{{ request.url.path }}")
+    ran = []
+    response = async_templates.TemplateResponse(
+        http_request, "list.html", {"names": names}, 201, {"x-a": "1"}, background=BackgroundTask(ran.append, 1)
+    )
+    response.headers["x-b"] = "2"
+    assert not hasattr(response, "body")
+    for _ in range(2):
+        reply = await request(response)
+        assert (reply.status, reply.text) == (201, "&lt;Ada&gt; Grace /here")
+        assert (reply.header("content-length"), reply.header("x-a"), reply.header("x-b")) == ("23", "1", "2")
+    assert ran == [1, 1]
+    head = await request(response, "HEAD")
+    assert (head.header("content-length"), head.body) == ("23", b"")
+
+
+async def test_what_fails_while_it_is_rendered_is_raised_before_anything_is_sent(async_templates, directory):
+    (directory / "broken.html").write_text("{{ 1 / 0 }}")
+    reply = Reply()
+    response = async_templates.TemplateResponse(Request(http_scope()), "broken.html", media_type="text/x-broken")
+    with pytest.raises(ZeroDivisionError):
+        await run(response, http_scope(), reply=reply)
+    assert reply.messages == []
+    assert response.headers["content-type"] == "text/x-broken; charset=utf-8"
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_async_context_processors_are_awaited_in_their_order(directory, http_request, hidden):
+    (directory / "names.html").write_text("{{ a }} {{ b }} {{ c }}")
+
+    async def from_database(request):
+        await anyio.lowlevel.checkpoint()
+        return {"a": "async", "b": "async", "c": request.url.path}
+
+    processor = (lambda request: from_database(request)) if hidden else from_database
+    templates = Jinja2Templates(
+        directory, context_processors=[lambda r: {"a": "first"}, processor, lambda r: {"b": "last"}]
+    )
+    response = templates.TemplateResponse(http_request, "names.html", {"c": "given"})
+    assert response.context["a"] == "first"
+    assert (await request(response)).text == "async last /here"
+    assert response.context["c"] == "/here"
 
 
 def test_url_for_and_request_are_there(directory, http_request):

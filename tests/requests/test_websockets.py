@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import anyio
 import pytest
 
+from asgi_requests.adapters import websocket_session
 from asgi_requests.exceptions import WebSocketException
 from asgi_requests.responses import PlainTextResponse, StreamingResponse
 from asgi_requests.websockets import (
@@ -171,6 +174,197 @@ async def test_a_message_of_the_other_kind_is_the_clients_mistake(session, how, 
     with pytest.raises(WebSocketException) as caught:
         await session(handler, CONNECT, message)
     assert (caught.value.code, caught.value.reason) == (1003, f"Expected a message of {expected}")
+    assert isinstance(caught.value, KeyError)
+    assert str(caught.value) == f"1003: Expected a message of {expected}"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "Invalid JSON: Expecting property name enclosed in double quotes: line 1 column 2"),
+        ("", "Invalid JSON: Expecting value: line 1 column 1"),
+        ("NaN", "Invalid JSON: NaN is not a JSON number: line 1 column 1"),
+        ("-Infinity", "Invalid JSON: -Infinity is not a JSON number: line 1 column 1"),
+        ("9" * 5000, "Invalid JSON: Number too long: line 1 column 1"),
+        ("[" * 100_000, "Invalid JSON: Nested too deep: line 1 column 1"),
+    ],
+)
+@pytest.mark.parametrize("how", ["receive_json", "iter_json"])
+async def test_a_message_that_is_not_json_is_the_clients_mistake(session, content, reason, how):
+    async def handler(websocket):
+        await websocket.accept()
+        if how == "receive_json":
+            await websocket.receive_json()
+        async for _ in websocket.iter_json():
+            pass
+
+    with pytest.raises(json.JSONDecodeError) as caught:
+        await session(handler, CONNECT, text(content))
+    assert isinstance(caught.value, WebSocketException)
+    assert (caught.value.code, caught.value.reason) == (1007, reason)
+
+
+async def test_binary_json_that_is_not_utf_8_is_the_clients_mistake(session):
+    async def handler(websocket):
+        await websocket.accept()
+        await websocket.receive_json(mode="binary")
+
+    with pytest.raises(ValueError, match="Not utf-8") as caught:
+        await session(handler, CONNECT, binary(b'"\xff"'))
+    assert caught.value.code == 1007
+
+
+@pytest.mark.parametrize("message", [text("{"), binary(b"{}")])
+async def test_a_mistake_of_the_client_closes_the_connection_and_is_not_raised(message):
+    async def handler(websocket):
+        await websocket.accept()
+        await websocket.receive_json()
+
+    reply = await run(websocket_session(handler), websocket_scope(), [CONNECT, message])
+    assert reply.messages[-1]["code"] == (1007 if "text" in message else 1003)
+
+
+@pytest.mark.parametrize("mode", ["text", "binary"])
+async def test_json_that_is_sent_can_be_encoded(session, mode):
+    async def handler(websocket):
+        await websocket.accept()
+        await websocket.send_json({"a": "\ud800", "b": "é"}, mode=mode)
+        for number in (float("nan"), float("inf"), [float("-inf")]):
+            with pytest.raises(ValueError, match="JSON compliant"):
+                await websocket.send_json(number, mode=mode)
+
+    (sent,) = (await session(handler, CONNECT))[1][1:]
+    expected = r'{"a":"\ud800","b":"é"}'
+    assert sent == {"type": "websocket.send"} | ({"text": expected} if mode == "text" else {"bytes": expected.encode()})
+
+
+@pytest.mark.parametrize("code", [0, 403, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, -1, 10**9])
+async def test_a_code_that_may_not_be_sent_is_refused(session, code):
+    async def handler(websocket):
+        await websocket.accept()
+        with pytest.raises(ValueError, match=f"Invalid close code {code}: send 1000"):
+            await websocket.close(code)
+        await websocket.close()
+
+    assert (await session(handler, CONNECT))[1] == [ACCEPTED, CLOSED]
+    for make in (WebSocketClose, WebSocketException):
+        with pytest.raises(ValueError, match="Invalid close code"):
+            make(code)
+
+
+@pytest.mark.parametrize("code", ["1000", None, 1000.0, [1000]])
+@pytest.mark.parametrize("accepts", [False, True])
+async def test_a_code_that_is_not_a_number_is_refused(session, code, accepts):
+    async def handler(websocket):
+        if accepts:
+            await websocket.accept()
+        with pytest.raises(TypeError, match="A close code is an int"):
+            await websocket.close(code)
+
+    await session(handler, CONNECT)
+    for make in (WebSocketClose, WebSocketException):
+        with pytest.raises(TypeError, match="A close code is an int"):
+            make(code)
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1012, 1013, 1014, 3000, 4401, 4999])
+async def test_other_codes_are_sent(session, code):
+    async def handler(websocket):
+        await websocket.accept()
+        await websocket.close(code)
+
+    assert (await session(handler, CONNECT))[1][-1] == {"type": "websocket.close", "code": code, "reason": ""}
+
+
+async def test_before_the_accept_no_code_is_sent_and_any_number_will_do(session):
+    async def handler(websocket):
+        await websocket.close(403)
+
+    assert (await session(handler, CONNECT))[1] == [{"type": "websocket.close", "code": 403, "reason": ""}]
+
+
+@pytest.mark.parametrize(
+    ("reason", "sent"),
+    [
+        ("a" * 123, "a" * 123),
+        ("a" * 124, "a" * 123),
+        ("é" * 62, "é" * 61),
+        ("a" + "😀" * 40, "a" + "😀" * 30),
+        ("a\ud800b", "a?b"),
+        (None, ""),
+    ],
+)
+async def test_a_reason_is_cut_at_the_edge_of_a_character(session, reason, sent):
+    async def handler(websocket):
+        await websocket.accept()
+        await websocket.close(1000, reason)
+
+    expected = {"type": "websocket.close", "code": 1000, "reason": sent}
+    assert (await session(handler, CONNECT))[1][-1] == expected
+    for make in (WebSocketClose, WebSocketException):
+        assert (await run(make(1000, reason), websocket_scope())).messages == [expected]
+
+
+@pytest.mark.parametrize("reason", [["no"], b"no", 7])
+async def test_a_reason_that_is_not_text_is_refused(session, reason):
+    async def handler(websocket):
+        await websocket.accept()
+        with pytest.raises(TypeError, match="The reason of a close is a str"):
+            await websocket.close(1000, reason)
+
+    await session(handler, CONNECT)
+    for make in (WebSocketClose, WebSocketException):
+        with pytest.raises(TypeError, match="The reason of a close is a str"):
+            make(1000, reason)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_receive_and_send_may_be_replaced_on_the_object(session, when):
+    calls = []
+
+    async def handler(websocket):
+        if when == "after":
+            await websocket.accept()
+        receive, send = websocket.receive, websocket.send
+
+        async def noted_receive():
+            message = await receive()
+            calls.append(message["type"])
+            return message
+
+        async def noted_send(message):
+            calls.append(message["type"])
+            await send(message)
+
+        websocket.receive, websocket.send = noted_receive, noted_send
+        if when == "before":
+            await websocket.accept()
+        await websocket.send_text(await websocket.receive_text())
+        async for content in websocket.iter_text():
+            await websocket.send_text(content)
+
+    _, sent = await session(handler, CONNECT, text("a"), text("b"), {"type": "websocket.disconnect"})
+    assert [message["text"] for message in sent[1:]] == ["a", "b"]
+    assert calls[-5:] == ["websocket.receive", "websocket.send"] * 2 + ["websocket.disconnect"]
+
+
+@pytest.mark.parametrize("method", ["receive", "send"])
+async def test_receive_and_send_may_be_patched_on_the_class(monkeypatch, method):
+    async def handler(websocket):
+        await websocket.accept()
+        await websocket.send_text(await websocket.receive_text())
+
+    calls = []
+    original = getattr(WebSocket, method)
+
+    async def patched(self, *message):
+        calls.append(method)
+        return await original(self, *message)
+
+    await run(websocket_session(handler), websocket_scope(), [CONNECT, text("a")])
+    monkeypatch.setattr(WebSocket, method, patched)
+    await run(websocket_session(handler), websocket_scope(), [CONNECT, text("a")])
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize("how", ["receive_text", "receive_bytes", "receive_json"])

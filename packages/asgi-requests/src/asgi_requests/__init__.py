@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .templating import Jinja2Templates
     from .uploads import UploadFile
     from .urls import URL, Address
-    from .websockets import WebSocket, WebSocketClose, WebSocketState
+    from .websockets import InvalidFrame, UnexpectedFrame, WebSocket, WebSocketClose, WebSocketState
 
 __version__ = "1.0.0"
 
@@ -97,6 +97,8 @@ _MODULES = {
     "UploadFile": "uploads",
     "URL": "urls",
     "Address": "urls",
+    "InvalidFrame": "websockets",
+    "UnexpectedFrame": "websockets",
     "WebSocket": "websockets",
     "WebSocketClose": "websockets",
     "WebSocketState": "websockets",
@@ -120,6 +122,7 @@ __all__ = [
     "HTTPException",
     "Headers",
     "ImmutableMultiDict",
+    "InvalidFrame",
     "JSONResponse",
     "Jinja2Templates",
     "MalformedRangeHeader",
@@ -141,6 +144,7 @@ __all__ = [
     "State",
     "StaticFiles",
     "StreamingResponse",
+    "UnexpectedFrame",
     "UploadFile",
     "WebSocket",
     "WebSocketClose",

@@ -103,3 +103,15 @@ def merge_vary(present: Iterable[str], added: str) -> str:
             if name := part.strip(" \t"):
                 names.setdefault(name.lower(), name)
     return "*" if "*" in names else ", ".join(names.values())
+
+
+def framed_without_body(status: int, headers: RawHeaders) -> RawHeaders:
+    """Return the headers of a response that has no body: its status may have been set after the headers were.
+
+    A 304 may carry the length that the 200 would have; 1xx and 204 carry none, and a 205 is empty (RFC 9110 §8.6,
+    §15.3.6).
+    """
+    if status == 304:
+        return [*headers]
+    kept = [field for field in headers if field[0] != b"content-length"]
+    return [*kept, LENGTHS[0]] if status == 205 else kept

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ._fields import LENGTHS, WITHOUT_BODY, encode_name, encode_value
+from ._fields import LENGTHS, WITHOUT_BODY, encode_name, encode_value, framed_without_body
 from ._setcookie import SameSite, format_cookie
 from ._text import encode_text
 from .background import BackgroundTask
@@ -14,7 +14,7 @@ from .headers import MutableHeaders
 from .types import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 Field = tuple[bytes, bytes]
 RawHeaders = list[Field]
@@ -123,7 +123,7 @@ class Response:
         self,
         key: str,
         value: str = "",
-        max_age: int | None = None,
+        max_age: float | timedelta | None = None,
         expires: datetime | str | int | None = None,
         path: str | None = "/",
         domain: str | None = None,
@@ -134,8 +134,9 @@ class Response:
     ) -> None:
         """Add a Set-Cookie header (RFC 6265 §4.1); `max_age` and a number in `expires` are seconds from now.
 
-        A value outside latin-1 is sent as the octets of its UTF-8. Raises ValueError for an invalid name,
-        an attribute with a control character or `;`, and a `__Host-` or `__Secure-` name whose promise is not kept.
+        A value outside latin-1 is sent as the octets of its UTF-8. Raises ValueError for an invalid name, an attribute
+        with a control character or `;`, and a partitioned cookie that is not secure; warns of other cookies that
+        browsers drop.
         """
         cookie = format_cookie(key, value, max_age, expires, path, domain, secure, httponly, samesite, partitioned)
         self.raw_headers.append((b"set-cookie", cookie))
@@ -150,7 +151,7 @@ class Response:
         samesite: SameSite | None = "lax",
         partitioned: bool = False,
     ) -> None:
-        """Tell the browser to forget a cookie; path, domain and prefix must be those it was set with."""
+        """Make the browser forget a cookie; path and domain must be those it was set with."""
         self.set_cookie(
             key,
             max_age=0,
@@ -188,18 +189,6 @@ class Response:
 
 
 _INIT_HEADERS = Response.init_headers
-
-
-def framed_without_body(status: int, headers: RawHeaders) -> RawHeaders:
-    """Return the headers of a response that has no body: its status may have been set after the headers were.
-
-    A 304 may carry the length that the 200 would have; 1xx and 204 carry none, and a 205 is empty (RFC 9110 §8.6,
-    §15.3.6).
-    """
-    if status == 304:
-        return [*headers]
-    kept = [field for field in headers if field[0] != b"content-length"]
-    return [*kept, LENGTHS[0]] if status == 205 else kept
 
 
 def _takes_length(status: int) -> bool:

@@ -8,7 +8,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def encode_text(text: str, charset: str = "utf-8") -> bytes:
-    """Return the text in a charset, lone surrogates as U+FFFD, as browsers do (WebIDL, USVString).
+    """Return the text in a charset, with `?` for each lone surrogate.
 
     An error page that quotes a client must not fail where the quotation cannot be encoded. Raises UnicodeEncodeError
     for other characters that the charset lacks.
@@ -19,6 +19,6 @@ def encode_text(text: str, charset: str = "utf-8") -> bytes:
         return without_surrogates(text).encode(charset)
 
 
-def without_surrogates(text: str) -> str:
-    """Return the text with U+FFFD in place of each lone surrogate."""
-    return _SURROGATES.sub("\ufffd", text)
+def without_surrogates(text: str, replacement: str = "?") -> str:
+    """Return the text with a replacement for each lone surrogate."""
+    return _SURROGATES.sub(replacement, text)

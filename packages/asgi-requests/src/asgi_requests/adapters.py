@@ -5,9 +5,9 @@
 
     app = request_response(hello)
 
-Where a middleware above answers such exceptions (`asgi_middleware.exceptions` is in the scope), they are simply raised.
-Elsewhere, alone on a server or within another framework, an HTTPException or WebSocketException that the function
-raises is answered here, and the end of a WebSocket whose client has left is no error.
+Where an outer middleware answers such exceptions (`asgi_middleware.exceptions` is in the scope), they are simply
+raised. Elsewhere, alone on a server or within another framework, an HTTPException or WebSocketException that the
+function raises is answered here, and a WebSocketDisconnect is not an error.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .websockets import WebSocket, WebSocketState
 
 
 def request_response(func: Callable[[Request], Awaitable[Response] | Response]) -> ASGIApp:
-    """The ASGI application of `func(request) -> response`; a function that is not async runs in the thread pool.
+    """Return the ASGI application of `func(request) -> response`; a function that is not async runs in a thread.
 
-    The application raises TypeError, naming the function, where it returns what is no ASGI application.
+    The application raises TypeError, naming the function, where it returns no ASGI application.
     """
     handler: Callable[[Request], Awaitable[Response]]
     handler = func if is_async_callable(func) else functools.partial(call_in_thread, func)
@@ -48,21 +48,27 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
 
 
 def websocket_session(func: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
-    """The ASGI application of the async function `func(websocket)`."""
+    """Return the ASGI application of the async function `func(websocket)`."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         session = WebSocket(scope, receive, send)
         try:
             await func(session)
         except (HTTPException, WebSocketException, WebSocketDisconnect) as exc:
-            if handled_above(scope) or not await _end(session, exc):
+            if handled_above(scope):
+                raise
+            try:
+                ended = await _end(session, exc)
+            except WebSocketDisconnect:
+                ended = True
+            if not ended:
                 raise
 
     return _named_as(func, app)
 
 
 def not_a_response(func: Callable[..., Any], returned: object) -> TypeError:
-    """The error for a handler's return value; names its file and line."""
+    """Return the error for a handler's return value; it names the function, its file and line."""
     if inspect.iscoroutine(returned):
         returned.close()
     while isinstance(func, functools.partial):
@@ -71,11 +77,11 @@ def not_a_response(func: Callable[..., Any], returned: object) -> TypeError:
     code = getattr(func if inspect.isroutine(func) else type(func).__call__, "__code__", None)
     where = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
     name = getattr(func, "__qualname__", repr(func))
-    return TypeError(f"{name}{where} returned {returned!r:.100}, which is no response: return a Response")
+    return TypeError(f"{name}{where} returned {returned!r:.100}, which is not a response: return a Response")
 
 
 async def call_in_thread(func: Callable[[Request], Any], request: Request) -> Any:
-    """What a function that is not async returns, be it a coroutine, which trio's threads would refuse."""
+    """Return what a function returns in a thread, even if it is a coroutine, which trio's threads would refuse."""
     (returned,) = await run_in_threadpool(_boxed, func, request)
     return returned
 
@@ -93,7 +99,7 @@ def _named_as(func: Callable[..., Any], app: ASGIApp) -> ASGIApp:
 
 
 async def _end(session: WebSocket, exc: HTTPException | WebSocketException | WebSocketDisconnect) -> bool:
-    """Answer on the session; false where there is nothing left to say and the exception is news to someone."""
+    """Answer on the session; return False where nothing can be sent any more and the exception is to be raised."""
     if WebSocketState.DISCONNECTED in (session.client_state, session.application_state):
         return isinstance(exc, WebSocketDisconnect)
     if isinstance(exc, WebSocketException):
@@ -105,8 +111,7 @@ async def _end(session: WebSocket, exc: HTTPException | WebSocketException | Web
         await exc(session.scope, _connect, session.send)
         return True
     if isinstance(exc, HTTPException) and session.application_state is WebSocketState.CONNECTED:
-        reason = f"{exc.detail}".encode("utf-8", "replace")[:123].decode(errors="ignore")
-        await session.close(1011 if exc.status_code >= 500 else 1008, reason)
+        await session.send(exc.close_message())
         return True
     return False
 

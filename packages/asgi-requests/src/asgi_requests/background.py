@@ -2,7 +2,7 @@
 
     return PlainTextResponse("Thank you", background=BackgroundTask(send_email, to="ada@example.org"))
 
-An async function is awaited, any other runs in the thread pool.
+An async function is awaited, any other runs in a worker thread; an awaitable that it returns is awaited, too.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec
 
-from .concurrency import is_async_callable, run_in_threadpool
+from .concurrency import call_in_threadpool, is_async_callable
 
 P = ParamSpec("P")
 
 
 class BackgroundTask:
-    """One call, made when the task is awaited: `await task()`."""
+    """A call that is made when the task is awaited: `await task()`."""
 
     def __init__(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
         self.func = func
@@ -28,7 +28,7 @@ class BackgroundTask:
         if self.is_async:
             await self.func(*self.args, **self.kwargs)
         else:
-            await run_in_threadpool(self.func, *self.args, **self.kwargs)
+            await call_in_threadpool(self.func, *self.args, **self.kwargs)
 
 
 class BackgroundTasks(BackgroundTask):

@@ -51,11 +51,25 @@ def _is_marked(obj: Any) -> bool:
 async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a blocking function in a worker thread, with the caller's context variables, and wait for its result.
 
-    A cancelled caller waits until the function has returned: a thread cannot be stopped.
+    A caller that is cancelled by a cancel scope waits until the function has returned: a thread cannot be stopped.
     """
     if kwargs:
         return await anyio.to_thread.run_sync(functools.partial(func, *args, **kwargs))
     return await anyio.to_thread.run_sync(func, *args)
+
+
+async def call_in_threadpool(func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Any:
+    """Call a function in a worker thread, and await what it returns if that is awaitable.
+
+    A lambda, a decorator or a partial may hide an async function: its work would be lost without a word.
+    """
+    # In a box: AnyIO refuses a coroutine that a function returns on trio.
+    (result,) = await run_in_threadpool(_boxed, func, args, kwargs)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _boxed(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any]:
+    return (func(*args, **kwargs),)
 
 
 async def iterate_in_threadpool(iterator: Iterable[T]) -> AsyncIterator[T]:

@@ -12,10 +12,10 @@ The class itself is the ASGI application, and an instance lives for one request.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator
 from typing import Any
 
+from ._json import load_json
 from .adapters import call_in_thread, not_a_response
 from .concurrency import is_async_callable
 from .exceptions import HTTPException, handled_above
@@ -41,7 +41,7 @@ class HTTPEndpoint:
         return self.dispatch().__await__()
 
     async def dispatch(self) -> None:
-        """Answer the request; raises TypeError for a method that returns what is no response."""
+        """Answer the request; raises TypeError for a method that does not return a response."""
         request = Request(self.scope, self.receive, self.send)
         handler = self._find(request.method) or self.method_not_allowed
         try:
@@ -65,7 +65,7 @@ class HTTPEndpoint:
         return handler
 
     async def method_not_allowed(self, request: Request) -> Response:
-        """The answer to a method the class does not have: 405, raised where a framework handles exceptions."""
+        """Return a 405 for a method that the class does not have, or raise it where a framework handles exceptions."""
         headers = {"Allow": ", ".join(self._allowed_methods)}
         if handled_above(self.scope):
             raise HTTPException(status_code=405, headers=headers)
@@ -73,7 +73,7 @@ class HTTPEndpoint:
 
 
 class WebSocketEndpoint:
-    """Calls `on_connect`, `on_receive` for every message decoded by `encoding`, and `on_disconnect` in the end.
+    """Calls `on_connect`, `on_receive` for every message decoded by `encoding`, and finally `on_disconnect`.
 
     `encoding` is "text", "bytes", "json", or None for text or bytes as they come.
     """
@@ -90,7 +90,7 @@ class WebSocketEndpoint:
         return self.dispatch().__await__()
 
     async def dispatch(self) -> None:
-        """Run the connection until the client leaves; what fails is told to `on_disconnect` as 1011, and raised."""
+        """Run the connection until the client leaves; `on_disconnect` gets 1011 for a failure, which is raised."""
         websocket = WebSocket(self.scope, receive=self.receive, send=self.send)
         await self.on_connect(websocket)
         close_code = 1000
@@ -109,7 +109,7 @@ class WebSocketEndpoint:
             await self.on_disconnect(websocket, close_code)
 
     async def decode(self, websocket: WebSocket, message: Message) -> Any:
-        """The message in the encoding of the class; one of another kind closes with 1003 and raises RuntimeError."""
+        """Return the message in the encoding of the class; another kind closes with 1003 and raises RuntimeError."""
         text = message.get("text")
         content = message.get("bytes")
         if self.encoding is None:
@@ -120,8 +120,8 @@ class WebSocketEndpoint:
             return await self._expected(websocket, content, "Expected bytes websocket messages, but got text")
         assert self.encoding == "json", f"Unsupported 'encoding' attribute {self.encoding}"
         try:
-            return json.loads(text if text is not None else content or b"")
-        except (ValueError, RecursionError) as exc:
+            return load_json(text if text is not None else content or b"")
+        except ValueError as exc:
             await websocket.close(code=1003)
             raise RuntimeError("Malformed JSON data received.") from exc
 

@@ -1,4 +1,4 @@
-"""Exceptions that end a request, the two of them that answer it being ASGI applications themselves.
+"""Exceptions that end a request; HTTPException and WebSocketException are ASGI applications that answer it.
 
     raise HTTPException(404)
     raise HTTPException(401, "Log in first", {"WWW-Authenticate": "Basic"})
@@ -6,15 +6,18 @@
     async def app(scope, receive, send):
         await HTTPException(503)(scope, receive, send)
 
-A handler of the framework or of a middleware may answer in their place.
+A handler of a framework or a middleware may answer in their place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
-from ._fields import LENGTHS, WITHOUT_BODY, RawHeaders, encode_field
-from .types import Receive, Scope, Send
+from ._close import check_close_code, check_reason, close_message, code_for_status
+from ._fields import LENGTHS, WITHOUT_BODY, RawHeaders, encode_field, framed_without_body
+from ._text import encode_text
+from .types import Message, Receive, Scope, Send
 
 _PHRASES: dict[int, str] = {}
 _PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
@@ -27,8 +30,8 @@ class RequestsDeprecationWarning(UserWarning):
 class HTTPException(Exception):
     """A response in place of the one the handler would have returned, and the ASGI application that sends it.
 
-    `detail` is the plain-text body and defaults to the status code's phrase. On a WebSocket that is not accepted
-    the answer is a denial response where the server offers them, otherwise a close.
+    `detail` is the plain-text body and defaults to the status code's phrase. On a WebSocket that is not accepted it is
+    a denial response where the server offers them, otherwise a close; `close_message()` closes an accepted one.
     """
 
     def __init__(self, status_code: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
@@ -45,18 +48,26 @@ class HTTPException(Exception):
         return f"{type(self).__name__}(status_code={self.status_code!r}, detail={self.detail!r})"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer; raises ValueError for a header that is no header (RFC 9110 §5)."""
+        """Send the response; raises ValueError for an invalid header (RFC 9110 §5)."""
         if scope["type"] == "websocket":
             await self._deny(scope, receive, send)
             return
         status, given = self.status_code, self.headers
         if given or status in WITHOUT_BODY:
             headers, body = _parts(status, self.detail, given)
-        else:
-            body = f"{self.detail}".encode("utf-8", "replace")
-            headers = [LENGTHS[len(body)], _PLAIN_TEXT]
+        else:  # what _parts does, without the calls
+            try:
+                body = f"{self.detail}".encode()
+            except UnicodeEncodeError:
+                body = encode_text(f"{self.detail}")
+            size = len(body)
+            headers = [LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size), _PLAIN_TEXT]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
+
+    def close_message(self) -> Message:
+        """Return the message that closes an accepted WebSocket: 1011 for a 5xx, otherwise 1008, with the detail."""
+        return close_message(code_for_status(self.status_code), f"{self.detail}")
 
     async def _deny(self, scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
@@ -72,11 +83,14 @@ class HTTPException(Exception):
 
 
 class WebSocketException(Exception):
-    """A WebSocket closed by its handler for a reason, and the ASGI application that closes it."""
+    """A WebSocket that its handler closes, and the ASGI application that does.
+
+    Raises ValueError for a code that may not be sent (RFC 6455 §7.4). A reason over 123 bytes is cut when it is sent.
+    """
 
     def __init__(self, code: int, reason: str | None = None) -> None:
-        self.code = code
-        self.reason = reason or ""
+        self.code = check_close_code(code)
+        self.reason = check_reason(reason)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.reason}"
@@ -86,7 +100,7 @@ class WebSocketException(Exception):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close the connection, accepted or not."""
-        await send({"type": "websocket.close", "code": self.code, "reason": self.reason})
+        await send(close_message(self.code, self.reason))
 
 
 class UnexpectedFrame(KeyError, WebSocketException):
@@ -119,7 +133,7 @@ class MultiPartException(HTTPException):
 
 
 class WebSocketDisconnect(Exception):
-    """Raised by what receives or sends, when the client has left; `code` and `reason` are its close frame's."""
+    """Raised when the client has left, by what receives or sends; `code` and `reason` are those of its close frame."""
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
         self.code = code
@@ -127,24 +141,22 @@ class WebSocketDisconnect(Exception):
 
 
 class WebSocketDisconnected(RuntimeError):
-    """Raised by a use of the connection after its end: a mistake of the program, not news of the client."""
+    """Raised when the connection is used after its end: a mistake of the program."""
 
 
 def _parts(status: int, detail: object, given: Mapping[str, str] | None) -> tuple[RawHeaders, bytes]:
-    """The headers and the body of an answer: what was given, and what the body needs where that is not among them."""
+    """Return the headers and the body of a response: the given headers, and those of the body unless given."""
     headers = [encode_field(name, value) for name, value in given.items()] if given else []
     if status in WITHOUT_BODY:
-        return headers, b""
-    body = f"{detail}".encode("utf-8", "replace")  # it may quote a lone surrogate from a client's JSON
+        return framed_without_body(status, headers), b""
+    body = encode_text(f"{detail}")  # it may quote a lone surrogate from a client's JSON
     names = {name for name, _ in headers}
     own = [(b"content-length", b"%d" % len(body)), _PLAIN_TEXT]
     return headers + [field for field in own if field[0] not in names], body
 
 
 def _phrase(status_code: int) -> str:
-    """The phrase of a status code, kept if there is one."""
-    from http import HTTPStatus  # a millisecond, which a program without errors is spared
-
+    """Return the phrase of a status code, "" for an unknown one."""
     try:
         phrase = _PHRASES[int(status_code)] = HTTPStatus(status_code).phrase
     except ValueError:
@@ -153,5 +165,5 @@ def _phrase(status_code: int) -> str:
 
 
 def handled_above(scope: Scope) -> bool:
-    """Tell whether a middleware above says that it answers exceptions; another framework would not know ours."""
+    """Return whether an outer middleware answers exceptions; another framework would not know ours."""
     return "asgi_middleware.exceptions" in scope

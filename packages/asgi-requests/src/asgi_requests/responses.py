@@ -100,7 +100,8 @@ class RedirectResponse(Response):
         super().__init__(None, status_code, headers, None, background)
         target = url if isinstance(url, str) else str(url)
         if _NEEDS_NO_QUOTING(target) is None:
-            target = quote(without_surrogates(target), safe=":/%#?=@[]!$&'()*+,;")
+            # Not `?` for lone surrogates, which would begin a query; browsers send U+FFFD.
+            target = quote(without_surrogates(target, "\ufffd"), safe=":/%#?=@[]!$&'()*+,;")
         if headers is None:
             self.raw_headers.append((b"location", target.encode("ascii")))
         else:

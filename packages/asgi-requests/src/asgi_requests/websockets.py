@@ -16,21 +16,29 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
+from ._close import check_close_code, check_reason, close_message
 from ._fields import encode_field
-from .exceptions import UnexpectedFrame, WebSocketDisconnect, WebSocketDisconnected
+from ._json import InvalidJSON, dump_json, load_json
+from .exceptions import UnexpectedFrame, WebSocketDisconnect, WebSocketDisconnected, WebSocketException
 from .requests import HTTPConnection, StateT
 from .types import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from .responses import Response
 
-__all__ = ["WebSocket", "WebSocketClose", "WebSocketDisconnect", "WebSocketDisconnected", "WebSocketState"]
-
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+__all__ = [
+    "InvalidFrame",
+    "UnexpectedFrame",
+    "WebSocket",
+    "WebSocketClose",
+    "WebSocketDisconnect",
+    "WebSocketDisconnected",
+    "WebSocketState",
+]
 
 
 class WebSocketState(enum.Enum):
-    """Where one side of a connection stands; RESPONSE is a denial response that has begun."""
+    """The state of one side of a connection; RESPONSE is a denial response that has begun."""
 
     CONNECTING = 0
     CONNECTED = 1
@@ -41,10 +49,18 @@ class WebSocketState(enum.Enum):
 _CONNECTING, _CONNECTED, _DISCONNECTED, _RESPONSE = WebSocketState
 
 
-class WebSocket(HTTPConnection[StateT]):
-    """One connection; `client_state` is what was received, `application_state` what was sent.
+class InvalidFrame(WebSocketException, json.JSONDecodeError):
+    """A message that is not JSON: a json.JSONDecodeError that closes with 1007 if it is left alone."""
 
-    What is sent or received out of turn raises RuntimeError, after the end WebSocketDisconnected, which is one too.
+    def __init__(self, msg: str, doc: str, pos: int) -> None:
+        json.JSONDecodeError.__init__(self, msg, doc, pos)
+        WebSocketException.__init__(self, 1007, f"Invalid JSON: {msg}: line {self.lineno} column {self.colno}")
+
+
+class WebSocket(HTTPConnection[StateT]):
+    """A connection; `client_state` is what was received, `application_state` what was sent.
+
+    A message out of turn raises RuntimeError; after the end it is WebSocketDisconnected, which is one, too.
     """
 
     # Whether both sides are connected, `receive` and `send` are this class's own, and a message needs no other check.
@@ -60,7 +76,7 @@ class WebSocket(HTTPConnection[StateT]):
         self.application_state = _CONNECTING
 
     async def receive(self) -> Message:
-        """The next message, raw."""
+        """Return the next message, raw."""
         if self.client_state is _DISCONNECTED:
             raise WebSocketDisconnected('Cannot call "receive" once a disconnect message has been received.')
         return self._noted(await self._receive())
@@ -128,7 +144,7 @@ class WebSocket(HTTPConnection[StateT]):
     async def accept(
         self, subprotocol: str | None = None, headers: Iterable[tuple[bytes, bytes]] | None = None
     ) -> None:
-        """Accept the connection; raises ValueError for a header that is no header (RFC 9110 §5)."""
+        """Accept the connection; raises ValueError for an invalid header (RFC 9110 §5)."""
         if self.client_state is _CONNECTING:
             await self.receive()
         fields = (
@@ -139,7 +155,7 @@ class WebSocket(HTTPConnection[StateT]):
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": fields})
 
     async def _frame(self, key: str) -> Any:
-        """The text or bytes of the next message; the other kind ends the connection with 1003 (RFC 6455 §7.4.1)."""
+        """Return the text or bytes of the next message; raises UnexpectedFrame for the other kind."""
         if self.application_state is not _CONNECTED:
             raise WebSocketDisconnected('WebSocket is not connected. Need to call "accept" first.')
         return self._content(await self.receive(), key)
@@ -170,13 +186,20 @@ class WebSocket(HTTPConnection[StateT]):
         return await self._frame("bytes")  # type: ignore[no-any-return]
 
     async def receive_json(self, mode: str = "text") -> Any:
-        """The next message as JSON, `mode` being "text" or "binary"; raises json.JSONDecodeError as well."""
+        """Return the next message as JSON, `mode` being "text" or "binary"; raises InvalidFrame for anything else.
+
+        InvalidFrame is a json.JSONDecodeError, and left alone closes the connection with 1007.
+        """
         if mode not in ("text", "binary"):
             raise RuntimeError('The "mode" argument should be "text" or "binary".')
-        return json.loads(await self._frame("text" if mode == "text" else "bytes"))
+        content = await self._frame("text" if mode == "text" else "bytes")
+        try:
+            return load_json(content)
+        except InvalidJSON as exc:
+            raise InvalidFrame(exc.msg, exc.doc, exc.pos) from None
 
     async def iter_text(self) -> AsyncIterator[str]:
-        """Every message as text until the client leaves."""
+        """Iterate over the messages as text until the client leaves."""
         try:
             while True:
                 yield await self.receive_text()
@@ -184,7 +207,7 @@ class WebSocket(HTTPConnection[StateT]):
             pass
 
     async def iter_bytes(self) -> AsyncIterator[bytes]:
-        """Every message as bytes until the client leaves."""
+        """Iterate over the messages as bytes until the client leaves."""
         try:
             while True:
                 yield await self.receive_bytes()
@@ -192,7 +215,7 @@ class WebSocket(HTTPConnection[StateT]):
             pass
 
     async def iter_json(self) -> AsyncIterator[Any]:
-        """Every text message as JSON until the client leaves."""
+        """Iterate over the text messages as JSON until the client leaves; raises InvalidFrame."""
         try:
             while True:
                 yield await self.receive_json()
@@ -214,18 +237,28 @@ class WebSocket(HTTPConnection[StateT]):
         await self.send({"type": "websocket.send", "bytes": data})
 
     async def send_json(self, data: Any, mode: str = "text") -> None:
-        """Send compact JSON, as text or, with `mode` "binary", as UTF-8 bytes."""
+        """Send compact JSON, as text or, with `mode` "binary", as UTF-8 bytes.
+
+        A lone surrogate is escaped. Raises TypeError, naming the type, for what JSON cannot hold, and ValueError for
+        NaN and infinities.
+        """
         if mode not in ("text", "binary"):
             raise RuntimeError('The "mode" argument should be "text" or "binary".')
-        text = _encode(data)
+        text = dump_json(data)
         if mode == "text":
             await self.send({"type": "websocket.send", "text": text})
         else:
             await self.send({"type": "websocket.send", "bytes": text.encode()})
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
-        """Close the connection, or refuse it if it is not accepted."""
-        await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
+        """Close the connection, or refuse it if it has not been accepted.
+
+        A reason over 123 bytes is cut. Raises ValueError for a code that may not be sent (RFC 6455 §7.4), except before
+        the accept: then servers answer 403 and send no code.
+        """
+        if self.application_state is not _CONNECTING or not isinstance(code, int):
+            check_close_code(code)
+        await self.send(close_message(code, check_reason(reason)))
 
     async def send_denial_response(self, response: Response) -> None:
         """Refuse the connection with an HTTP response; raises RuntimeError where the server does not offer it."""
@@ -239,11 +272,11 @@ _RECEIVE, _SEND = WebSocket.receive, WebSocket.send
 
 
 class WebSocketClose:
-    """An ASGI application that closes a WebSocket."""
+    """An ASGI application that closes a WebSocket; raises ValueError for a code that may not be sent."""
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
-        self.code = code
-        self.reason = reason or ""
+        self.code = check_close_code(code)
+        self.reason = check_reason(reason)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "websocket.close", "code": self.code, "reason": self.reason})
+        await send(close_message(self.code, self.reason))

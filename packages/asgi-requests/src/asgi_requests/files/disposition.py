@@ -25,7 +25,7 @@ def content_disposition(filename: str, kind: str = "attachment") -> str:
     """
     if TOKEN(kind) is None:
         raise ValueError(f"Invalid disposition type: {kind!r}")
-    filename = without_surrogates(filename)
+    filename = without_surrogates(filename, "\ufffd")
     encoded = quote(filename, safe="")
     if encoded == filename:
         return f'{kind}; filename="{filename}"'

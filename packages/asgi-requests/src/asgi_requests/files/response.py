@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._disconnect import run_until_disconnect
-from .._fields import WITHOUT_BODY, RawHeaders, encode_value
-from .._response import Response, denial_send, framed_without_body
+from .._fields import WITHOUT_BODY, RawHeaders, encode_value, framed_without_body
+from .._response import Response, denial_send
 from .._threads import run_in_thread
 from ..background import BackgroundTask
 from ..types import Message, Receive, Scope, Send
