@@ -9,6 +9,7 @@ import warnings
 import zlib
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from asgi_framework import App, JSONResponse, PlainTextResponse, Request, Response, Route
@@ -546,3 +547,43 @@ def test_the_test_client_warns_of_nothing_that_starlettes_allows():
             assert client.get("/").text == "ok"
         assert asyncio.run(in_a_running_loop()) == "ok"
     assert all(task.cancelled() for task in tasks)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_exception_on_its_way_through_a_thread_is_raised_when_a_websocket_is_left(backend):
+    pytest.importorskip("asgi_testclient")
+    from starlette.testclient import TestClient
+
+    class Held:
+        async def __aenter__(self): ...
+
+        async def __aexit__(self, *exc_info):
+            await anyio.to_thread.run_sync(len, "")
+            await anyio.sleep(0)
+
+    async def app(scope, receive, send):
+        async with Held():
+            await WebSocket(scope, receive, send).accept()
+            raise ValueError("late")
+
+    for _ in range(20):
+        with pytest.raises(ValueError, match="late"), TestClient(app, backend=backend).websocket_connect("/"):
+            pass
+
+
+def test_an_application_that_goes_on_is_cancelled_when_it_is_left():
+    pytest.importorskip("asgi_testclient")
+    from starlette.testclient import TestClient
+
+    ended = []
+
+    async def app(scope, receive, send):
+        try:
+            await WebSocket(scope, receive, send).accept()
+            await anyio.sleep_forever()
+        finally:
+            ended.append(scope["path"])
+
+    with TestClient(app).websocket_connect("/"):
+        pass
+    assert ended == ["/"]

@@ -28,6 +28,7 @@ __tracebackhide__ = True  # pytest shows the code of its reader instead
 
 REMEMBERED = 1000  # messages; an endless stream has more than a test looks at
 STEPS = 30  # passes of the loop for an application that is about to end
+MOMENT = 20  # milliseconds for an application that ends in a worker thread; Starlette's client is as slow by itself
 
 
 class AppCall(ABC):
@@ -90,7 +91,7 @@ class AppCall(ABC):
             running.cancel()
 
     def rest(self) -> None:
-        """Give the application some passes of the loop, then set `rested`; on the loop."""
+        """Give the application some passes of the loop, or the moment that a thread takes, then set `rested`."""
         self.rested = False
         self.loop.spawn(self._rest, Context())
 
@@ -99,8 +100,19 @@ class AppCall(ABC):
             if self.done:
                 break
             await self.loop.pause()
+        if not self.done and not self.receiving:
+            await self._wait_a_moment()
         self.rested = True
         self.waiter.wake()
+
+    async def _wait_a_moment(self) -> None:
+        """Wait for an application whose exception, or return, is on its way through a worker thread."""
+        from anyio import sleep
+
+        for _ in range(MOMENT):
+            if self.done:
+                break
+            await sleep(0.001)
 
     def notify(self) -> None:
         """Wake whatever waits in `receive` or `send`; on the loop."""
