@@ -29,7 +29,7 @@ class ParsedHost(NamedTuple):
             return self.text.lower().removesuffix(".")
         if self.text[1] in "vV":
             return self.text.lower()
-        return f"[{IPv6Address(self.text[1:-1]).compressed}]"
+        return f"[{_shortest(IPv6Address(self.text[1:-1]))}]"
 
     @property
     def port_number(self) -> int | None:
@@ -60,6 +60,15 @@ def parse_host(value: str) -> ParsedHost | None:
 def default_port(scheme: str) -> int | None:
     """Return the port that a URL of this scheme leaves out; None for a scheme that ASGI servers do not have."""
     return _DEFAULT_PORTS.get(scheme)
+
+
+def _shortest(address: IPv6Address) -> str:
+    """Return an address as URLs have it (URL Standard §3.5): Python 3.13 writes the end of some in IPv4's form."""
+    mapped = address.ipv4_mapped
+    if mapped is None:
+        return address.compressed
+    high, low = divmod(int(mapped), 65536)
+    return f"::ffff:{high:x}:{low:x}"
 
 
 def _is_ipv6(address: str) -> bool:
