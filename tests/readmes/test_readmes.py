@@ -1,4 +1,7 @@
-"""Every Python example of every README runs, in order, in an interpreter of its own, its test functions included."""
+"""Every Python example of every README and page runs, in order, in an interpreter of its own, its test functions included.
+
+A block marked `output` right after an example is what the example prints.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("packages/*/*.md")), *sorted(ROOT.glob("**/docs/**/*.md"))]
-BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```(?:\n+^```output\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 
 RUN = """
-import inspect, json, sys
-namespace = {"__name__": "readme", "__file__": sys.argv[1]}
+import contextlib, inspect, io, json, sys, types
+module = sys.modules["readme"] = types.ModuleType("readme")  # frameworks look up the module of a function
+namespace = vars(module)
+namespace["__file__"] = sys.argv[1]
 tested = set()
-for block in json.load(sys.stdin):
-    exec(compile(block, sys.argv[1], "exec"), namespace)
+for block, output in json.load(sys.stdin):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(block, sys.argv[1], "exec"), namespace)
+    if output is not None and printed.getvalue() != output:
+        sys.exit(f"{sys.argv[1]} shows {output!r}, its example prints {printed.getvalue()!r}")
     for name, value in list(namespace.items()):
         if name.startswith("test_") and name not in tested and inspect.isfunction(value):
             tested.add(name)
@@ -34,10 +43,10 @@ for block in json.load(sys.stdin):
 """
 
 
-def examples(readme: Path) -> list[str]:
-    """The Python blocks of a README, each moved down so that its line numbers are the README's."""
+def examples(readme: Path) -> list[tuple[str, str | None]]:
+    """Return the Python blocks of a README with the output they show, at the line numbers of the README."""
     text = readme.read_text()
-    return ["\n" * text.count("\n", 0, block.start(1)) + block[1] for block in BLOCK.finditer(text)]
+    return [("\n" * text.count("\n", 0, block.start(1)) + block[1], block[2]) for block in BLOCK.finditer(text)]
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -1,0 +1,39 @@
+"""The pages of the documentation: every public module has its place, and every page is in the navigation."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+
+
+def public_modules(package) -> set[str]:
+    modules = {package.module}
+    for path in package.source.iterdir():
+        is_module = path.suffix == ".py" or (path / "__init__.py").exists()
+        if is_module and not path.name.startswith("_"):
+            modules.add(f"{package.module}.{path.stem}")
+    return modules
+
+
+def test_every_public_module_is_in_the_reference(package, root):
+    page = (root / "docs" / "reference" / f"{package.name}.md").read_text()
+    listed = re.findall(r"^::: (\S+)$", page, re.MULTILINE)
+    assert sorted(listed) == sorted(public_modules(package))
+
+
+def test_every_public_name_is_documented(package):
+    undocumented = []
+    for name in public_modules(package):
+        module = importlib.import_module(name)
+        for public in getattr(module, "__all__", ()):
+            value = getattr(module, public)
+            if (inspect.isclass(value) or inspect.isfunction(value)) and not value.__doc__:
+                undocumented.append(f"{name}.{public}")
+    assert undocumented == []
+
+
+def test_every_page_is_in_the_navigation(root):
+    navigation = (root / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    pages = {path.relative_to(root / "docs").as_posix() for path in (root / "docs").rglob("*.md")}
+    assert set(re.findall(r"[\w./-]+\.md\b", navigation)) == pages
