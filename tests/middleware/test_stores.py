@@ -5,57 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import random
-import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
 
 import anyio
 import pytest
 
 from asgi_middleware.stores import Limit, MemoryStore, RedisStore, SQLiteStore
 from asgi_middleware.stores import _limits as arithmetic
-
-
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory):
-    """The URL of a Redis of our own, on a free port."""
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
-        pytest.skip("needs redis-server: apt-get install redis-server")
-    pytest.importorskip("redis", reason="pip install redis")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("redis")
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as process:
-        end = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
-        yield f"redis://127.0.0.1:{port}"
-        process.terminate()
-
-
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-async def store(request, tmp_path, anyio_backend_name):
-    if request.param == "memory":
-        store = MemoryStore()
-    elif request.param == "sqlite":
-        store = SQLiteStore(tmp_path / "store.db")
-    else:
-        if anyio_backend_name == "trio":
-            pytest.skip("the client of Redis does not run on trio")
-        store = RedisStore(request.getfixturevalue("redis_url"), prefix=f"{os.urandom(4).hex()}:")
-    yield store
-    await store.aclose()
 
 
 async def test_a_value_is_there_for_its_time(store):

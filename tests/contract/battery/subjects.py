@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from asgi_middleware.stores import MemoryStore
+
 SECRET = "swordfish-and-some-more-bytes"
 
 
@@ -214,6 +216,13 @@ SUBJECTS = [
         "asgi_middleware.sessions.SessionMiddleware",
         lambda: {"secret_key": [SECRET, "older"], "refresh_after": 60},
         "unused",
+        sockets=True,
+    ),
+    Subject(
+        "asgi_middleware.sessions.SessionMiddleware",
+        lambda: {"store": MemoryStore()},
+        "store",
+        touch=_use_session,
         sockets=True,
     ),
     Subject(

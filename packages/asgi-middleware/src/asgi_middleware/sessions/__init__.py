@@ -12,15 +12,35 @@ their own whose cookie is called "session", too: give this one another `session_
 Cookies are those of Starlette, both ways. Nothing is kept on the server: to log out everywhere is to change the key,
 and a copied cookie stays valid until `max_age` has passed. There is no session id to rotate at login either, because
 no one else can plant a session that the key has not signed; `clear()` what an anonymous visitor gathered.
+
+    app = SessionMiddleware(app, store=SQLiteStore("state.db"))     # or any of asgi_middleware.stores
+
+keeps them on the server, where they can be ended: `session.regenerate(user)` at a login, `session.destroy()` at a
+logout, `revoke(store, user)` for all of a user, `sessions_of(store, user)`.
+
 `SessionMiddleware.with_store(app, store)` keeps them elsewhere: in any `Store`, of which `CookieStore` is one.
-Needs itsdangerous: `pip install asgi-middleware[sessions]`.
+Signed cookies need itsdangerous: `pip install asgi-middleware[sessions]`.
 """
 
 from __future__ import annotations
 
 from ._contents import EMPTY, StoredSession
 from ._middleware import SessionMiddleware
+from ._records import SessionOf, revoke, sessions_of
+from ._server import ServerSession
 from ._session import Session, SessionWarning
 from ._store import CookieStore, Store
 
-__all__ = ["EMPTY", "CookieStore", "Session", "SessionMiddleware", "SessionWarning", "Store", "StoredSession"]
+__all__ = [
+    "EMPTY",
+    "CookieStore",
+    "ServerSession",
+    "Session",
+    "SessionMiddleware",
+    "SessionOf",
+    "SessionWarning",
+    "Store",
+    "StoredSession",
+    "revoke",
+    "sessions_of",
+]

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal, Self
 
+from .. import stores
 from .._headers import RawHeaders, merge_vary
 from .._marked import marked_async
 from .._scope import request_headers
@@ -16,6 +17,7 @@ from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._checks import check_flags, domain_of, keys_of, name_of, path_of, seconds_of
 from ._cookie import Cookie, SameSite, sets_cookie
 from ._json import encode
+from ._server import ServerSessions
 from ._session import Session, SessionWarning, warn_of_late_change
 from ._signer import PreparedSigner
 from ._store import CookieStore, Store
@@ -32,15 +34,23 @@ class SessionMiddleware:
     signed elsewhere from being taken for sessions, as `salt=b"my-app.session", digest="sha256"`. A cookie over 4096
     bytes, which browsers drop, is sent with a warning, or raises ValueError with `oversize="raise"`.
 
+    `store`, of asgi_middleware.stores, keeps the sessions there instead, and the client an id: see `ServerSession`.
+    `max_age` is then the longest life of a session, `idle_timeout` the longest time between two requests that look at
+    it. A request that carries an id is one read. Where the store fails, or takes more than `store_timeout` seconds, the
+    answer is 503 (`on_store_error="fail"`), or the session is empty and not saved (`"empty"`).
+
     A framework inside with a session of its own (Quart, Flask) calls its cookie "session", too: give this one another
     `session_cookie`. A ConfigurationWarning names what browsers refuse. Raises ValueError for an empty key and for what
     could end the cookie's name or attributes, TypeError for a key that is not text, ImportError without itsdangerous.
     """
 
+    store: Store
+    _server: ServerSessions | None = None
+
     def __init__(
         self,
         app: ASGIApp,
-        secret_key: object,
+        secret_key: object = None,
         session_cookie: str = "session",
         max_age: int | timedelta | None = 14 * 24 * 60 * 60,
         path: str = "/",
@@ -53,6 +63,10 @@ class SessionMiddleware:
         digest: Literal["sha1", "sha224", "sha256", "sha384", "sha512"] = "sha1",
         refresh_after: int | timedelta | None = None,
         oversize: Literal["warn", "raise"] = "warn",
+        store: stores.Store | None = None,
+        idle_timeout: int | timedelta | None = None,
+        on_store_error: Literal["fail", "empty"] = "fail",
+        store_timeout: float = 2.0,
     ) -> None:
         if oversize not in ("warn", "raise"):
             raise ValueError(f"oversize is 'warn' or 'raise', not {oversize!r}")
@@ -68,14 +82,29 @@ class SessionMiddleware:
             domain=domain,
             partitioned=partitioned,
         )
-        store = CookieStore(
+        if store is not None:
+            if secret_key is not None:
+                raise ValueError("secret_key signs cookies, and store= keeps sessions elsewhere: write one of them")
+            if on_store_error not in ("fail", "empty"):
+                raise ValueError(f"on_store_error is 'fail' or 'empty', not {on_store_error!r}")
+            self.app = app
+            self._server = ServerSessions(
+                store,
+                cookie,
+                max_age=lifetime,
+                idle_timeout=seconds_of("idle_timeout", idle_timeout),
+                on_store_error=on_store_error,
+                store_timeout=store_timeout,
+            )
+            return
+        cookie_store = CookieStore(
             PreparedSigner(keys_of(secret_key), salt.encode() if isinstance(salt, str) else salt, digest),
             cookie,
             max_age=lifetime,
             refresh_after=seconds_of("refresh_after", refresh_after),
             raise_oversize=oversize == "raise",
         )
-        self._set_up(app, store)
+        self._set_up(app, cookie_store)
 
     @classmethod
     def with_store(cls, app: ASGIApp, store: Store) -> Self:
@@ -95,14 +124,21 @@ class SessionMiddleware:
         headers: RawHeaders = scope.get("headers", ())
         if headers.__class__ is not list:
             headers = request_headers(scope)
-        store = self.store
+        server = self._server
+        store = self.store if server is None else server
         outer = _active_session(scope) if "session" in scope else None
         if outer is not None:
             if outer.identity == store.identity:  # the outer middleware loads the session once and saves it once
                 return await self.app(scope, receive, send)
             outer.shadowed = True
-        session = scope["session"] = Session.loaded_by(partial(store.load, headers), store.identity)
-        response = _SessionResponse(store, self._cookie_start, scope, session, send)
+        if server is not None:
+            try:
+                return await server.run(self.app, scope, receive, send, headers)
+            finally:
+                if outer is not None:
+                    outer.shadowed = False
+        session = scope["session"] = Session.loaded_by(partial(self.store.load, headers), store.identity)
+        response = _SessionResponse(self.store, self._cookie_start, scope, session, send)
         try:
             await self.app(scope, receive, response.send)
             response.warn_of_late_changes()

@@ -1,0 +1,92 @@
+"""The records of sessions in a store: their keys, their contents, the sessions of a user."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..stores import Store
+from ._json import decode, encode
+
+ID = re.compile(rb"[A-Za-z0-9_-]{43}")
+"""256 bits in URL-safe base64."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A session in a store; `created` and `seen` are seconds of time.time()."""
+
+    key: str
+    created: float
+    seen: float
+    user: str | None
+    data: dict[str, Any]
+
+    def encode(self) -> bytes:
+        return encode([self.key, self.created, self.seen, self.user, self.data]).encode()
+
+    def changed(self, data: dict[str, Any], user: str | None) -> Record:
+        return replace(self, data=data, user=self.user if user is None else user, seen=time.time())
+
+
+def key_of(cookie_name: str, identifier: bytes) -> str:
+    """Return the key of a session: a digest, so that a stolen store holds no id that a client could send."""
+    return f"session:{cookie_name}:{hashlib.sha256(identifier).hexdigest()}"
+
+
+def index_of(cookie_name: str, user: str) -> str:
+    return f"sessions-of:{cookie_name}:{hashlib.sha256(user.encode()).hexdigest()}"
+
+
+def read_record(key: str, value: bytes | None) -> Record | None:
+    """Return the record that was stored under a key.
+
+    Raises OSError for a record of another key, which a connection that has lost count of its answers would give.
+    """
+    if not value:
+        return None
+    try:
+        record = Record(*decode(value.decode()))
+    except (ValueError, TypeError):
+        return None
+    if record.key != key:
+        raise OSError("the store has answered with another session")
+    return record
+
+
+@dataclass(frozen=True)
+class SessionOf:
+    """A session of a user, by a handle that is no session id."""
+
+    handle: str
+    created: float
+    seen: float
+
+
+async def sessions_of(store: Store, user: str, *, session_cookie: str = "session") -> list[SessionOf]:
+    """Return the sessions of a user, the newest first."""
+    index = index_of(session_cookie, user)
+    found = []
+    for key in await store.members(index):
+        record = read_record(key, await store.get(key))
+        if record is None or record.user != user:
+            await store.discard(index, key)
+        else:
+            found.append(SessionOf(key, record.created, record.seen))
+    return sorted(found, key=lambda session: session.created, reverse=True)
+
+
+async def revoke(store: Store, user: str, *, handle: str | None = None, session_cookie: str = "session") -> int:
+    """End the sessions of a user, or the one with this handle; return how many there were."""
+    index = index_of(session_cookie, user)
+    count = 0
+    for key in await store.members(index):
+        if handle in (None, key):
+            count += await store.delete(key)
+            await store.discard(index, key)
+            # A login that had listed its session, but not stored it yet, finds it unlisted, or it is deleted here.
+            await store.delete(key)
+    return count
