@@ -51,7 +51,8 @@ HOMES: dict[str, dict[str, str]] = {
     },
     "starlette.background": {
         "._typing": "P",
-        "asgi_requests.background": "BackgroundTask BackgroundTasks is_async_callable run_in_threadpool",
+        "asgi_requests.background": "BackgroundTask BackgroundTasks",
+        "asgi_requests.concurrency": "is_async_callable run_in_threadpool",
     },
     "starlette.concurrency": {
         "._parts": "_StopIteration=EndOfIteration _next=next_item",

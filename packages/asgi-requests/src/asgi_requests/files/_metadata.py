@@ -41,7 +41,7 @@ def validators(status: os.stat_result, etag: str | None = None) -> RawHeaders:
     if etag is not None:
         return [(b"etag", entity_tag(etag))]
     if status.st_mtime_ns <= _SECOND:
-        return [(b"etag", b'"%x-%x"' % (abs(status.st_ctime_ns), status.st_size))]
+        return [(b"etag", b'"%x-%x"' % (status.st_ctime_ns, status.st_size))]
     modified = http_date(status.st_mtime_ns // _SECOND).encode("ascii")
     return [(b"last-modified", modified), (b"etag", b'"%x-%x"' % (status.st_mtime_ns, status.st_size))]
 

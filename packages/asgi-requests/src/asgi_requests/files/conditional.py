@@ -39,11 +39,18 @@ def evaluate_preconditions(
 
 def request_conditions(scope: Scope) -> dict[str, str]:
     """Return the conditional headers and Range by name, repeated ones as one list (RFC 9110 §5.3)."""
-    found: dict[bytes, list[bytes]] = {}
+    found: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     for name, value in scope.get("headers", ()):
         if name in _CONDITIONS:
-            found.setdefault(name, []).append(value)
-    return {name.decode("latin-1"): b", ".join(values).decode("latin-1") for name, values in found.items()}
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            if key in found:
+                repeated.setdefault(key, [found[key]]).append(text)
+            else:
+                found[key] = text
+    for key, texts in repeated.items():
+        found[key] = ", ".join(texts)
+    return found
 
 
 def precondition(method: str, conditions: Mapping[str, str], etag: str | None, last_modified: str | None) -> int | None:
