@@ -37,3 +37,9 @@ def test_every_page_is_in_the_navigation(root):
     navigation = (root / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
     pages = {path.relative_to(root / "docs").as_posix() for path in (root / "docs").rglob("*.md")}
     assert set(re.findall(r"[\w./-]+\.md\b", navigation)) == pages
+
+
+def test_every_name_of_the_framework_is_listed(root):
+    page = (root / "docs" / "reference" / "asgi-framework.md").read_text()
+    framework = importlib.import_module("asgi_framework")
+    assert set(framework.__all__) - {"__version__"} == set(re.findall(r"`(\w+)`[,|\s]", page)) - {"asgi_framework"}

@@ -1,11 +1,13 @@
 """A table of routes as one ASGI application.
 
-async def hello(scope, receive, send):
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"Hello, " + scope["path_params"]["name"].encode()})
+    async def hello(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"Hello, " + scope["path_params"]["name"].encode()})
 
-router = Router([Route("/hello/{name}", hello)])
-assert router.url_path_for("hello", name="you & me") == "/hello/you%20&%20me"
+    router = Router([Route("/hello/{name}", hello)])
+    assert router.url_path_for("hello", name="you & me") == "/hello/you%20&%20me"
+
+The first route that matches path and method answers; what matches none is a 404 or a 405.
 """
 
 from __future__ import annotations
