@@ -21,6 +21,7 @@ from asgi_framework import (
 )
 from asgi_framework.routing import NoMatchFound
 from asgi_middleware import ConfigurationWarning
+from asgi_middleware.gzip import GZipMiddleware
 from wire import body_messages, http_scope, request, run, websocket_scope
 
 
@@ -315,3 +316,13 @@ async def test_an_exception_handler_sees_a_body_that_is_too_large():
     for path, headers in (("/", []), ("/route", []), ("/", [(b"content-length", b"6")])):
         reply = await request(app, "POST", path, body=[b"abc", b"def"], headers=headers)
         assert (reply.status, reply.body) == (413, b'{"detail":"Content Too Large"}')
+
+
+async def test_in_debug_middleware_in_the_wrong_order_is_logged(caplog):
+    records = [Middleware(GZipMiddleware), Middleware(GZipMiddleware)]
+    for debug in (True, False):
+        app = App(debug=debug, middleware=records)
+        await request(app)
+    assert [record.getMessage() for record in caplog.records if "GZip" in record.getMessage()] == [
+        "GZipMiddleware stands there twice: the second does the work of the first again"
+    ]

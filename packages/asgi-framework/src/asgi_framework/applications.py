@@ -85,7 +85,9 @@ class App:
                 cls = ErrorMiddleware
             app = _build(cls, app, args, kwargs)
         if self.debug:
-            for finding in self.router.check():
+            from asgi_middleware.order import findings
+
+            for finding in (*self.router.check(), *findings(list(self.user_middleware))):
                 logging.getLogger("asgi_framework").warning("%s", finding)
         return app
 
