@@ -140,7 +140,7 @@ class RateLimitMiddleware:
             return await reject(scope, receive, send, 503, "Service Unavailable", [(b"retry-after", b"1")])
         fields = [self._policy, self._state(spent)]
         if not spent.allowed:
-            wait = math.ceil(max(state.retry_after for state in spent.states))
+            wait = _whole_seconds(max(state.retry_after for state in spent.states))
             fields.append((b"retry-after", b"%d" % max(1, wait)))
             return await reject(scope, receive, send, 429, "Too Many Requests", fields, close_code=1013)
 
@@ -184,7 +184,12 @@ class RateLimitMiddleware:
         """Return RateLimit for the limit that has the smallest part of its quota left."""
         states = zip(self._names, self.limits, spent.states, strict=True)
         name, _, state = min(states, key=lambda found: found[2].remaining / found[1].quota)
-        return b"ratelimit", f'"{name}";r={state.remaining};t={math.ceil(state.reset)}'.encode("ascii")
+        return b"ratelimit", f'"{name}";r={state.remaining};t={_whole_seconds(state.reset)}'.encode("ascii")
+
+
+def _whole_seconds(seconds: float) -> int:
+    """Return seconds rounded up; a millionth, which a sum of floating-point numbers may be off by, is none."""
+    return max(0, math.ceil(seconds - 1e-6))
 
 
 def _distinct(limits: Sequence[Limit]) -> list[str]:
