@@ -114,6 +114,7 @@ from asgi_middleware.gzip import GZipMiddleware
 from asgi_middleware.health import HealthMiddleware
 from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
 from asgi_middleware.metrics import PrometheusMiddleware
+from asgi_middleware.idempotency import IdempotencyMiddleware
 from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
 from asgi_middleware.problems import ProblemDetailsMiddleware
 from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
@@ -122,6 +123,7 @@ from asgi_middleware.request_id import RequestIDMiddleware
 from asgi_middleware.security_headers import SecurityHeadersMiddleware
 from asgi_middleware.server_timing import ServerTimingMiddleware
 from asgi_middleware.sessions import SessionMiddleware
+from asgi_middleware.stores import MemoryStore
 from asgi_middleware.timeout import TimeoutMiddleware
 from asgi_middleware.trustedhost import TrustedHostMiddleware
 from asgi_middleware.wsgi import WSGIMiddleware
@@ -169,6 +171,7 @@ records = [
     Middleware(ConditionalMiddleware, max_size=1000),
     Middleware(DecompressionMiddleware, max_size=None, codings=["gzip"]),
     Middleware(RateLimitMiddleware, ["100/minute"], on_store_error="closed"),
+    Middleware(IdempotencyMiddleware, MemoryStore(), required=True),
     Middleware(ProblemDetailsMiddleware, extend=lambda scope: {"a": 1}),
     Middleware(BearerAuthMiddleware, lambda token, scope: None, scopes=["a"]),
     Middleware(AccessLogMiddleware, style="json"),

@@ -321,6 +321,7 @@ SUBJECTS = [
         refuses_sockets=True,
         sockets=True,
     ),
+    Subject("asgi_middleware.idempotency.IdempotencyMiddleware", lambda: {"store": MemoryStore()}),
     Subject("asgi_middleware.problems.ProblemDetailsMiddleware", lambda: {"plain": False}),
     Subject("asgi_middleware.rate_limit.RateLimitMiddleware", lambda: {"limits": "100000/second"}, sockets=True),
     Subject(

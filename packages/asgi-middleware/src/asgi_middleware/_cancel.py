@@ -52,6 +52,16 @@ def shielding_scope() -> CancelScope:
     return native_scope() if anyio is None else anyio.CancelScope()
 
 
+def protected_scope() -> CancelScope:
+    """Return a scope in which work is finished although the task is being cancelled; give it a deadline."""
+    anyio = sys.modules.get("anyio")
+    if anyio is not None:
+        protected: CancelScope = anyio.CancelScope(shield=True)
+        return protected
+    # asyncio raises a cancellation once, so that what comes after it can wait.
+    return AsyncioScope() if is_asyncio() else _trio().CancelScope(shield=True)
+
+
 def current_time() -> float:
     """Return the time on the clock of the event loop, in seconds."""
     now: float = asyncio.get_running_loop().time() if is_asyncio() else _trio().current_time()

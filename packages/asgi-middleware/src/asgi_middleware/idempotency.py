@@ -1,0 +1,225 @@
+"""Answer a request that is sent again as it was answered first (draft-ietf-httpapi-idempotency-key-header).
+
+    app = IdempotencyMiddleware(app, store=SQLiteStore("state.db"))
+
+A POST or PATCH with an `Idempotency-Key` runs once for each user, method and path. Put it inside of authentication:
+the key belongs to the user, or else to the client's address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from ._cancel import Waiter, current_time, native_scope, protected_scope
+from ._headers import all_values, first_value
+from ._replies import reject
+from ._scope import request_headers
+from .rate_limit import by_user
+from .stores import Store
+from .types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["IdempotencyMiddleware"]
+
+_KEY = re.compile(rb'"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,255}')
+_NOT_REPLAYED = (b"set-cookie",)
+
+
+class IdempotencyMiddleware:
+    """Middleware that stores the first answer to a key for `ttl` seconds, and gives it to those who ask again.
+
+    `principal(scope)` says whose key it is, async or not. Who comes while the first is at work waits `wait` seconds and
+    gets 409; a key with another body gets 422. Answers of 5xx, streams and those over `max_response` bytes are not
+    stored; Set-Cookie is not replayed. The key is free again where the first fails or is cancelled, and after `lease`
+    seconds where its worker has died. A body over `max_body` bytes gets 413. `required` refuses requests without a key.
+    Where the store fails the answer is 503, or with `on_store_error="open"` the application runs.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        store: Store,
+        *,
+        principal: Callable[[Scope], str | Awaitable[str]] = by_user,
+        ttl: float = 24 * 60 * 60,
+        wait: float = 5.0,
+        lease: float = 300.0,
+        max_body: int = 1_000_000,
+        max_response: int = 1_000_000,
+        required: bool = False,
+        on_store_error: Literal["open", "closed"] = "closed",
+    ) -> None:
+        if on_store_error not in ("open", "closed"):
+            raise ValueError(f"on_store_error={on_store_error!r}: 'open' or 'closed'")
+        self.app = app
+        self.store = store
+        self.principal = principal
+        self.ttl = ttl
+        self.wait = wait
+        self.lease = lease
+        self.max_body = max_body
+        self.max_response = max_response
+        self.required = required
+        self.on_store_error = on_store_error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in ("POST", "PATCH"):
+            return await self.app(scope, receive, send)
+        keys = all_values(request_headers(scope), b"idempotency-key")
+        if not keys and not self.required:
+            return await self.app(scope, receive, send)
+        if len(keys) != 1 or not _KEY.fullmatch(keys[0].strip(b" \t")):
+            return await reject(scope, receive, send, 400, "One Idempotency-Key of 1 to 255 characters is needed")
+        holder = scope.get("asgi_requests.body")
+        if holder is not None:
+            receive = holder.replay(receive)
+        body = await _read(receive, self.max_body)
+        if body is None:  # the client has left: what has come is not what it meant
+            return None
+        if len(body) > self.max_body:
+            return await reject(scope, receive, send, 413, "Content Too Large")
+        owner: Any = self.principal(scope)
+        if hasattr(owner, "__await__"):
+            owner = await owner
+        parts = [str(owner), scope["method"], scope["path"], keys[0].strip(b' \t"').decode()]
+        name = "idempotency:" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        query = scope.get("query_string", b"")
+        fingerprint = hashlib.sha256(b"%d:%b%b" % (len(query), query, body)).hexdigest()
+        claim = json.dumps([fingerprint, secrets.token_hex(8)]).encode()
+        try:
+            answer = await self._claim(name, claim, fingerprint)
+        except OSError:
+            if self.on_store_error == "closed":
+                return await reject(scope, receive, send, 503, "Service Unavailable", [(b"retry-after", b"1")])
+            return await self.app(scope, _replaying(body, receive), send)
+        if answer is None:
+            recorder = _Recorder(self, name, claim, send)
+            try:
+                return await self.app(scope, _replaying(body, receive), recorder.send)
+            finally:
+                await recorder.release()
+        if isinstance(answer, int):
+            text = {409: "The first request with this key is at work", 422: "This key was used with another body"}
+            fields = [(b"retry-after", b"1")] if answer == 409 else []
+            return await reject(scope, receive, send, answer, text[answer], fields)
+        status, headers, content = answer
+        pairs = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers]
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
+        return await send({"type": "http.response.body", "body": b64decode(content)})
+
+    async def _claim(self, name: str, claim: bytes, fingerprint: str) -> Any:
+        """Return None where this request is the first, a stored answer, or the status of a refusal."""
+        end, pause = current_time() + self.wait, 0.01
+        while True:
+            if await self.store.put(name, claim, self.lease, expected=None):
+                return None
+            found = json.loads(await self.store.get(name) or b"[]")
+            if found and found[0] != fingerprint:
+                return 422
+            if len(found) > 2:
+                return found[2:]
+            if current_time() >= end:
+                return 409
+            with (limit := native_scope()):
+                limit.deadline = current_time() + pause
+                await Waiter().wait()
+            pause = min(pause * 2, 0.25)
+
+
+class _Recorder:
+    """The first answer: sent on as it comes, and stored before its last message is."""
+
+    def __init__(self, settings: IdempotencyMiddleware, name: str, claim: bytes, send: Send) -> None:
+        self._settings = settings
+        self._name = name
+        self._claim = claim
+        self._send = send
+        self._start: Message | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._stored = False
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._start = {**message, "headers": list(message.get("headers", ()))}
+            message = self._start
+            if message["status"] >= 500 or message.get("trailers"):
+                self._start = None
+        elif kind == "http.response.body" and self._start is not None:
+            await self._record(self._start, message)
+        elif kind.startswith("http.response."):
+            self._start = None  # a file by its path, a push: not to be given twice
+        await self._send(message)
+
+    async def _record(self, start: Message, message: Message) -> None:
+        chunk = bytes(message.get("body", b""))
+        if chunk:
+            self._chunks.append(chunk)
+            self._size += len(chunk)
+        is_stream = len(self._chunks) > 1 and first_value(start["headers"], b"content-length") is None
+        if is_stream or self._size > self._settings.max_response:
+            self._start = None
+            self._chunks.clear()
+        elif not message.get("more_body", False):
+            self._start = None
+            await self._store(start)
+
+    async def _store(self, start: Message) -> None:
+        headers = [
+            (bytes(key).decode("latin-1"), bytes(value).decode("latin-1"))
+            for key, value in start["headers"]
+            if key.lower() not in _NOT_REPLAYED
+        ]
+        content = b64encode(b"".join(self._chunks)).decode()
+        value = json.dumps([json.loads(self._claim)[0], "", start["status"], headers, content]).encode()
+        store = self._settings.store
+        try:
+            # Where the lease is over and another has the key, its answer is the one to keep.
+            self._stored = await store.put(self._name, value, self._settings.ttl, expected=self._claim)
+        except OSError:
+            return
+
+    async def release(self) -> None:
+        """Free the key unless an answer is stored, even while the request is being cancelled."""
+        if self._stored:
+            return
+        store = self._settings.store
+        with (limit := protected_scope()):
+            limit.deadline = current_time() + 2
+            try:
+                if await store.put(self._name, b"[]", 1, expected=self._claim):
+                    await store.delete(self._name)
+            except OSError:  # the lease ends by itself
+                return
+
+
+async def _read(receive: Receive, most: int) -> bytes | None:
+    """Return the body, or somewhat more than `most` bytes of it; None where the client has left."""
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        chunks.append(bytes(message.get("body", b"")))
+        size += len(chunks[-1])
+        if size > most or not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
