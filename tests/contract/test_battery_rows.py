@@ -194,7 +194,7 @@ served: Application = WSGIMiddleware(wsgi)
 """
 MISTAKES = {
     'Middleware(CORSMiddleware, allow_origin=["*"])': "call-arg",
-    "Middleware(SessionMiddleware)": "call-arg",
+    "Middleware(SessionMiddleware, store=1)": "arg-type",
     'Middleware(GZipMiddleware, "1000")': "arg-type",
     "Middleware(tagging)": "call-arg",
     "tagging(app, 1)": "arg-type",
