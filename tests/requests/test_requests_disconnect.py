@@ -78,6 +78,13 @@ async def test_chunks_found_on_the_way_are_received_in_order_by_whom_the_receive
             await request.body()
 
 
+async def test_the_end_of_an_empty_body_found_on_the_way_is_received():
+    with Server(part(b"", more=False)) as server:
+        request = Request(http_scope(), server)
+        assert not await request.is_disconnected()
+        assert await request.receive() == part(b"", more=False)
+
+
 async def test_a_disconnect_behind_chunks_is_seen_and_the_chunks_come_first():
     with Server(part(b"a"), DISCONNECT) as server:
         request = Request(http_scope(), server)

@@ -55,11 +55,13 @@ def shared_body(scope: Scope, receive: Receive) -> SharedBody:
     bodies: Bodies | None = scope.get(BODY_KEY)
     if bodies is None:
         bodies = scope[BODY_KEY] = Bodies()
-    shared = bodies.find(receive)
-    if shared is None:
-        shared = SharedBody(receive)
-        bodies.append(shared)
-    return shared
+        found = receive.shared if isinstance(receive, Delivery) else None
+    else:
+        found = bodies.find(receive)
+    if found is None:
+        found = SharedBody(receive)
+        bodies.append(found)
+    return found
 
 
 def _first_read(bodies: list[SharedBody]) -> SharedBody | None:

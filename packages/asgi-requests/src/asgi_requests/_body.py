@@ -37,23 +37,38 @@ class SharedBody:
     `taker` is the Request that has begun to take the body in pieces, `consumed` whether it has the last one.
     """
 
-    body: bytes | None = None
-    json: Any = MISSING
-    form: FormData | None = None
-    taker: object | None = None
-    consumed = False
-    exclusive = False
-    _streams = 0
-    _streaming_task = 0
-    _receiving = False
-    _passing_on = 0
-    _complete = False
-    _end_is_kept = False
-    _disconnected = False
-    _messages_ahead = 0
-    _changed: anyio.Event | None = None
+    __slots__ = (
+        "_changed",
+        "_complete",
+        "_disconnected",
+        "_end_is_kept",
+        "_function",
+        "_kept",
+        "_messages_ahead",
+        "_passing_on",
+        "_receiving",
+        "_source",
+        "_streaming_task",
+        "_streams",
+        "body",
+        "consumed",
+        "exclusive",
+        "form",
+        "json",
+        "taker",
+    )
 
     def __init__(self, receive: Receive) -> None:
+        self.body: bytes | None = None
+        self.json: Any = MISSING
+        self.form: FormData | None = None
+        self.taker: object | None = None
+        self.consumed = self.exclusive = False
+        self._streams = self._streaming_task = self._passing_on = self._messages_ahead = 0
+        self._receiving = self._complete = self._end_is_kept = self._disconnected = False
+        # None or not empty: most bodies are never kept.
+        self._kept: Chunks | None = None
+        self._changed: anyio.Event | None = None
         # Held weakly: the object behind a server's `receive` often holds the scope, and the scope holds this.
         self._function: Any = None
         if type(receive) is MethodType:
@@ -61,7 +76,6 @@ class SharedBody:
             self._source = _reference(receive.__self__)
         else:
             self._source = _reference(receive)
-        self._kept = Chunks()
 
     def is_over(self, receive: Receive) -> bool:
         """Return whether this was read through `receive`; two bound methods are the same as `==` has it."""
@@ -74,7 +88,7 @@ class SharedBody:
     @property
     def is_kept(self) -> bool:
         """Whether bytes, or news of the client, have been received and not been delivered."""
-        return self.taker is None and (len(self._kept) > 0 or self._complete or self._disconnected)
+        return self.taker is None and (self._kept is not None or self._complete or self._disconnected)
 
     @property
     def is_untouched(self) -> bool:
@@ -124,7 +138,8 @@ class SharedBody:
     def release(self) -> None:
         """End a read to the end."""
         self.exclusive = False
-        self.wake()
+        if self._changed is not None:
+            self.wake()
 
     # Reading
 
@@ -137,7 +152,11 @@ class SharedBody:
         if body is None:
             if not self.has_rest_for(reader, late=late):
                 return b""
-            body = await self._read_to_end(max_size)
+            self.exclusive = True
+            try:
+                body = await self._receive_rest(max_size)
+            finally:
+                self.release()
             if self.taker is not None:
                 self.consumed = True
                 return body
@@ -146,24 +165,23 @@ class SharedBody:
             raise HTTPException(413)
         return body
 
-    async def _read_to_end(self, max_size: int | None) -> bytes:
-        self.exclusive = True
-        try:
-            while True:
-                if max_size is not None and self._kept.size > max_size:
-                    raise HTTPException(413)
-                if self._complete:
-                    break
-                if self._disconnected:
-                    raise ClientDisconnect()
-                if self._receiving:  # a disconnect poll, which keeps the message
-                    await self.change()
-                else:
-                    await self._keep_next()
-        finally:
-            self.release()
+    async def _receive_rest(self, max_size: int | None) -> bytes:
+        while not self._complete:
+            if self._disconnected:
+                raise ClientDisconnect()
+            if self._receiving:  # a disconnect poll, which keeps the message
+                await self.change()
+            else:
+                message = await self._receive()
+                if message["type"] == "http.request":
+                    if self._kept is None and max_size is None and not message.get("more_body", False):
+                        return _bytes(message)  # the usual case: the whole body in one message
+                    self._keep(message)
+            if max_size is not None and self._kept is not None and self._kept.size > max_size:
+                raise HTTPException(413)
         self._end_is_kept = False
-        return self._kept.join()
+        kept, self._kept = self._kept, None
+        return b"" if kept is None else kept.join()
 
     def begin_stream(self, reader: object) -> None:
         """Note a stream, so that no other task takes pieces of it."""
@@ -219,20 +237,23 @@ class SharedBody:
         return message
 
     async def _next_message(self) -> Message:
-        while not (self._kept or self._end_is_kept):
+        while self._kept is None and not self._end_is_kept:
             if self._disconnected:
                 return {"type": "http.disconnect"}
             if not self._receiving:
                 self._messages_ahead = 0
                 return await self._receive()
             await self.change()
-        chunk = self._kept.popleft() if self._kept else b""
-        if more := bool(self._kept) or not self._complete:
+        chunk = b""
+        if self._kept is not None:
+            chunk = self._kept.popleft()
+            self._kept = self._kept if self._kept.size else None
+        if self._kept is None:
+            self._messages_ahead = 0
+        if more := self._kept is not None or not self._complete:
             self.wake()
         else:
             self._end_is_kept = False
-        if not self._kept:
-            self._messages_ahead = 0
         return {"type": "http.request", "body": chunk, "more_body": more}
 
     async def _receive(self) -> Message:
@@ -259,8 +280,14 @@ class SharedBody:
         was_complete = self._complete
         message = await self._receive()
         if message["type"] == "http.request" and not was_complete:
-            self._kept.append(_bytes(message))
-            self._end_is_kept = self._complete
+            self._keep(message)
+
+    def _keep(self, message: Message) -> None:
+        if chunk := _bytes(message):
+            if self._kept is None:
+                self._kept = Chunks()
+            self._kept.append(chunk)
+        self._end_is_kept = self._complete
 
     # Disconnects
 
@@ -291,8 +318,10 @@ class SharedBody:
         return self._receiving or self.exclusive
 
     def _is_ahead(self) -> bool:
-        ahead = self._kept.size >= _BYTES_AHEAD or self._messages_ahead >= _MESSAGES_AHEAD
-        return ahead and not self._complete
+        if self._complete:
+            return False
+        kept = 0 if self._kept is None else self._kept.size
+        return kept >= _BYTES_AHEAD or self._messages_ahead >= _MESSAGES_AHEAD
 
 
 def _reference(source: Any) -> Callable[[], Any]:
@@ -303,7 +332,7 @@ def _reference(source: Any) -> Callable[[], Any]:
 
 
 def _bytes(message: Message) -> bytes:
-    """Return the bytes of a message, which may come as a bytearray or memoryview; raises TypeError for other types."""
+    """Return the body of a message, which may be a bytearray or memoryview; raises TypeError for other types."""
     body = message.get("body", b"")
     return body if type(body) is bytes else bytes(memoryview(body))
 

@@ -110,7 +110,7 @@ class Run:
     def _replay(self, request: Request) -> Replay:
         """Return what `receive` gives: the body as dispatch has read or replaced it, then what the server sends."""
         shared = request._shared()
-        body = request.__dict__.get("_body")
+        body = getattr(request, "_body", None)
         if body is not None and body is not shared.body:
             shared.body, shared.json, shared.form = body, MISSING, None
         if shared.form is not None or shared.json is not MISSING:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 # Chunks below this many bytes are joined once there are many of them: each costs as an object what 40 bytes cost.
 _SMALL = 4096
 _MANY = 256
@@ -15,7 +13,7 @@ class Chunks:
     __slots__ = ("_chunks", "_most", "size")
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes] = deque()
+        self._chunks: list[bytes] = []
         self._most = _MANY
         self.size = 0
 
@@ -23,27 +21,25 @@ class Chunks:
         return len(self._chunks)
 
     def append(self, chunk: bytes) -> None:
-        """Add a chunk at the end; an empty one is dropped."""
-        if chunk:
-            self._chunks.append(chunk)
-            self.size += len(chunk)
-            if len(self._chunks) > self._most:
-                self._join_small()
+        """Add a chunk at the end."""
+        self._chunks.append(chunk)
+        self.size += len(chunk)
+        if len(self._chunks) > self._most:
+            self._join_small()
 
     def popleft(self) -> bytes:
         """Remove and return the first chunk; raises IndexError where there is none."""
-        chunk = self._chunks.popleft()
+        chunk = self._chunks.pop(0)
         self.size -= len(chunk)
         return chunk
 
     def join(self) -> bytes:
-        """Remove all chunks and return them as one; the only one is returned as it is."""
-        chunks, self._chunks, self._most, self.size = self._chunks, deque(), _MANY, 0
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        """Return all chunks as one; the only one is returned as it is."""
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
     def _join_small(self) -> None:
         """Join neighbours that are small; a chunk that has grown is not copied again, so that the cost is linear."""
-        chunks: deque[bytes] = deque()
+        chunks: list[bytes] = []
         small: list[bytes] = []
         for chunk in self._chunks:
             if len(chunk) < _SMALL:

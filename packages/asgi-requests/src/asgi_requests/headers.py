@@ -21,7 +21,8 @@ from ._fields import NAMES, RawHeaders, encode_field, find_all, find_any_case, m
 
 _T = TypeVar("_T")
 
-# More headers than this are looked up in a dictionary. No browser sends as many, but a client may send thousands.
+# More names than this are looked up in a dictionary once they are iterated over. No browser sends as many headers, but
+# a client may send thousands, and looking each of them up in the list takes quadratic time.
 _FEW = 64
 
 
@@ -34,6 +35,7 @@ class Headers(Mapping[str, str]):
 
     _list: RawHeaders
     _first: tuple[int, dict[bytes, bytes]] | None = None
+    _is_mutable = False
 
     def __init__(
         self,
@@ -64,10 +66,15 @@ class Headers(Mapping[str, str]):
         return list(self._list)
 
     def __getitem__(self, key: str) -> str:
-        value = Headers.get(self, key)
-        if value is None:
+        name = NAMES[key]
+        if self._first is None:
+            for field, value in self._list:
+                if field == name:
+                    return value.decode("latin-1")
+        found = self._find(name)
+        if found is None:
             raise KeyError(key)
-        return value
+        return found.decode("latin-1")
 
     @overload
     def get(self, key: str, default: None = None) -> str | None: ...
@@ -80,28 +87,31 @@ class Headers(Mapping[str, str]):
 
     def get(self, key: str, default: object = None) -> object:
         """Return the first value of the header, or the default."""
-        name, fields = NAMES[key], self._list
-        if len(fields) <= _FEW:
-            for field, value in fields:
+        name = NAMES[key]
+        if self._first is None:
+            for field, value in self._list:
                 if field == name:
                     return value.decode("latin-1")
-            found = find_any_case(fields, name)
-        else:
-            found = self._first_values().get(name)
+        found = self._find(name)
         return default if found is None else found.decode("latin-1")
 
-    def _first_values(self) -> dict[bytes, bytes]:
-        """Return the first value of each name, kept so that reading all of many headers takes linear time."""
-        if self._first is None or self._first[0] != len(self._list):
+    def _find(self, name: bytes) -> bytes | None:
+        """Return the first value of a name: the exact one from the dictionary, if there is one, else in any case."""
+        if self._first is None:
+            return find_any_case(self._list, name)
+        if self._first[0] != len(self._list):
             self._first = len(self._list), _first_values(self._list)
-        return self._first[1]
+        return self._first[1].get(name)
 
     def getlist(self, key: str) -> list[str]:
         """Every value of the header, in order."""
         return [value.decode("latin-1") for value in find_all(self._list, NAMES[key])]
 
     def keys(self) -> list[str]:  # type: ignore[override]
-        """The names in order, repeated as they were sent."""
+        """Return the names in order, repeated as they were sent."""
+        # Whoever iterates over the names is about to look each of them up.
+        if len(self._list) > _FEW and not self._is_mutable:
+            self._first = len(self._list), _first_values(self._list)
         return [name.decode("latin-1").lower() for name, _ in self._list]
 
     def values(self) -> list[str]:  # type: ignore[override]
@@ -155,6 +165,8 @@ class MutableHeaders(Headers):
     either would let the value end the header and begin another.
     """
 
+    _is_mutable = True
+
     def __init__(
         self,
         headers: Mapping[str, str] | None = None,
@@ -169,9 +181,6 @@ class MutableHeaders(Headers):
     def raw(self) -> RawHeaders:
         """The pairs as bytes, in order: the list that is edited, not a copy."""
         return self._list
-
-    def _first_values(self) -> dict[bytes, bytes]:
-        return _first_values(self._list)
 
     def __setitem__(self, key: str, value: str) -> None:
         name, encoded = encode_field(key, value)

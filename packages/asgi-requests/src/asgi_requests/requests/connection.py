@@ -59,7 +59,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def url(self) -> URL:
         """The URL that was requested."""
-        url = self.__dict__.get("_url")
+        url = getattr(self, "_url", None)
         if url is None:
             url = self._url = URL(scope=self.scope)
         return url
@@ -67,7 +67,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def base_url(self) -> URL:
         """The URL of the application's root, with a slash at its end."""
-        url = self.__dict__.get("_base_url")
+        url = getattr(self, "_base_url", None)
         if url is None:
             path = self.scope.get("app_root_path", self.scope.get("root_path", ""))
             root = {**self.scope, "path": path if path[-1:] == "/" else path + "/", "query_string": b""}
@@ -77,7 +77,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def headers(self) -> Headers:
         """The headers."""
-        headers = self.__dict__.get("_headers")
+        headers = getattr(self, "_headers", None)
         if headers is None:
             raw = self.scope.get("headers")
             headers = self._headers = Headers.from_raw(raw if type(raw) is list else scope_headers(self.scope))
@@ -86,10 +86,11 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def query_params(self) -> QueryParams:
         """The parameters of the query string."""
-        params = self.__dict__.get("_query_params")
+        params = getattr(self, "_query_params", None)
         if params is None:
-            query = self.scope.get("query_string", b"")
-            text = query if isinstance(query, str) else query.decode("latin-1")
+            text = self.scope.get("query_string", b"")
+            if type(text) is not str:
+                text = text.decode("latin-1")
             params = self._query_params = QueryParams.from_query_string(text)
         return params
 
@@ -101,7 +102,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def cookies(self) -> dict[str, str]:
         """The cookies by name, of every Cookie header: HTTP/2 may send several (RFC 9113 §8.2.3)."""
-        cookies = self.__dict__.get("_cookies")
+        cookies = getattr(self, "_cookies", None)
         if cookies is None:
             headers = self.scope.get("headers")
             if type(headers) is not list:
@@ -147,7 +148,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def state(self) -> StateT:
         """State for this request, over what the lifespan left in the scope; the same for every Request over it."""
-        state = self.__dict__.get("_state")
+        state = getattr(self, "_state", None)
         if state is None:
             state = self._state = State(self.scope.setdefault("state", {}))
         return cast("StateT", state)

@@ -69,22 +69,23 @@ class Request(HTTPConnection[StateT]):
             return self.scope[BODY_KEY].read_inside(shared) or shared
         return shared
 
-    async def _claim(self) -> tuple[SharedBody, bool]:
-        """Return what to read from, once nobody else reads it, and whether this reader comes after another."""
-        shared, late = self._shared(), isinstance(self._receive, Recall)
+    async def _wait_for_reader(self, shared: SharedBody) -> SharedBody:
+        """Wait while another reader has the body, or the beginning of it, and return what to read from then."""
         while shared.is_claimed:
             await shared.change()
-            shared, late = self._shared(), True
-        return shared, late
+            shared = self._shared()
+        return shared
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Iterate over the body in chunks and an empty one at the end; in one piece where it has been read.
 
         Raises ClientDisconnect, and RuntimeError where the body has been streamed or is being streamed elsewhere.
         """
-        body = self.__dict__.get("_body")
+        body = getattr(self, "_body", None)
         if body is None:
-            shared, late = await self._claim()
+            shared, late = self._shared(), isinstance(self._receive, Recall)
+            if shared.is_claimed:
+                shared, late = await self._wait_for_reader(shared), True
             body = shared.body
         if body is not None:
             yield body
@@ -108,7 +109,7 @@ class Request(HTTPConnection[StateT]):
 
         Raises ClientDisconnect, and RuntimeError where the body has been streamed.
         """
-        body: bytes | None = self.__dict__.get("_body")
+        body: bytes | None = getattr(self, "_body", None)
         if body is None:
             if self._streams_in_its_own_way():
                 body = b"".join([chunk async for chunk in self.stream()])
@@ -118,7 +119,9 @@ class Request(HTTPConnection[StateT]):
         return body
 
     async def _read(self, max_size: int | None = None) -> bytes:
-        shared, late = await self._claim()
+        shared, late = self._shared(), isinstance(self._receive, Recall)
+        if shared.is_claimed:
+            shared, late = await self._wait_for_reader(shared), True
         if self._stream_consumed and shared.body is None:
             raise RuntimeError("Stream consumed")
         try:
@@ -177,8 +180,10 @@ class Request(HTTPConnection[StateT]):
 
     async def _parse_form(self, parser: Callable[[Headers, AsyncIterator[bytes]], Any]) -> FormData:
         """Parse the form, or take the one that another Request has parsed."""
-        shared, late = await self._claim()
-        own: bytes | None = self.__dict__.get("_body")
+        shared, late = self._shared(), isinstance(self._receive, Recall)
+        if shared.is_claimed:
+            shared, late = await self._wait_for_reader(shared), True
+        own: bytes | None = getattr(self, "_body", None)
         if self._streams_in_its_own_way() or (own is not None and own is not shared.body):
             form: FormData = await parser(self.headers, self.stream()).parse()
             return form
