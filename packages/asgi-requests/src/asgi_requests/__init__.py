@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         WebSocketException,
     )
     from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable, content_disposition
-    from .forms import FormParser, MultiPartParser, MultipartPart
+    from .forms import FormParser, FormTooLarge, MultiPartParser, MultipartPart
     from .headers import Headers, MutableHeaders
     from .middleware import BaseHTTPMiddleware, DispatchFunction, RequestResponseEndpoint
     from .multidict import FormData, ImmutableMultiDict, MultiDict, QueryParams
@@ -69,6 +69,7 @@ _MODULES = {
     "RangeNotSatisfiable": "files",
     "content_disposition": "files",
     "FormParser": "forms",
+    "FormTooLarge": "forms",
     "MultiPartParser": "forms",
     "MultipartPart": "forms",
     "Headers": "headers",
@@ -116,6 +117,7 @@ __all__ = [
     "FileResponse",
     "FormData",
     "FormParser",
+    "FormTooLarge",
     "HTMLResponse",
     "HTTPConnection",
     "HTTPEndpoint",
