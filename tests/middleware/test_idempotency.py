@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from asgi_middleware._cancel import protected_scope
-from asgi_middleware.idempotency import IdempotencyMiddleware
+from asgi_middleware.idempotency import IdempotencyMiddleware, user_or_client
 from asgi_middleware.stores import MemoryStore
 from wire import body_messages, http_scope, request, run
 
@@ -229,3 +229,12 @@ async def test_an_empty_answer_and_messages_of_other_kinds_pass():
     first, second = await ask(app), await ask(app)
     assert first.types == ["http.response.start", "x-other", BODY]
     assert (second.status, second.body) == (204, b"")
+
+
+def test_a_key_belongs_to_the_user_or_else_to_the_client():
+    class User:
+        is_authenticated, identity = True, "alice"
+
+    assert user_or_client({"user": User(), "client": ("192.0.2.1", 1)}) == "user:alice"
+    assert user_or_client({"user": None, "client": ("192.0.2.1", 1)}) == "client:192.0.2.1"
+    assert user_or_client({}) == "local"

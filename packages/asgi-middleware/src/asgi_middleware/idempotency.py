@@ -20,14 +20,22 @@ from ._cancel import Waiter, current_time, native_scope, protected_scope
 from ._headers import all_values, first_value
 from ._replies import reject
 from ._scope import request_headers
-from .rate_limit import by_user
 from .stores import Store
 from .types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["IdempotencyMiddleware"]
+__all__ = ["IdempotencyMiddleware", "user_or_client"]
 
 _KEY = re.compile(rb'"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,255}')
 _NOT_REPLAYED = (b"set-cookie",)
+
+
+def user_or_client(scope: Scope) -> str:
+    """Return the identity of an authenticated user, the address of anybody else."""
+    user = scope.get("user")
+    if getattr(user, "is_authenticated", False):
+        return f"user:{getattr(user, 'identity', '')}"
+    client = scope.get("client")
+    return f"client:{client[0]}" if client else "local"
 
 
 class IdempotencyMiddleware:
@@ -45,7 +53,7 @@ class IdempotencyMiddleware:
         app: ASGIApp,
         store: Store,
         *,
-        principal: Callable[[Scope], str | Awaitable[str]] = by_user,
+        principal: Callable[[Scope], str | Awaitable[str]] = user_or_client,
         ttl: float = 24 * 60 * 60,
         wait: float = 5.0,
         lease: float = 300.0,
