@@ -8,6 +8,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import anyio
 import pytest
@@ -224,7 +225,7 @@ async def test_sqlite_sweeps_what_is_over(tmp_path):
         await store.put(f"old{number}", b"", 0.001)
     for _ in range(256):
         await store.put("new", b"", 60)
-    with sqlite3.connect(tmp_path / "store.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
         assert connection.execute("select count(*) from entries").fetchone() == (1,)
     await store.aclose()
     await store.aclose()
@@ -236,12 +237,13 @@ async def test_sqlite_says_what_is_wrong_with_its_file(tmp_path):
         await store.get("a")
     locked = SQLiteStore(tmp_path / "store.db", timeout=0.01)
     await locked.put("a", b"1", 60)
-    with sqlite3.connect(tmp_path / "store.db", isolation_level=None) as connection:
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as connection:
         connection.execute("begin immediate")
         with pytest.raises(OSError, match="locked"):
             await locked.put("a", b"2", 60)
         connection.execute("rollback")
     assert await locked.get("a") == b"1"
+    await locked.aclose()
     (tmp_path / "broken.db").write_bytes(b"x" * 4096)
     with pytest.raises(OSError, match="not a database"):
         await SQLiteStore(tmp_path / "broken.db").get("a")
@@ -257,6 +259,7 @@ async def test_a_failure_in_a_transaction_undoes_it(tmp_path):
     with pytest.raises(ValueError, match="^boom$"):
         await store._run(work)
     assert await store.get("a") is None
+    await store.aclose()
 
 
 WORKER = """

@@ -63,10 +63,10 @@ class SQLiteStore:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             connection = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False)
+            self._connection = connection  # now, so that it is closed if the file turns out not to be a database
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
             connection.executescript(_SCHEMA)
-            self._connection = connection
         return self._connection
 
     def _sweep(self, connection: sqlite3.Connection) -> None:
