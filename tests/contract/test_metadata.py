@@ -51,6 +51,15 @@ def test_every_extra_is_named_in_the_readme(package):
         assert f"{package.name}[{extra}]" in readme or f"`{extra}`" in readme, extra
 
 
+def test_a_readme_says_how_to_install_from_a_clone(package):
+    text = " ".join((package.folder / "README.md").read_text().split())
+    assert re.search(rf"install from a clone: `pip install [^`]*\./packages/{package.name}`", text)
+
+
+def test_a_package_calls_itself_beta_until_it_has_been_used(package):
+    assert "Development Status :: 4 - Beta" in package.project["classifiers"]
+
+
 def test_the_framework_takes_its_siblings_by_range(packages):
     framework = next(p for p in packages if p.name == "asgi-framework").project
     extras = [r for rs in framework["optional-dependencies"].values() for r in rs]
