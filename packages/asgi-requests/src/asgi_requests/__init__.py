@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .requests import HTTPConnection, Request
     from .responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
     from .secrets import CommaSeparatedStrings, Secret
+    from .sse import EventSourceResponse, ServerSentEvent, last_event_id
     from .state import State
     from .staticfiles import NotModifiedResponse, StaticFiles
     from .templating import Jinja2Templates
@@ -91,6 +92,9 @@ _MODULES = {
     "StreamingResponse": "responses",
     "CommaSeparatedStrings": "secrets",
     "Secret": "secrets",
+    "EventSourceResponse": "sse",
+    "ServerSentEvent": "sse",
+    "last_event_id": "sse",
     "State": "state",
     "NotModifiedResponse": "staticfiles",
     "StaticFiles": "staticfiles",
@@ -114,6 +118,7 @@ __all__ = [
     "ClientDisconnect",
     "CommaSeparatedStrings",
     "DispatchFunction",
+    "EventSourceResponse",
     "FileResponse",
     "FormData",
     "FormParser",
@@ -143,6 +148,7 @@ __all__ = [
     "RequestsDeprecationWarning",
     "Response",
     "Secret",
+    "ServerSentEvent",
     "State",
     "StaticFiles",
     "StreamingResponse",
@@ -160,6 +166,7 @@ __all__ = [
     "cookie_parser",
     "is_async_callable",
     "iterate_in_threadpool",
+    "last_event_id",
     "request_response",
     "run_in_threadpool",
     "run_until_first_complete",
