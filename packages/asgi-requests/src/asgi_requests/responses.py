@@ -76,7 +76,7 @@ class JSONResponse(Response):
         Response.__init__(self, content, status_code, headers, media_type, background)
 
     def render(self, content: Any) -> bytes:
-        """The content as compact UTF-8 JSON."""
+        """Return the content as compact UTF-8 JSON."""
         try:
             return "".join(json_chunks(content, 0)).encode()
         except (RecursionError, UnicodeEncodeError):

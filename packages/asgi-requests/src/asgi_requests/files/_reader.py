@@ -94,7 +94,7 @@ class FileAt:
 class Batch:
     """Blocks of a body that have been read at once; a chunk of them is cut off when it is sent.
 
-    One block in place of many chunks: what is left of it is freed as a whole where it is not sent after all.
+    One block instead of many chunks: what is left of it is freed as a whole if it is not sent after all.
     """
 
     def __init__(self, blocks: list[tuple[bytes, Segment]]) -> None:
