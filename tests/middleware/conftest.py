@@ -90,6 +90,6 @@ async def store(request, tmp_path, anyio_backend_name):
     else:
         if anyio_backend_name == "trio":
             pytest.skip("the client of Redis does not run on trio")
-        store = RedisStore(request.getfixturevalue("redis_url"), prefix=f"{os.urandom(4).hex()}:")
+        store = RedisStore(request.getfixturevalue("redis_url"), prefix=f"{os.urandom(4).hex()}:", timeout=30)
     yield store
     await store.aclose()

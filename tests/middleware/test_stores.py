@@ -267,7 +267,7 @@ import anyio, sys
 from asgi_middleware.stores import Limit, RedisStore, SQLiteStore
 
 async def main():
-    store = SQLiteStore(sys.argv[1]) if sys.argv[1].startswith("/") else RedisStore(sys.argv[1], prefix=sys.argv[2])
+    store = SQLiteStore(sys.argv[1]) if sys.argv[1].startswith("/") else RedisStore(sys.argv[1], prefix=sys.argv[2], timeout=30)
     passed = [(await store.spend("a", [Limit(20, 3600)], 1)).allowed for _ in range(50)]
     print(passed.count(True))
 
