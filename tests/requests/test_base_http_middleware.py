@@ -255,9 +255,12 @@ async def test_the_body_can_be_read_and_changed():
                 yield chunk.upper().decode()
 
         response.body_iterator = changed(response.body_iterator)
+        response.background = BackgroundTask(ran.append, 1)
         return response
 
+    ran = []
     assert (await request(upper)).text == "ABC"
+    assert ran == [1]
 
 
 async def test_the_body_can_be_read_into_another_response():

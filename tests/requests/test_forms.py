@@ -84,6 +84,8 @@ async def multipart(*chunks, **kwargs):
         ("é=é%20+".encode(), [("é", "é  ")]),
         (b"a=\xff", [("a", "ÿ")]),
         (b"a=%00", [("a", "\0")]),
+        (b"&a=%41&&b=%C3%A9&", [("a", "A"), ("b", "é")]),
+        ("&&é=1&".encode(), [("é", "1")]),
     ],
 )
 async def test_urlencoded_fields_are_split_and_decoded(body, fields):

@@ -118,6 +118,15 @@ async def test_empty_chunks_do_not_pile_up_either():
     assert asked == 256
 
 
+async def test_a_client_that_is_quiet_for_long_is_still_heard():
+    with Server(part(b"a")) as server:
+        request = Request(http_scope(), server)
+        for _ in range(300):
+            assert not await request.is_disconnected()
+        server.say(DISCONNECT)
+        assert await request.is_disconnected()
+
+
 async def test_a_receive_that_repeats_itself_is_not_heard_out():
     async def receive():
         return part(b"a", more=False)

@@ -1,4 +1,4 @@
-"""What can be awaited or entered: `await request.form()`, `async with request.form() as form`."""
+"""The result of a call that can be awaited or entered: `await request.form()`, `async with request.form() as form`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 
 
 class AwaitableOrContextManager(Generic[_T]):
-    """A coroutine's result, to await, or to enter; at the end of the block `close` is awaited."""
+    """A coroutine that can be awaited, or entered with `async with`; `close` is awaited at the end of the block."""
 
     __slots__ = ("_close", "_coroutine")
 

@@ -46,7 +46,7 @@ class Bodies(list[SharedBody]):
         return None
 
     def read_inside(self, outer: SharedBody) -> SharedBody | None:
-        """Return the first body that was read further in than this one, of which something is there to be read."""
+        """Return the first body that an inner reader has read after this one was passed on, or None."""
         return _first_read(self[self.index(outer) + 1 :])
 
 

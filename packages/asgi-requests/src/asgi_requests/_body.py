@@ -1,20 +1,16 @@
-"""What has been read through one `receive`: the body, and bytes received but not yet delivered.
+"""The body that is read through one `receive`, and who may read it.
 
-Rule: only this file calls the `receive` of a request, and never while an earlier call of it is pending. Bytes that
-arrive without being delivered (a disconnect poll, a read that fails or is cancelled) are kept for the next reader.
+Rule: readers that come at once wait for each other or raise RuntimeError; a body is never cut without a word.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from types import MethodType
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import anyio
 
-from ._arrival import arrives
-from ._chunks import Chunks
+from ._messages import Messages, message_bytes
 from ._threads import asyncio_task
 from .exceptions import ClientDisconnect, HTTPException
 from .types import Message, Receive
@@ -26,64 +22,23 @@ MISSING: Any = object()
 UNKNOWN: Any = object()
 """The taker of a body whose messages went to something that is not a Request."""
 
-# How far a disconnect poll may read ahead of the body's reader: in bytes, and in messages, which may be empty.
-_BYTES_AHEAD = 65536
-_MESSAGES_AHEAD = 256
 
-
-class SharedBody:
+class SharedBody(Messages):
     """The body that every Request over one `receive` reads; `json` and `form` once they are parsed.
 
     `taker` is the Request that has begun to take the body in pieces, `consumed` whether it has the last one.
     """
 
-    __slots__ = (
-        "_changed",
-        "_complete",
-        "_disconnected",
-        "_end_is_kept",
-        "_function",
-        "_kept",
-        "_messages_ahead",
-        "_passing_on",
-        "_receiving",
-        "_source",
-        "_streaming_task",
-        "_streams",
-        "body",
-        "consumed",
-        "exclusive",
-        "form",
-        "json",
-        "taker",
-    )
+    __slots__ = ("_passing_on", "_streaming_task", "_streams", "body", "consumed", "form", "json", "taker")
 
     def __init__(self, receive: Receive) -> None:
+        super().__init__(receive)
         self.body: bytes | None = None
         self.json: Any = MISSING
         self.form: FormData | None = None
         self.taker: object | None = None
-        self.consumed = self.exclusive = False
-        self._streams = self._streaming_task = self._passing_on = self._messages_ahead = 0
-        self._receiving = self._complete = self._end_is_kept = self._disconnected = False
-        # None or not empty: most bodies are never kept.
-        self._kept: Chunks | None = None
-        self._changed: anyio.Event | None = None
-        # Held weakly: the object behind a server's `receive` often holds the scope, and the scope holds this.
-        self._function: Any = None
-        if type(receive) is MethodType:
-            self._function = receive.__func__
-            self._source = _reference(receive.__self__)
-        else:
-            self._source = _reference(receive)
-
-    def is_over(self, receive: Receive) -> bool:
-        """Return whether this was read through `receive`; two bound methods are the same as `==` has it."""
-        if type(receive) is MethodType:
-            return self._function is receive.__func__ and self._source() is receive.__self__
-        return self._function is None and bool(self._source() == receive)
-
-    # State
+        self.consumed = False
+        self._streams = self._streaming_task = self._passing_on = 0
 
     @property
     def is_kept(self) -> bool:
@@ -116,20 +71,6 @@ class SharedBody:
             raise RuntimeError("Stream consumed in part: another task is streaming the body")
         return True
 
-    # Waiting
-
-    async def change(self) -> None:
-        """Wait until a message has been received, or a read has ended."""
-        if self._changed is None:
-            self._changed = anyio.Event()
-        await self._changed.wait()
-
-    def wake(self) -> None:
-        """Wake everyone who waits for a change."""
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
-
     @property
     def is_claimed(self) -> bool:
         """Whether the beginning of the body is under way to another reader, or the whole of it."""
@@ -140,8 +81,6 @@ class SharedBody:
         self.exclusive = False
         if self._changed is not None:
             self.wake()
-
-    # Reading
 
     async def read(self, reader: object, max_size: int | None = None, *, late: bool = False) -> bytes:
         """Return the body, or what the reader's own stream has left of it; a read that fails leaves it to the next.
@@ -175,7 +114,7 @@ class SharedBody:
                 message = await self._receive()
                 if message["type"] == "http.request":
                     if self._kept is None and max_size is None and not message.get("more_body", False):
-                        return _bytes(message)  # the usual case: the whole body in one message
+                        return message_bytes(message)  # the usual case: the whole body in one message
                     self._keep(message)
             if max_size is not None and self._kept is not None and self._kept.size > max_size:
                 raise HTTPException(413)
@@ -200,7 +139,7 @@ class SharedBody:
             message = await self._next_message()
             if message["type"] == "http.request":
                 self.consumed = not message.get("more_body", False)
-                if chunk := _bytes(message):
+                if chunk := message_bytes(message):
                     return chunk
             elif message["type"] == "http.disconnect":
                 raise ClientDisconnect()
@@ -235,106 +174,6 @@ class SharedBody:
                 self.taker = UNKNOWN
             self.consumed = not message.get("more_body", False)
         return message
-
-    async def _next_message(self) -> Message:
-        while self._kept is None and not self._end_is_kept:
-            if self._disconnected:
-                return {"type": "http.disconnect"}
-            if not self._receiving:
-                self._messages_ahead = 0
-                return await self._receive()
-            await self.change()
-        chunk = b""
-        if self._kept is not None:
-            chunk = self._kept.popleft()
-            self._kept = self._kept if self._kept.size else None
-        if self._kept is None:
-            self._messages_ahead = 0
-        if more := self._kept is not None or not self._complete:
-            self.wake()
-        else:
-            self._end_is_kept = False
-        return {"type": "http.request", "body": chunk, "more_body": more}
-
-    async def _receive(self) -> Message:
-        source = self._source()
-        if source is None:
-            raise RuntimeError("Stream consumed in part: the receive that gave it is gone")
-        receive: Receive = source if self._function is None else MethodType(self._function, source)
-        self._receiving = True
-        try:
-            message = await receive()
-        finally:
-            self._receiving = False
-            if self._changed is not None:
-                self.wake()
-        if message["type"] == "http.request":
-            if not message.get("more_body", False):
-                self._complete = True
-        elif message["type"] == "http.disconnect":
-            self._disconnected = True
-        return message
-
-    async def _keep_next(self) -> None:
-        """Keep the next message for its reader; one that comes after the end of the body has none."""
-        was_complete = self._complete
-        message = await self._receive()
-        if message["type"] == "http.request" and not was_complete:
-            self._keep(message)
-
-    def _keep(self, message: Message) -> None:
-        if chunk := _bytes(message):
-            if self._kept is None:
-                self._kept = Chunks()
-            self._kept.append(chunk)
-        self._end_is_kept = self._complete
-
-    # Disconnects
-
-    async def disconnected(self) -> bool:
-        """Return whether the client has left, as far as the messages that have arrived tell; they are kept."""
-        while not (self._disconnected or self._is_busy() or self._is_ahead()):
-            was_complete = self._complete
-            self._messages_ahead += 1
-            # Only a disconnect can follow the end of the body; a `receive` that repeats the end would never be done.
-            if not await arrives(self._keep_next) or was_complete:
-                break
-        return self._disconnected
-
-    async def wait_for_disconnect(self) -> bool:
-        """Wait for the client to leave, keeping what it sends meanwhile; False if `receive` will never say so."""
-        while not self._disconnected:
-            if self._is_busy() or self._is_ahead():
-                await self.change()
-                continue
-            was_complete = self._complete
-            self._messages_ahead += 1
-            await self._keep_next()
-            if was_complete:
-                break
-        return self._disconnected
-
-    def _is_busy(self) -> bool:
-        return self._receiving or self.exclusive
-
-    def _is_ahead(self) -> bool:
-        if self._complete:
-            return False
-        kept = 0 if self._kept is None else self._kept.size
-        return kept >= _BYTES_AHEAD or self._messages_ahead >= _MESSAGES_AHEAD
-
-
-def _reference(source: Any) -> Callable[[], Any]:
-    try:
-        return ref(source)
-    except TypeError:
-        return lambda: source
-
-
-def _bytes(message: Message) -> bytes:
-    """Return the body of a message, which may be a bytearray or memoryview; raises TypeError for other types."""
-    body = message.get("body", b"")
-    return body if type(body) is bytes else bytes(memoryview(body))
 
 
 def _current_task() -> int:

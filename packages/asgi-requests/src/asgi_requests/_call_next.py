@@ -235,18 +235,18 @@ class ForwardedResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         run = self.run
         await send({**self.start, "status": self.status_code, "headers": self.raw_headers})
-        if self.body_iterator is self._unread and run.outlet is None:
-            background, self.background = self.background, None
-            if background is None:
-                run.resume(send)
-            else:
-                await self._send_before_background(background, send)
-        else:
+        background = self.background
+        if self.body_iterator is not self._unread or run.outlet is not None:
             await self._send_read(send)
+        elif background is None:
+            run.resume(send)
+        else:
+            await self._send_before_background(background, send)
+            background = None
         await run.ended.wait()
         run.raise_error()
-        if self.background is not None:
-            await self.background()
+        if background is not None:
+            await background()
 
     async def _send_before_background(self, background: BackgroundTask, send: Send) -> None:
         """Send the response and run the background task; only then does the application go on to its own."""

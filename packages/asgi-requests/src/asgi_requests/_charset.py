@@ -1,4 +1,4 @@
-"""Which codec the text of a form is in, by the charset its client names."""
+"""The codec of the text of a form, by the charset that the client names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 
 _CHARSET = re.compile(r';[ \t]*charset[ \t]*=[ \t]*"?([a-z0-9_:.+-]{1,40})', re.IGNORECASE).search
 
-# Python's codecs hold punycode, idna and unicode_escape as well, which are slow or no charsets at all. These are the
-# charsets of the web (WHATWG Encoding), but for UTF-16, in which `&` and `=` are not single bytes.
+# Python also has codecs such as punycode, idna and unicode_escape, which are slow or not charsets at all. These are the
+# charsets of the web (WHATWG Encoding), except UTF-16, in which `&` and `=` are not single bytes.
 _WEB = frozenset(
     {"ascii", "utf-8", "utf-8-sig", "cp866", "cp874", "koi8-r", "koi8-u", "mac-cyrillic", "mac-roman", "tis-620"}
     | {"big5", "big5hkscs", "gb18030", "gb2312", "gbk"}
@@ -19,7 +19,7 @@ _WEB = frozenset(
 
 
 def text_codec(content_type: str) -> str:
-    """The codec of a Content-Type's charset; UTF-8 where it names none, or none of the web's."""
+    """Return the codec of a Content-Type's charset; UTF-8 if it names none, or none that the web uses."""
     found = _CHARSET(content_type)
     if found is None:
         return "utf-8"
@@ -31,7 +31,7 @@ def text_codec(content_type: str) -> str:
 
 
 def decode_text(raw: bytes | bytearray, codec: str) -> str:
-    """The text of a field, in latin-1 where it is not in the codec it should be in."""
+    """Return the text of a field; bytes that are invalid in the codec are read as latin-1."""
     try:
         return raw.decode(codec)
     except UnicodeDecodeError:

@@ -87,7 +87,7 @@ class FormParser:
         return self._hold(chunk[end + 1 :])
 
     def _hold(self, piece: bytes) -> None:
-        """Keep the beginning of a field until its end arrives; the `=` is not part of its size."""
+        """Keep the beginning of a field until its end arrives; the `=` does not count towards its size."""
         if len(self._tail) + len(piece) > self.max_part_size + 1:
             raise self._too_large()
         self._tail += piece
@@ -136,6 +136,6 @@ class FormParser:
 
 
 async def close_stream(stream: AsyncIterator[bytes]) -> None:
-    """Close a stream that is left early, where it can be closed: trio warns of a generator that is forgotten."""
+    """Close a stream that is not read to its end, if it can be closed: trio warns of generators that are left open."""
     if isinstance(stream, AsyncGenerator):
         await stream.aclose()

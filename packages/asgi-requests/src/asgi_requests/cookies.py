@@ -1,10 +1,10 @@
-"""Read the Cookie header as browsers write it.
+"""The Cookie header, read as browsers write it.
 
     from asgi_requests.cookies import cookie_parser
 
     assert cookie_parser("session=abc; theme=dark") == {"session": "abc", "theme": "dark"}
 
-`Request.cookies` reads every Cookie header so.
+`Request.cookies` is read from every Cookie header in this way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def cookie_parser(cookie_string: str) -> dict[str, str]:
     Browsers send the cookie of the longest path first (RFC 6265 §5.4), which is the most specific one.
 
     Split at `;` and trimmed of space and tab alone (RFC 6265 §5.2): a character that Unicode takes for a space
-    stays part of the name. Quoted values are unquoted (RFC 2109). What has no `=` is the value of the name "".
+    stays part of the name. Quoted values are unquoted (RFC 2109). A part without `=` is the value of the name "".
     """
     cookies: dict[str, str] = {}
     for part in cookie_string.split(";"):

@@ -9,16 +9,15 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
-from urllib.parse import unquote_to_bytes
 
 from ._charset import decode_text, text_codec
+from ._disposition import extended_filename
 from ._preamble import Preamble
 from ._spool import Spool
 from ._threads import finish_in_thread
@@ -47,7 +46,6 @@ _WRITE_SIZE = 1024 * 1024
 # So many files of a form have a temporary file each once they leave memory; the rest share one.
 _MOST_OWN_FILES = 8
 # A quoted string that does not end takes all the rest: searching for its end is not tried again and again.
-_PARAMETER = re.compile(rb';([^=;]+)=[ \t]*("(?:[^"\\]|\\.)*(?:"|\Z)|(?:[^;" \t][^;]*)?)', re.DOTALL).findall
 
 
 @dataclass
@@ -194,7 +192,7 @@ class MultiPartParser:
         part.field_name = decode_text(name, self._codec)
         raw_filename = options.get(b"filename")
         if raw_filename is None:
-            filename = _extended_filename(part.content_disposition or b"")
+            filename = extended_filename(part.content_disposition or b"")
         else:
             filename = decode_text(raw_filename, self._codec)
         if filename is None:
@@ -293,21 +291,6 @@ def _join_writes(calls: list[_Call]) -> list[_Call]:
 def _call_each(calls: list[_Call]) -> None:
     for function, *arguments in calls:
         function(*arguments)
-
-
-def _extended_filename(disposition: bytes) -> str | None:
-    """Return the decoded `filename*` of a Content-Disposition (RFC 8187 §3.2), or None.
-
-    RFC 7578 §4.2 forbids it, and yet there are clients that send nothing else.
-    """
-    for name, value in _PARAMETER(disposition):
-        if name.strip(b" \t").lower() == b"filename*":
-            charset, _, text = value.strip(b' \t"').partition(b"'")
-            _, quote, encoded = text.partition(b"'")
-            if not quote:
-                return decode_text(value, "utf-8")
-            return decode_text(unquote_to_bytes(encoded), text_codec(f"; charset={charset.decode('latin-1')}"))
-    return None
 
 
 def _library() -> Any:

@@ -9,7 +9,7 @@
     answer.add_vary_header("Accept")
     assert answer.raw == [(b"content-type", b"text/plain"), (b"vary", b"Accept")]
 
-What could end a header and begin another is refused where it is set.
+A name or value that could end a header and begin another is refused where it is set.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FEW = 64
 
 
 class Headers(Mapping[str, str]):
-    """Headers to read, from a mapping, from raw `(bytes, bytes)` pairs or from a scope.
+    """Headers that can be read, from a mapping, from raw `(bytes, bytes)` pairs or from a scope.
 
     Raw pairs and the list of a scope are not copied. Names compare case-insensitively (RFC 9110 §5.1),
     values are latin-1. A mapping is checked as in `MutableHeaders`.
@@ -62,7 +62,7 @@ class Headers(Mapping[str, str]):
 
     @property
     def raw(self) -> RawHeaders:
-        """The pairs as bytes, in order, in a list of their own."""
+        """The pairs as bytes, in order, in a new list."""
         return list(self._list)
 
     def __getitem__(self, key: str) -> str:
@@ -104,7 +104,7 @@ class Headers(Mapping[str, str]):
         return self._first[1].get(name)
 
     def getlist(self, key: str) -> list[str]:
-        """Every value of the header, in order."""
+        """Return every value of the header, in order."""
         return [value.decode("latin-1") for value in find_all(self._list, NAMES[key])]
 
     def keys(self) -> list[str]:  # type: ignore[override]
@@ -115,15 +115,15 @@ class Headers(Mapping[str, str]):
         return [name.decode("latin-1").lower() for name, _ in self._list]
 
     def values(self) -> list[str]:  # type: ignore[override]
-        """The values in order."""
+        """Return the values in order."""
         return [value.decode("latin-1") for _, value in self._list]
 
     def items(self) -> list[tuple[str, str]]:  # type: ignore[override]
-        """Names and values in order."""
+        """Return names and values in order."""
         return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._list]
 
     def mutablecopy(self) -> MutableHeaders:
-        """A copy that can be changed."""
+        """Return a copy that can be changed."""
         return MutableHeaders(raw=[(name, value) for name, value in self._list])
 
     def __contains__(self, key: object) -> bool:
@@ -159,9 +159,9 @@ def _first_values(fields: RawHeaders) -> dict[bytes, bytes]:
 
 
 class MutableHeaders(Headers):
-    """Headers to change; a `raw` list is edited in place, the list of a scope or message is replaced by a copy.
+    """Headers that can be changed; a `raw` list is edited in place, that of a scope or message is replaced by a copy.
 
-    Raises ValueError for a name that is no token and for CR, LF or NUL in a value (RFC 9110 §5.5):
+    Raises ValueError for an invalid name and for CR, LF or NUL in a value (RFC 9110 §5.5):
     either would let the value end the header and begin another.
     """
 
@@ -201,7 +201,7 @@ class MutableHeaders(Headers):
         self._list.append(encode_field(key, value))
 
     def setdefault(self, key: str, value: str) -> str:
-        """The header's value, set first if it is absent."""
+        """Return the header's value, which is set first if it is absent."""
         found = self.get(key)
         if found is None:
             self.append(key, value)

@@ -1,4 +1,4 @@
-"""Dictionaries that keep every value of a key, in order: query parameters and forms.
+"""Mappings that keep every value of a key, in order: query parameters and forms.
 
     from asgi_requests.multidict import QueryParams
 
@@ -50,27 +50,27 @@ class ImmutableMultiDict(Mapping[_Key, _Value_co]):
         self._dict = dict(pairs)
 
     def getlist(self, key: Any) -> list[_Value_co]:
-        """Every value of the key, in order."""
+        """Return every value of the key, in order."""
         return [value for name, value in self._list if name == key]
 
     def keys(self) -> KeysView[_Key]:
-        """The keys, each once."""
+        """Return the keys, each once."""
         return self._dict.keys()
 
     def values(self) -> ValuesView[_Value_co]:
-        """The last value of each key."""
+        """Return the last value of each key."""
         return self._dict.values()
 
     def items(self) -> ItemsView[_Key, _Value_co]:
-        """Each key with its last value."""
+        """Return each key with its last value."""
         return self._dict.items()
 
     def multi_items(self) -> list[tuple[_Key, _Value_co]]:
-        """Every pair, in order."""
+        """Return every pair, in order."""
         return list(self._list)
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """The last value of the key, or the default."""
+        """Return the last value of the key, or the default."""
         return self._dict.get(key, default)
 
     def __getitem__(self, key: _Key) -> _Value_co:
@@ -95,7 +95,7 @@ class ImmutableMultiDict(Mapping[_Key, _Value_co]):
 
 
 class MultiDict(ImmutableMultiDict[Any, Any]):
-    """A multidict to change."""
+    """A multidict that can be changed."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.setlist(key, [value])
@@ -105,18 +105,18 @@ class MultiDict(ImmutableMultiDict[Any, Any]):
         self._list = [pair for pair in self._list if pair[0] != key]
 
     def pop(self, key: Any, default: Any = None) -> Any:
-        """Remove the key; its last value, or the default."""
+        """Remove the key and return its last value, or the default."""
         self._list = [pair for pair in self._list if pair[0] != key]
         return self._dict.pop(key, default)
 
     def popitem(self) -> tuple[Any, Any]:
-        """Remove the last key with its last value; raises KeyError when empty."""
+        """Remove and return the last key with its last value; raises KeyError if it is empty."""
         key, value = self._dict.popitem()
         self._list = [pair for pair in self._list if pair[0] != key]
         return key, value
 
     def poplist(self, key: Any) -> list[Any]:
-        """Remove the key; all of its values."""
+        """Remove the key and return all of its values."""
         values = self.getlist(key)
         self.pop(key)
         return values
@@ -127,7 +127,7 @@ class MultiDict(ImmutableMultiDict[Any, Any]):
         self._list.clear()
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
-        """The last value of the key, set first if it is absent."""
+        """Return the last value of the key, which is set first if it is absent."""
         if key not in self._dict:
             self.append(key, default)
         return self._dict[key]
@@ -145,7 +145,7 @@ class MultiDict(ImmutableMultiDict[Any, Any]):
         self._dict[key] = value
 
     def update(self, *args: MultiDict | Mapping[Any, Any] | list[tuple[Any, Any]], **kwargs: Any) -> None:
-        """Replace the given keys by all that is given for them."""
+        """Replace the values of the given keys by those that are given."""
         new = MultiDict(*args, **kwargs)
         self._list = [pair for pair in self._list if pair[0] not in new._dict] + new._list
         self._dict.update(new._dict)

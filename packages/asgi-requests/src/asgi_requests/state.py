@@ -1,4 +1,4 @@
-"""A bag of attributes over a dictionary, as `request.state` and `app.state` are.
+"""An object with free attributes over a dictionary: `request.state` and `app.state`.
 
     from asgi_requests.state import State
 
@@ -6,7 +6,7 @@
     state.user = "ada"
     assert state["db"] == "postgres://" and state["user"] == "ada"
 
-Attributes and items are the same thing.
+Attributes and items are the same.
 """
 
 from __future__ import annotations

@@ -80,12 +80,12 @@ class URL:
 
     @property
     def query(self) -> str:
-        """What follows the `?`."""
+        """The query, without its `?`."""
         return self.components.query
 
     @property
     def fragment(self) -> str:
-        """What follows the `#`."""
+        """The fragment, without its `#`."""
         return self.components.fragment
 
     @property
@@ -105,7 +105,7 @@ class URL:
 
     @property
     def port(self) -> int | None:
-        """The port where one is written; raises ValueError where it is no number from 0 to 65535."""
+        """The port, if there is one; raises ValueError if it is not a number from 0 to 65535."""
         return self.components.port
 
     @property

@@ -8,7 +8,7 @@
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-What was read of a body once is there for every Request over the same scope.
+A body is read once, for every Request over the same `receive`.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def session(self) -> dict[Any, Any]:
         """The session; raises AssertionError without a session middleware.
 
-        A session that counts its accesses is told of this one, before C code may read past its methods.
+        A session that counts its accesses is notified here: encoders in C read a dictionary past its methods.
         """
         assert "session" in self.scope, "SessionMiddleware must be installed to access request.session"
         session = self.scope["session"]

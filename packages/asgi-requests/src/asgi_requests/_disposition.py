@@ -1,0 +1,25 @@
+"""The file name of a part that is in the extended syntax alone."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from ._charset import decode_text, text_codec
+
+_PARAMETER = re.compile(rb';([^=;]+)=[ \t]*("(?:[^"\\]|\\.)*(?:"|\Z)|(?:[^;" \t][^;]*)?)', re.DOTALL).findall
+
+
+def extended_filename(disposition: bytes) -> str | None:
+    """Return the decoded `filename*` of a Content-Disposition (RFC 8187 §3.2), or None.
+
+    RFC 7578 §4.2 forbids it, and yet there are clients that send nothing else.
+    """
+    for name, value in _PARAMETER(disposition):
+        if name.strip(b" \t").lower() == b"filename*":
+            charset, _, text = value.strip(b' \t"').partition(b"'")
+            _, quote, encoded = text.partition(b"'")
+            if not quote:
+                return decode_text(value, "utf-8")
+            return decode_text(unquote_to_bytes(encoded), text_codec(f"; charset={charset.decode('latin-1')}"))
+    return None
