@@ -544,3 +544,9 @@ def test_a_configuration_that_is_unsafe_or_has_no_meaning_is_refused(options):
 def test_the_constants_are_starlettes():
     assert ALL_METHODS == ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
     assert {"Accept", "Accept-Language", "Content-Language", "Content-Type"} == SAFELISTED_HEADERS
+
+
+@pytest.mark.parametrize("value", [None, "app:app", {}])
+def test_what_is_not_an_application_is_refused_where_it_is_passed(value):
+    with pytest.raises(TypeError, match="CORSMiddleware wraps an ASGI application, not "):
+        CORSMiddleware(value)

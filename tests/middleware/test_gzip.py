@@ -475,3 +475,9 @@ async def test_a_number_out_of_range_is_corrected_with_a_warning(options, read_a
 def test_a_size_or_level_that_is_not_a_number_is_refused(options):
     with pytest.raises(TypeError, match="must be a number"):
         GZipMiddleware(whole(), **options)
+
+
+@pytest.mark.parametrize("value", [None, "app:app", {}])
+def test_what_is_not_an_application_is_refused_where_it_is_passed(value):
+    with pytest.raises(TypeError, match="GZipMiddleware wraps an ASGI application, not "):
+        GZipMiddleware(value)

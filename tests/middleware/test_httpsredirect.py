@@ -196,3 +196,9 @@ async def test_an_honest_proxy_is_not_logged(caplog):
 def test_a_configuration_that_could_not_work_is_refused(options):
     with pytest.raises(ValueError, match="."):
         HTTPSRedirectMiddleware(app, **options)
+
+
+@pytest.mark.parametrize("value", [None, "app:app", {}])
+def test_what_is_not_an_application_is_refused_where_it_is_passed(value):
+    with pytest.raises(TypeError, match="HTTPSRedirectMiddleware wraps an ASGI application, not "):
+        HTTPSRedirectMiddleware(value)

@@ -209,3 +209,9 @@ def test_a_wildcard_stands_for_whole_labels_in_front(pattern):
     with pytest.raises(ValueError, match="Domain wildcard") as caught:
         TrustedHostMiddleware(app, [pattern])
     assert str(caught.value) == ENFORCE_DOMAIN_WILDCARD
+
+
+@pytest.mark.parametrize("value", [None, "app:app", {}])
+def test_what_is_not_an_application_is_refused_where_it_is_passed(value):
+    with pytest.raises(TypeError, match="TrustedHostMiddleware wraps an ASGI application, not "):
+        TrustedHostMiddleware(value)

@@ -6,9 +6,18 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 
+from .types import ASGIApp
+
 
 class ConfigurationWarning(UserWarning):
     """An entry of a middleware's configuration that has no effect as it is written, and what to write instead."""
+
+
+def application(app: ASGIApp, wrapper: object) -> ASGIApp:
+    """Return the application that a middleware is to wrap; raises TypeError for anything else, where it is passed."""
+    if not callable(app):
+        raise TypeError(f"{type(wrapper).__name__} wraps an ASGI application, not {app!r}")
+    return app
 
 
 def warn_corrected(parameter: str, entry: object, meant: object) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 
 from ._authority import absolute_url, is_address
-from ._configuration import paths
+from ._configuration import application, paths
 from ._headers import RawHeaders, all_values, first_value
 from ._host import ParsedHost, parse_host
 from ._replies import reject
@@ -46,7 +46,7 @@ class HTTPSRedirectMiddleware:
     ) -> None:
         if status_code not in (301, 302, 303, 307, 308):
             raise ValueError(f"status_code is 301, 302, 303, 307 or 308, not {status_code!r}")
-        self.app = app
+        self.app = application(app, self)
         self.status_code = status_code
         self.ports: dict[int | None, int | None] = {80: None, 443: None}
         for port, secure_port in (port_map or {}).items():

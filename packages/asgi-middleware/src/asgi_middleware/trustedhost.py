@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from ._authority import absolute_url, configured_host, requested_host
-from ._configuration import entries, paths, warn_corrected, warn_ignored
+from ._configuration import application, entries, paths, warn_corrected, warn_ignored
 from ._replies import reject
 from ._scope import request_headers
 from .types import ASGIApp, Receive, Scope, Send
@@ -39,7 +39,7 @@ class TrustedHostMiddleware:
         exempt_paths: Collection[str] = (),
     ) -> None:
         hosts = list(entries(_PARAMETER, ["*"] if allowed_hosts is None else allowed_hosts))
-        self.app = app
+        self.app = application(app, self)
         self.allowed_hosts = hosts
         self.allow_any = "*" in hosts
         self.www_redirect = www_redirect

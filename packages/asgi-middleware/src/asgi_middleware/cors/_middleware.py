@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
+from .._configuration import application
 from .._headers import first_value
 from .._replies import reject, send_text
 from .._scope import request_headers
@@ -46,7 +47,7 @@ class CORSMiddleware:
         check_websocket_origin: bool = False,
         preflight_status: int = 200,
     ) -> None:
-        self.app = app
+        self.app = application(app, self)
         self.allow_origins = allow_origins
         self.allow_credentials = allow_credentials
         self.allow_private_network = allow_private_network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._configuration import entries, warn_corrected, warn_ignored
+from .._configuration import application, entries, warn_corrected, warn_ignored
 from .._scope import request_headers
 from ..types import ASGIApp, Receive, Scope, Send
 from ._response import GZipResponse
@@ -50,7 +50,7 @@ class GZipMiddleware:
         exclude_content_types: Sequence[str] = DEFAULT_EXCLUDED_CONTENT_TYPES,
         max_random_bytes: int = 0,
     ) -> None:
-        self.app = app
+        self.app = application(app, self)
         self.minimum_size = _within("minimum_size", minimum_size, 0)
         self.compresslevel = _within("compresslevel", compresslevel, -1, 9)
         self.thread_minimum_size = _within("thread_minimum_size", thread_minimum_size, 0)
