@@ -305,14 +305,21 @@ async def test_a_reason_is_cut_at_the_edge_of_a_character(session, reason, sent)
         assert (await run(make(1000, reason), websocket_scope())).messages == [expected]
 
 
-@pytest.mark.parametrize("reason", [["no"], b"no", 7])
-async def test_a_reason_that_is_not_text_is_refused(session, reason):
-    async def handler(websocket):
-        await websocket.accept()
-        with pytest.raises(TypeError, match="The reason of a close is a str"):
-            await websocket.close(1000, reason)
+@pytest.mark.parametrize("accepted", [False, True])
+async def test_a_reason_that_is_not_text_is_sent_as_it_is_shown(session, accepted):
+    errors = [{"type": "missing", "loc": ("query", "q")}]
 
-    await session(handler, CONNECT)
+    async def handler(websocket):
+        if accepted:
+            await websocket.accept()
+        await websocket.close(1008, errors)
+
+    expected = {"type": "websocket.close", "code": 1008, "reason": "[{'type': 'missing', 'loc': ('query', 'q')}]"}
+    assert (await session(handler, CONNECT))[1][-1] == expected
+
+
+@pytest.mark.parametrize("reason", [["no"], b"no", 7])
+def test_a_reason_that_is_not_text_is_refused_where_it_is_written(reason):
     for make in (WebSocketClose, WebSocketException):
         with pytest.raises(TypeError, match="The reason of a close is a str"):
             make(1000, reason)

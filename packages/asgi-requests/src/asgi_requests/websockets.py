@@ -254,11 +254,12 @@ class WebSocket(HTTPConnection[StateT]):
         """Close the connection, or refuse it if it has not been accepted.
 
         A reason over 123 bytes is cut. Raises ValueError for a code that may not be sent (RFC 6455 §7.4), except before
-        the accept: then servers answer 403 and send no code.
+        the accept: then servers answer 403 and send no code. A reason that is not text, such as FastAPI's list of
+        validation errors, is sent as `str()` shows it.
         """
         if self.application_state is not _CONNECTING or not isinstance(code, int):
             check_close_code(code)
-        await self.send(close_message(code, check_reason(reason)))
+        await self.send(close_message(code, "" if reason is None else str(reason)))
 
     async def send_denial_response(self, response: Response) -> None:
         """Refuse the connection with an HTTP response; raises RuntimeError where the server does not offer it."""
