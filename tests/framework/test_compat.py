@@ -131,6 +131,9 @@ def test_a_module_that_needs_an_extra_says_so_when_it_is_imported(starlette, mon
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError, match=rf"\[{extra}\]"):
         importlib.import_module(f"starlette.{module}")
+    with pytest.raises(ImportError, match=rf"\[{extra}\]"):
+        exec(f"from starlette import {module}")
+    assert not hasattr(starlette, module)
 
 
 def test_modules_look_like_modules(starlette):

@@ -43,9 +43,9 @@ class Alias(ModuleType):
             # import_module takes ten times as long, and FastAPI reads some names for every request.
             return getattr(sys.modules.get(module) or import_module(module), attribute)
         if f"{self.__name__}.{name}" in MODULES:
-            return import_module(f"{self.__name__}.{name}")
+            return self._imported(name, f"{self.__name__}.{name}", "")
         if name in LIBRARY.get(self.__name__, ()):
-            return self._imported(name)
+            return self._imported(name, *LIBRARY[self.__name__][name])
         reason = REFUSED.get(self.__name__, {}).get(name)
         raise AttributeError(
             f"module {self.__name__!r} has no attribute {name!r}" + (f": {reason}" if reason else ""),
@@ -53,9 +53,8 @@ class Alias(ModuleType):
             obj=self,
         )
 
-    def _imported(self, name: str) -> Any:
-        """Return what Starlette's module imports; raises AttributeError where that is not installed."""
-        module, attribute = LIBRARY[self.__name__][name]
+    def _imported(self, name: str, module: str, attribute: str) -> Any:
+        """Return a module, or an attribute of it; raises AttributeError where it cannot be imported."""
         try:
             origin = import_module(module)
         except ImportError as exc:
