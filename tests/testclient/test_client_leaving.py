@@ -168,3 +168,37 @@ def test_a_test_that_gives_up_does_not_wait_for_what_is_shielded(backend: Any) -
     gate.set()
     assert client.wait_idle()
     client.close()
+
+
+def test_a_stream_that_was_read_waits_for_the_application_as_long_as_the_limit_says() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"all"})
+        await anyio.sleep_forever()
+
+    with TestClient(app, lifespan="off", timeout=0.2) as client:
+        stream = client.stream("GET", "/")
+        with pytest.raises(AppTimeout), stream as response:
+            assert response.read() == b"all"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_body_that_fails_is_a_client_that_leaves(streamed: bool) -> None:
+    heard = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] != "http.disconnect":
+            heard.append(message["body"])
+        heard.append(message["type"])
+
+    def body() -> Any:
+        yield b"one"
+        raise ValueError("no more")
+
+    with TestClient(app, **LEAVING) as client, pytest.raises(ValueError, match="^no more$"):
+        if streamed:
+            with client.stream("POST", "/", content=body()):
+                pass
+        else:
+            client.post("/", content=body())
+    assert heard[-1] == "http.disconnect"

@@ -109,7 +109,7 @@ class SegmentSplitter:
     def split(self, text: str) -> list[str] | None:
         """Return the texts of the parameters, or None if the text does not match."""
         low, end = self._low, len(text) - len(self._last)
-        if "/" in text or not (text.startswith(self._first) and text.endswith(self._last)):
+        if end <= low or "/" in text or not (text.startswith(self._first) and text.endswith(self._last)):
             return None
         texts = []
         for literal, size in self._between:
@@ -118,8 +118,6 @@ class SegmentSplitter:
                 return None
             texts.append(text[place + size : end])
             end = place
-        if end <= low:
-            return None
         texts.append(text[low:end])
         texts.reverse()
         return texts

@@ -109,9 +109,9 @@ class AppCall(ABC):
         """Wait for an application whose exception, or return, is on its way through a worker thread."""
         from anyio import sleep
 
-        for _ in range(MOMENT):
-            if self.done:
-                break
+        tries = MOMENT
+        while tries and not self.done:
+            tries -= 1
             await sleep(0.001)
 
     def notify(self) -> None:
