@@ -18,6 +18,7 @@ OURS = {name.replace("-", "_") for name in PACKAGES}
 # Modules that nobody imports without what they are for: pytest loads its plugin, the drop-in its test client.
 ONLY_WITH = {
     "asgi_framework.compat._testclient": "No module named 'asgi_testclient'",
+    "asgi_testclient.httpx2": "asgi_testclient.httpx2 needs httpx2: pip install httpx2",
     "asgi_testclient.pytest_plugin": "No module named 'pytest'",
 }
 
@@ -106,7 +107,7 @@ def test_a_planted_cross_import_is_found(tmp_path):
     """The proof that the test above can fail: a copy of a package with one foreign line does."""
     copy = tmp_path / "asgi-middleware"
     run("cp", "-r", ROOT / "packages" / "asgi-middleware", copy)
-    (copy / "src" / "asgi_middleware" / "cors.py").write_text("import asgi_routing\n")
+    (copy / "src" / "asgi_middleware" / "cors" / "__init__.py").write_text("import asgi_routing\n")
     dist = tmp_path / "dist"
     run(sys.executable, "-m", "build", "--wheel", "--outdir", dist, copy)
     python = environment(tmp_path / "venv", next(dist.glob("*.whl")))
