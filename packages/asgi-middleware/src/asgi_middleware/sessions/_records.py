@@ -38,6 +38,7 @@ def key_of(cookie_name: str, identifier: bytes) -> str:
 
 
 def index_of(cookie_name: str, user: str) -> str:
+    """Return the key of the index of one user's sessions, a digest like every key in the store."""
     return f"sessions-of:{cookie_name}:{hashlib.sha256(user.encode()).hexdigest()}"
 
 
