@@ -7,10 +7,10 @@ import zlib
 import pytest
 
 # Every middleware by every rule, and in front of every framework: thousands of combinations of the same code.
-MATRICES = ("contract/test_battery_", "foreign/test_middleware_")
+MATRICES = ("contract/test_conformance_", "integrations/test_middleware_")
 SLICE = 6
 # Other projects' software and thousands of connections: seconds each, and nothing that another test does not cover.
-SLOW = ("foreign/test_compat_foreign", "foreign/test_mcp_server", "servers/test_many_connections")
+SLOW = ("integrations/test_compat_foreign", "integrations/test_mcp_server", "servers/test_many_connections")
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -1,6 +1,6 @@
 """Applications under uvicorn in processes of their own, on sockets that listen before the server does.
 
-    with Uvicorn("foreign.dressed:django", log=tmp_path / "log", factory=True) as server:
+    with Uvicorn("integrations.with_middleware:django", log=tmp_path / "log", factory=True) as server:
         httpx.get(server.url)
 
 A request that comes early waits in the socket's queue, so nobody polls for the server to be ready.

@@ -56,8 +56,8 @@ from asgi_requests.files.ranges import parse_range_header
 from asgi_routing import Host, Mount
 from asgi_routing import Route as PlainRoute
 from asgi_routing import Router as PlainRouter
+from raw_asgi import body_messages, http_scope, run, websocket_scope
 from steps import finish, steps
-from wire import body_messages, http_scope, run, websocket_scope
 
 SMALLEST = 60
 MOST_GROWTH = 2.3

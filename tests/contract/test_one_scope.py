@@ -26,7 +26,7 @@ from asgi_middleware.gzip import GZipMiddleware
 from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
 from asgi_middleware.sessions import SessionMiddleware
 from asgi_routing import Host, Router
-from wire import Reply, body_messages, http_scope, request, run
+from raw_asgi import Reply, body_messages, http_scope, request, run
 
 pytest.importorskip("itsdangerous")
 

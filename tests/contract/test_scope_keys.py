@@ -16,7 +16,7 @@ from asgi_middleware import Middleware
 from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.drain import DrainMiddleware
 from asgi_middleware.request_id import RequestIDMiddleware
-from wire import request as ask
+from raw_asgi import request as ask
 
 # The connection scopes of the specification, HTTP and WebSocket.
 ASGI = {

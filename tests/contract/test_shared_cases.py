@@ -26,7 +26,7 @@ from asgi_middleware.opentelemetry._attributes import server_of
 from asgi_middleware.trustedhost import TrustedHostMiddleware
 from asgi_requests import Request
 from asgi_routing import Host, Match
-from wire import Reply, http_scope, run, websocket_scope
+from raw_asgi import Reply, http_scope, run, websocket_scope
 
 # Where the copies of a helper stand, for the count of lines.
 COPIES = {

@@ -22,7 +22,7 @@ from asgi_framework import (
 from asgi_framework.routing import NoMatchFound
 from asgi_middleware import ConfigurationWarning
 from asgi_middleware.gzip import GZipMiddleware
-from wire import body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import body_messages, http_scope, request, run, websocket_scope
 
 
 class Conflict(Exception):
@@ -86,7 +86,7 @@ async def test_a_handler_for_a_status_comes_before_one_for_a_class():
 @pytest.mark.parametrize("key", [500, Exception])
 async def test_500_and_exception_answer_what_is_left_and_the_exception_goes_on(key):
     app = App(routes=[Route("/", fail)], exception_handlers={key: lambda request, exc: PlainTextResponse("sorry", 500)})
-    from wire import Reply
+    from raw_asgi import Reply
 
     reply = Reply()
     with pytest.raises(Conflict):
@@ -194,7 +194,7 @@ async def test_the_body_limit_holds_for_the_application_a_mount_and_a_route():
 
 
 async def test_the_debug_page_is_there_for_browsers():
-    from wire import Reply
+    from raw_asgi import Reply
 
     reply = Reply()
     app = App(debug=True, routes=[Route("/", fail)])

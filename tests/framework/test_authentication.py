@@ -19,7 +19,7 @@ from asgi_framework import (
     requires,
 )
 from asgi_framework.authentication import has_required_scope
-from wire import request, run, websocket_scope
+from raw_asgi import request, run, websocket_scope
 
 ADA = [(b"host", b"example.org"), (b"authorization", b"ada")]
 ANYBODY = [(b"host", b"evil.example")]
@@ -138,7 +138,7 @@ async def test_on_error_returns_a_response():
 
 async def test_arguments_may_be_named(app):
     from asgi_framework import Request
-    from wire import http_scope
+    from raw_asgi import http_scope
 
     scope = http_scope() | {"auth": AuthCredentials(["known"]), "user": SimpleUser("ada")}
     assert (await page(request=Request(scope))).body == b"ada"

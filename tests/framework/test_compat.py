@@ -28,7 +28,7 @@ from asgi_framework import App, Middleware, Mount, PlainTextResponse, Route
 from asgi_framework.compat import install_as_starlette
 from asgi_framework.compat._contents import MODULES
 from asgi_framework.compat._library import LIBRARY
-from wire import request
+from raw_asgi import request
 
 
 def run(source, *arguments, check=True):

@@ -15,7 +15,7 @@ import pytest
 from asgi_framework import App, JSONResponse, PlainTextResponse, Request, Response, Route
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.websockets import WebSocket
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 pytestmark = pytest.mark.usefixtures("starlette")
 

@@ -24,7 +24,7 @@ from asgi_framework import (
 )
 from asgi_framework._signatures import can_take, describe
 from asgi_framework.routing import request_response
-from wire import request, run, websocket_scope
+from raw_asgi import request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 

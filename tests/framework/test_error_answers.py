@@ -25,7 +25,7 @@ from asgi_framework import (
     WebSocketRoute,
 )
 from asgi_framework.middleware import ExceptionMiddleware, ServerErrorMiddleware
-from wire import Reply, body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 

@@ -28,7 +28,7 @@ from asgi_framework import (
     around_http,
 )
 from asgi_framework.middleware import ExceptionMiddleware, ServerErrorMiddleware
-from wire import Reply, body_messages, http_scope, run
+from raw_asgi import Reply, body_messages, http_scope, run
 
 
 class Backend(AuthenticationBackend):

@@ -20,7 +20,7 @@ from asgi_framework import (
     around_http,
 )
 from asgi_framework.testclient import TestClient
-from wire import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 

@@ -13,7 +13,7 @@ import asgi_requests.responses
 import asgi_routing
 from asgi_framework import App, HTTPException, Middleware, PlainTextResponse, Route
 from asgi_framework.middleware import ErrorMiddleware, ExceptionMiddleware, ServerErrorMiddleware
-from wire import Reply, body_messages, http_scope, request, run
+from raw_asgi import Reply, body_messages, http_scope, request, run
 
 METHODS = [
     (asgi_framework.applications.App, "__call__"),

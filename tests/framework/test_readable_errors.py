@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asgi_framework import App, CORSMiddleware, JSONResponse, Middleware, Mount, Route
-from wire import Reply, body_messages, http_scope, run
+from raw_asgi import Reply, body_messages, http_scope, run
 
 SITE = "https://shop.example"
 CORS = Middleware(CORSMiddleware, allow_origins=[SITE], expose_errors=True)

@@ -7,7 +7,7 @@ import pytest
 import asgi_routing
 from asgi_framework import URL, App, Host, Mount, PlainTextResponse, Route, Router, URLPath, WebSocketRoute
 from asgi_routing import InvalidParameter, RouteWarning
-from wire import http_scope, request, run
+from raw_asgi import http_scope, request, run
 
 
 def home(request):

@@ -7,7 +7,7 @@ import pytest
 import asgi_framework.routing as framework
 import asgi_routing as routing
 from asgi_framework import App, Middleware, PlainTextResponse
-from wire import request, run, websocket_scope
+from raw_asgi import request, run, websocket_scope
 
 MOMENTS = ["before the application", "before the first request", "after the first request"]
 

@@ -13,7 +13,7 @@ from anyio.lowlevel import checkpoint
 
 from asgi_requests import ClientDisconnect, FormData, Request
 from fuzz.harness import chunked, fuzz
-from wire import body_messages, http_scope
+from raw_asgi import body_messages, http_scope
 
 
 class Client:

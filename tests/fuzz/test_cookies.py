@@ -10,7 +10,7 @@ import pytest
 from asgi_requests import Request, Response
 from asgi_requests.cookies import cookie_parser
 from fuzz.harness import fuzz, mutated
-from wire import http_scope
+from raw_asgi import http_scope
 
 COOKIES = [
     b"a=1; b=2",

@@ -8,7 +8,7 @@ from typing import Any
 
 from asgi_middleware.cors import CORSMiddleware
 from fuzz.harness import fuzz, some
-from wire import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, http_scope, request, run, websocket_scope
 
 ORIGINS = [
     "https://a.example",

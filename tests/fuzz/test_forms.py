@@ -8,7 +8,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from asgi_requests import FormData, HTTPException, QueryParams, Request, UploadFile
 from fuzz.harness import chunked, fuzz, mutated
-from wire import body_messages, http_scope
+from raw_asgi import body_messages, http_scope
 
 URLENCODED = [b"a=1&b=2", b"name=Ada+Lovelace&x=%41%C3%BC", b"&&a&=b&c=&=", b"%zz=%&%C3=%FF&a;b=c", b"a" * 50 + b"=b"]
 PIECES = [b"&", b"=", b"%", b"+", b"%C3%BC", b";", b"%26", b"%3D", b"\x00", "ü".encode()]

@@ -8,7 +8,7 @@ from typing import Any
 
 from asgi_middleware.gzip import GZipMiddleware
 from fuzz.harness import chunked, fuzz
-from wire import Reply, http_scope, run
+from raw_asgi import Reply, http_scope, run
 
 CODINGS = [
     "gzip",

@@ -17,7 +17,7 @@ from asgi_requests import FileResponse, MalformedRangeHeader, RangeNotSatisfiabl
 from asgi_requests.files.conditional import evaluate_preconditions
 from asgi_requests.files.ranges import parse_range_header
 from fuzz.harness import fuzz, mutated, some
-from wire import body_messages, http_scope, run
+from raw_asgi import body_messages, http_scope, run
 
 RANGES = [
     b"bytes=0-4",

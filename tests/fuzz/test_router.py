@@ -10,7 +10,7 @@ from uuid import UUID
 
 from asgi_routing import Mount, Route, Router
 from fuzz.harness import fuzz, some
-from wire import http_scope, run
+from raw_asgi import http_scope, run
 
 REGEXES = {
     "str": r"[^/]+",

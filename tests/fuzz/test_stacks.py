@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from anyio.lowlevel import checkpoint
 
-from contract.battery.subjects import SUBJECTS, Subject
+from contract.conformance.subjects import SUBJECTS, Subject
 from fuzz.harness import chunked, fuzz
-from wire import Reply, body_messages, http_scope, run
+from raw_asgi import Reply, body_messages, http_scope, run
 
 CHANGED = {b"content-length", b"vary", b"etag", b"accept-ranges", b"set-cookie"}
 """Headers that a middleware may change; they are looked at one by one."""
@@ -118,7 +118,7 @@ async def test_a_stack_of_middlewares_adds_and_takes_nothing_else(random: Random
     elif not reply.messages:
         assert script.fails == "before", names
     elif script.fails == "before":
-        assert reply.status in (409, 500), names  # the handlers of the battery say 409
+        assert reply.status in (409, 500), names  # the handlers of the conformance suite say 409
         assert reply.types[1:] == ["http.response.body"], names
     else:
         assert reply.status == script.status, names

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from asgi_requests import URL, HTTPConnection
 from asgi_routing import Route, Router
 from fuzz.harness import fuzz, mutated, some
-from wire import http_scope
+from raw_asgi import http_scope
 
 URLS = [
     b"https://user:pass@example.org:8000/a/b?c=d&e=f#g",

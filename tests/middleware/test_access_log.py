@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from asgi_middleware.access_log import AccessLogMiddleware, Entry, combined, json_lines, logfmt
-from wire import Reply, body_messages, http_scope, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, run, websocket_scope
 
 LOGGER = "asgi_middleware.access"
 

@@ -13,7 +13,7 @@ import pytest
 from asgi_middleware import Middleware
 from asgi_middleware.around import Stack, When, around_http
 from asgi_middleware.gzip import GZipMiddleware
-from wire import Reply, http_scope, request, run
+from raw_asgi import Reply, http_scope, request, run
 
 HEAD = {"type": "http.response.start", "status": 200, "headers": [(b"A", b"1"), (b"Set-Cookie", b"x")], "x": 1}
 

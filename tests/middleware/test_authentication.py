@@ -11,7 +11,7 @@ from asgi_middleware.authentication import (
     SimpleUser,
     UnauthenticatedUser,
 )
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 

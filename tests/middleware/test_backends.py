@@ -8,7 +8,7 @@ import pytest
 
 from asgi_middleware.authentication import AuthenticationMiddleware
 from asgi_middleware.backends import APIKeyBackend, BasicBackend
-from wire import request
+from raw_asgi import request
 
 
 class User:

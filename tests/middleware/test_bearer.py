@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from asgi_middleware.bearer import BearerAuthMiddleware, JWTVerifier
-from wire import request, run, websocket_scope
+from raw_asgi import request, run, websocket_scope
 
 RESOURCE = "https://api.example/mcp"
 WELL_KNOWN = "/.well-known/oauth-protected-resource/mcp"

@@ -10,7 +10,7 @@ import pytest
 from asgi_middleware.body_limit import LIMIT_SCOPE_KEY, RequestBodyLimitMiddleware, RequestBodyTooLarge
 from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.exceptions import ExceptionMiddleware
-from wire import Reply, body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
 
 
 async def answer(send, status=200, content=b"done"):

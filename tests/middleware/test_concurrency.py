@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
-from wire import Reply, http_scope, run, websocket_scope
+from raw_asgi import Reply, http_scope, run, websocket_scope
 
 OK = {"type": "http.response.start", "status": 200, "headers": []}
 EMPTY = {"type": "http.request", "body": b"", "more_body": False}

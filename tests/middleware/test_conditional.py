@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from asgi_middleware.conditional import ConditionalMiddleware, Validators
-from wire import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, http_scope, request, run, websocket_scope
 
 THEN = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 THEN_TEXT = "Sun, 01 Nov 2026 12:00:00 GMT"

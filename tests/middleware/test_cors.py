@@ -12,7 +12,7 @@ from asgi_middleware import ConfigurationWarning
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddleware
 from asgi_middleware.errors import ServerErrorMiddleware
-from wire import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, http_scope, request, run, websocket_scope
 
 SITE = "https://shop.example"
 PREFLIGHT_VARY = (

@@ -8,7 +8,7 @@ import pytest
 
 from asgi_middleware import ConfigurationWarning
 from asgi_middleware.csrf import CSRFMiddleware, csrf_token
-from wire import body_messages, http_scope, run, websocket_scope
+from raw_asgi import body_messages, http_scope, run, websocket_scope
 
 HOST = ("host", "site.example")
 TRUSTED = ["https://partner.example", "https://other.example:8443"]

@@ -10,7 +10,7 @@ import pytest
 
 from asgi_middleware import decompression
 from asgi_middleware.decompression import DecompressionMiddleware
-from wire import Reply, body_messages, http_scope, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, run, websocket_scope
 
 brotli = pytest.importorskip("brotli", reason="pip install 'brotli>=1.2'")
 zstd = pytest.importorskip("backports.zstd", reason="pip install backports.zstd")

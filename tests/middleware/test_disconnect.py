@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from asgi_middleware.disconnect import CancelOnDisconnectMiddleware, finish
-from wire import http_scope, run, websocket_scope
+from raw_asgi import http_scope, run, websocket_scope
 
 EMPTY = {"type": "http.request", "body": b"", "more_body": False}
 LEFT = {"type": "http.disconnect"}

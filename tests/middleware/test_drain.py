@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from asgi_middleware.drain import Drain, DrainMiddleware, is_endless
-from wire import Reply, http_scope, run, websocket_scope
+from raw_asgi import Reply, http_scope, run, websocket_scope
 
 EVENTS = [(b"content-type", b"text/event-stream; charset=utf-8")]
 STREAM = {"type": "http.response.start", "status": 200, "headers": EVENTS}

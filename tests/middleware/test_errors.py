@@ -4,7 +4,7 @@ import pytest
 
 from asgi_middleware._accept import prefers_html
 from asgi_middleware.errors import ServerErrorMiddleware
-from wire import Reply, http_scope, run, websocket_scope
+from raw_asgi import Reply, http_scope, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 HTML = [(b"accept", b"text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")]

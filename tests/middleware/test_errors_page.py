@@ -15,7 +15,7 @@ import pytest
 from asgi_middleware.errors import ServerErrorMiddleware
 from asgi_middleware.errors._failures import describe
 from asgi_middleware.errors._redaction import MASK, is_secret, masked, masked_source, shown
-from wire import Reply, http_scope, run
+from raw_asgi import Reply, http_scope, run
 
 BROWSER = [
     (b"accept", b"text/html"),

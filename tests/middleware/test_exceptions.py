@@ -10,7 +10,7 @@ import pytest
 
 from asgi_middleware.errors import ServerErrorMiddleware
 from asgi_middleware.exceptions import ExceptionMiddleware
-from wire import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 

@@ -12,7 +12,7 @@ import pytest
 from asgi_middleware import ConfigurationWarning
 from asgi_middleware._accept import accepts_gzip
 from asgi_middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from wire import Reply, http_scope, request, run
+from raw_asgi import Reply, http_scope, request, run
 
 TEXT = b"hello, world! " * 100
 GZIP = [(b"accept-encoding", b"gzip")]

@@ -10,7 +10,7 @@ import pytest
 
 from asgi_middleware.drain import DrainMiddleware
 from asgi_middleware.health import HealthMiddleware, ProbeFilter, health_app
-from wire import http_scope, run, websocket_scope
+from raw_asgi import http_scope, run, websocket_scope
 
 
 async def app(scope, receive, send):

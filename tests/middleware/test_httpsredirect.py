@@ -6,7 +6,7 @@ import pytest
 
 from asgi_middleware import ConfigurationWarning
 from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware, _log_endless_redirect
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 async def app(scope, receive, send):

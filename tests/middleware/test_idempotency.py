@@ -10,7 +10,7 @@ import pytest
 from asgi_middleware._cancel import protected_scope
 from asgi_middleware.idempotency import IdempotencyMiddleware, user_or_client
 from asgi_middleware.stores import MemoryStore
-from wire import body_messages, http_scope, request, run
+from raw_asgi import body_messages, http_scope, request, run
 
 KEY = [(b"idempotency-key", b'"a-1"')]
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from asgi_middleware.metrics import PrometheusMiddleware, metrics_app
-from wire import body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import body_messages, http_scope, request, run, websocket_scope
 
 prometheus_client = pytest.importorskip("prometheus_client", reason="pip install prometheus-client")
 

@@ -17,7 +17,7 @@ from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.exceptions import ExceptionMiddleware
 from asgi_middleware.gzip import GZipMiddleware
 from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
-from wire import http_scope, request
+from raw_asgi import http_scope, request
 
 
 class Greeting:

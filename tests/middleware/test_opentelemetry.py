@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from asgi_middleware.problems import Problem, ProblemDetailsMiddleware, accepts_problems
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 def answering(status, body=b"", *, headers=(), more=()):
@@ -121,7 +121,7 @@ async def test_exceptions_are_described_or_answered_and_raised():
     reply = await request(ProblemDetailsMiddleware(raising(KeyError("x")), describe=describe))
     assert (reply.status, json.loads(reply.body)["detail"]) == (404, "x is not here")
     middleware = ProblemDetailsMiddleware(raising(ValueError("secret")), describe=describe)
-    from wire import Reply
+    from raw_asgi import Reply
 
     reply = Reply()
     with pytest.raises(ValueError, match="^secret$"):
@@ -138,7 +138,7 @@ async def test_nothing_is_sent_twice():
         await send({"type": "http.response.start", "status": 404, "headers": []})
         raise Problem(409)
 
-    from wire import Reply
+    from raw_asgi import Reply
 
     reply = Reply()
     with pytest.raises(Problem):

@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
-from wire import http_scope, run, websocket_scope
+from raw_asgi import http_scope, run, websocket_scope
 
 PEER = ("10.0.0.1", 50000)
 

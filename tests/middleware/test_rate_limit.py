@@ -9,7 +9,7 @@ import pytest
 
 from asgi_middleware.rate_limit import Limit, RateLimitMiddleware, by_client, by_header, by_user
 from asgi_middleware.stores import MemoryStore, Spent
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 async def page(scope, receive, send):

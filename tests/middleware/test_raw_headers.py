@@ -7,7 +7,7 @@ import pytest
 from asgi_middleware._headers import all_values, encode_name, encode_value, first_value, merge_vary, without
 from asgi_middleware._replies import reject, send_text
 from asgi_middleware._scope import request_headers
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 PAIRS = [(b"Content-Type", b"text/html"), (b"set-cookie", b"a"), (b"SET-COOKIE", b"b")]
 

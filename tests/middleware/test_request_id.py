@@ -19,7 +19,7 @@ from asgi_middleware.request_id import (
     request_id,
     trace_context,
 )
-from wire import http_scope, run, websocket_scope
+from raw_asgi import http_scope, run, websocket_scope
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

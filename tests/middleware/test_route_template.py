@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_middleware import route_template
-from wire import http_scope
+from raw_asgi import http_scope
 
 
 def test_what_a_router_leaves_in_the_scope_is_the_default():
@@ -16,7 +16,7 @@ def test_what_a_router_leaves_in_the_scope_is_the_default():
 
 def test_django_is_asked():
     pytest.importorskip("django", reason="pip install django")
-    from foreign import site_django
+    from integrations import site_django
 
     site_django.create()
     assert route_template.from_django(http_scope(path="/echo")) == "/echo"

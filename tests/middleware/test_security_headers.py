@@ -7,7 +7,7 @@ import re
 import pytest
 
 from asgi_middleware.security_headers import NONCE, SELF, SecurityHeadersMiddleware, csp_nonce
-from wire import http_scope, run, websocket_scope
+from raw_asgi import http_scope, run, websocket_scope
 
 
 def answering(*headers, status=200, nonce=False):

@@ -13,7 +13,7 @@ from asgi_middleware.sessions import ServerSession, Session, SessionMiddleware, 
 from asgi_middleware.sessions import _records as records
 from asgi_middleware.sessions import _server as server
 from asgi_middleware.stores import MemoryStore, RedisStore, SQLiteStore
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 def app_of(act):

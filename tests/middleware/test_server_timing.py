@@ -7,7 +7,7 @@ import re
 import pytest
 
 from asgi_middleware.server_timing import ServerTimingMiddleware, timed
-from wire import http_scope, run, websocket_scope
+from raw_asgi import http_scope, run, websocket_scope
 
 
 async def page(scope, receive, send):

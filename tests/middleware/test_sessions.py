@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from wire import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, http_scope, request, run, websocket_scope
 
 pytest.importorskip("itsdangerous")
 

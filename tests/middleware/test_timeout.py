@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from asgi_middleware.timeout import TimeoutMiddleware
-from wire import Reply, http_scope, run, websocket_scope
+from raw_asgi import Reply, http_scope, run, websocket_scope
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 BODY = {"type": "http.request", "body": b"a", "more_body": True}

@@ -8,7 +8,7 @@ import pytest
 
 from asgi_middleware import ConfigurationWarning
 from asgi_middleware.trustedhost import ENFORCE_DOMAIN_WILDCARD, TrustedHostMiddleware
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 async def app(scope, receive, send):

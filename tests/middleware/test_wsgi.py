@@ -12,7 +12,7 @@ import pytest
 
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.wsgi import ClientGone, WSGIMiddleware
-from wire import Reply, body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
 
 
 def hello(environ, start_response):

@@ -13,7 +13,7 @@ from asgi_requests.exceptions import HTTPException, WebSocketDisconnect, WebSock
 from asgi_requests.requests import Request
 from asgi_requests.responses import PlainTextResponse
 from asgi_requests.websockets import WebSocket
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 LEFT = {"type": "websocket.disconnect", "code": 1001}

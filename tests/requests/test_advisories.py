@@ -15,7 +15,7 @@ from asgi_requests.exceptions import HTTPException
 from asgi_requests.requests import Request
 from asgi_requests.responses import FileResponse, PlainTextResponse, RedirectResponse
 from asgi_requests.staticfiles import StaticFiles
-from wire import body_messages, http_scope, request, run
+from raw_asgi import body_messages, http_scope, request, run
 
 MULTIPART = [(b"content-type", b"multipart/form-data; boundary=B")]
 URLENCODED = [(b"content-type", b"application/x-www-form-urlencoded")]

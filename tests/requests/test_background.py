@@ -9,7 +9,7 @@ import pytest
 
 from asgi_requests.background import BackgroundTask, BackgroundTasks
 from asgi_requests.responses import PlainTextResponse
-from wire import request
+from raw_asgi import request
 
 
 async def test_an_async_function_is_awaited_with_its_arguments():

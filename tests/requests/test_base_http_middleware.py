@@ -13,7 +13,7 @@ from asgi_requests.exceptions import ClientDisconnect, HTTPException
 from asgi_requests.middleware import BaseHTTPMiddleware
 from asgi_requests.requests import Request
 from asgi_requests.responses import PlainTextResponse, Response, StreamingResponse
-from wire import Reply, body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
 
 variable = contextvars.ContextVar("variable", default="unset")
 untouched = contextvars.ContextVar("untouched", default="unset")

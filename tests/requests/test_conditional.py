@@ -8,7 +8,7 @@ import pytest
 
 from asgi_requests.files import evaluate_preconditions
 from asgi_requests.files.conditional import parse_http_date, precondition, range_applies, request_conditions
-from wire import http_scope
+from raw_asgi import http_scope
 
 OLD = "Sun, 06 Nov 1994 08:49:37 GMT"
 NEW = "Mon, 07 Nov 1994 08:49:37 GMT"

@@ -6,7 +6,7 @@ import pytest
 
 from asgi_requests.cookies import cookie_parser
 from asgi_requests.requests import Request
-from wire import http_scope
+from raw_asgi import http_scope
 
 
 @pytest.mark.parametrize(

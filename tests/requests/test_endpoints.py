@@ -7,7 +7,7 @@ import pytest
 from asgi_requests.endpoints import HTTPEndpoint, WebSocketEndpoint
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.responses import PlainTextResponse
-from wire import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 LEFT = {"type": "websocket.disconnect", "code": 1001}

@@ -13,7 +13,7 @@ from asgi_requests.exceptions import (
     WebSocketDisconnected,
     WebSocketException,
 )
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 

@@ -21,7 +21,7 @@ from asgi_requests._workers import WorkerPool
 from asgi_requests.background import BackgroundTask
 from asgi_requests.files import FileResponse, content_disposition
 from asgi_requests.responses import Response
-from wire import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, http_scope, request, run, websocket_scope
 
 CONTENT = b"0123456789" * 2
 BIG = os.urandom(1024 * 1024)

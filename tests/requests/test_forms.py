@@ -16,7 +16,7 @@ from asgi_requests.forms import FormParser, FormTooLarge, MultiPartException, Mu
 from asgi_requests.headers import Headers
 from asgi_requests.requests import Request
 from asgi_requests.uploads import UploadFile
-from wire import body_messages, http_scope
+from raw_asgi import body_messages, http_scope
 
 URLENCODED = "application/x-www-form-urlencoded"
 

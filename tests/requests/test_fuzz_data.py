@@ -17,7 +17,7 @@ from asgi_requests.headers import Headers, MutableHeaders
 from asgi_requests.multidict import QueryParams
 from asgi_requests.requests import Request
 from asgi_requests.urls import URL
-from wire import http_scope
+from raw_asgi import http_scope
 
 few = settings(max_examples=60, deadline=None)
 many = settings(max_examples=150, deadline=None)

@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from tests.wire import body_messages, http_scope
+from tests.raw_asgi import body_messages, http_scope
 
 from asgi_requests import JSONResponse
 from asgi_requests._json import dump_json, load_json

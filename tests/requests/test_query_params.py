@@ -7,7 +7,7 @@ import pytest
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.multidict import MultiDict, QueryParams
 from asgi_requests.requests import Request
-from wire import http_scope
+from raw_asgi import http_scope
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from asgi_requests.multidict import QueryParams
 from asgi_requests.requests import HTTPConnection, InvalidJSON, Request, empty_receive, empty_send
 from asgi_requests.state import State
 from asgi_requests.urls import URL
-from wire import http_scope, websocket_scope
+from raw_asgi import http_scope, websocket_scope
 
 
 def request(**scope):

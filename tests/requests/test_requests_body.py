@@ -13,7 +13,7 @@ from asgi_requests.exceptions import ClientDisconnect, HTTPException
 from asgi_requests.forms import FormTooLarge
 from asgi_requests.multidict import FormData
 from asgi_requests.requests import InvalidJSON, Request
-from wire import body_messages, http_scope, run
+from raw_asgi import body_messages, http_scope, run
 
 DISCONNECT = {"type": "http.disconnect"}
 FORM = [(b"content-type", b"Application/X-WWW-Form-Urlencoded ; charset=utf-8")]

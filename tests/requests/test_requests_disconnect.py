@@ -9,7 +9,7 @@ import pytest
 from asgi_requests._bodies import shared_body
 from asgi_requests.exceptions import ClientDisconnect, HTTPException
 from asgi_requests.requests import Request, replay_receive
-from wire import body_messages, http_scope, run
+from raw_asgi import body_messages, http_scope, run
 
 DISCONNECT = {"type": "http.disconnect"}
 

@@ -18,7 +18,7 @@ from asgi_requests.middleware import BaseHTTPMiddleware
 from asgi_requests.multidict import FormData
 from asgi_requests.requests import Request
 from asgi_requests.responses import PlainTextResponse, StreamingResponse
-from wire import body_messages, http_scope, request, run
+from raw_asgi import body_messages, http_scope, request, run
 
 FORM = [(b"content-type", b"application/x-www-form-urlencoded")]
 DISCONNECT = {"type": "http.disconnect"}

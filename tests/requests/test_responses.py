@@ -12,7 +12,7 @@ import pytest
 from asgi_requests.background import BackgroundTask
 from asgi_requests.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from asgi_requests.urls import URL
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 async def test_a_response_is_a_start_and_one_body():

@@ -17,7 +17,7 @@ from asgi_requests.concurrency import run_in_threadpool
 from asgi_requests.exceptions import ClientDisconnect
 from asgi_requests.requests import Request
 from asgi_requests.responses import StreamingResponse
-from wire import Reply, body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
 
 VERSIONS = ["2.0", "2.3", "2.4", "2.5"]
 

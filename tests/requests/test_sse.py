@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_requests.sse import EventSourceResponse, ServerSentEvent, last_event_id
-from wire import http_scope, request
+from raw_asgi import http_scope, request
 
 
 async def test_events_text_and_json_are_sent_as_events():

@@ -13,7 +13,7 @@ from asgi_requests.exceptions import HTTPException
 from asgi_requests.files import FileResponse
 from asgi_requests.responses import PlainTextResponse
 from asgi_requests.staticfiles import NotModifiedResponse, StaticFiles
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from asgi_requests.background import BackgroundTask
 from asgi_requests.requests import Request
 from asgi_requests.templating import Jinja2Templates
-from wire import Reply, http_scope, request, run
+from raw_asgi import Reply, http_scope, request, run
 
 
 class Router:

@@ -11,7 +11,7 @@ import pytest
 from asgi_requests.requests import Request
 from asgi_requests.responses import PlainTextResponse, RedirectResponse
 from asgi_requests.urls import URL, Address
-from wire import http_scope, request
+from raw_asgi import http_scope, request
 
 FULL = "http://u:p@h:80/p?q=1#f"
 

@@ -15,7 +15,7 @@ from asgi_requests.websockets import (
     WebSocketDisconnected,
     WebSocketState,
 )
-from wire import Reply, run, websocket_scope
+from raw_asgi import Reply, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 LEFT = {"type": "websocket.disconnect", "code": 1001, "reason": "bye"}

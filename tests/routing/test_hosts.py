@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_routing import Host, Match, Router
-from wire import http_scope, request
+from raw_asgi import http_scope, request
 
 
 def host(*values):

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from asgi_routing import Host, Mount, Route, Router, RouteWarning
-from wire import Reply, run
+from raw_asgi import Reply, run
 
 STARTUP, SHUTDOWN = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
 

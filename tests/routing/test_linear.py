@@ -14,7 +14,7 @@ from asgi_routing import CONVERTOR_TYPES, Convertor, Host, Match, Mount, Route, 
 from asgi_routing._patterns import compile_extract
 from asgi_routing._split import MOST_ATTEMPTS
 from asgi_routing.paths import parse_path, pattern_source
-from wire import http_scope, request
+from raw_asgi import http_scope, request
 
 
 async def app(scope, receive, send):

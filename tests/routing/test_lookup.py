@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asgi_routing import BaseRoute, Convertor, Host, Match, Mount, Route, Router, WebSocketRoute, register_url_convertor
 from asgi_routing.convertors import CONVERTOR_TYPES
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 class Even(Convertor[int]):

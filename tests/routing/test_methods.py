@@ -7,7 +7,7 @@ import functools
 import pytest
 
 from asgi_routing import BaseRoute, Match, Mount, Route, Router
-from wire import body_messages, http_scope, request, run
+from raw_asgi import body_messages, http_scope, request, run
 
 
 async def test_a_wrong_method_names_the_right_ones_of_every_route_sorted(endpoint):

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from asgi_routing import Host, Mount, Route, Router, RouteWarning, WebSocketRoute
-from wire import request
+from raw_asgi import request
 
 
 async def app(scope, receive, send):

@@ -20,7 +20,7 @@ from asgi_routing import (
     register_url_convertor,
     replace_params,
 )
-from wire import request
+from raw_asgi import request
 
 
 async def app(scope, receive, send):

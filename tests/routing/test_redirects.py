@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_routing import BaseRoute, Host, Match, Mount, Route, Router
-from wire import request, run, websocket_scope
+from raw_asgi import request, run, websocket_scope
 
 
 def table(endpoint):
@@ -42,7 +42,7 @@ def table(endpoint):
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_redirect_is_relative_and_keeps_query_and_method(method, path, extra, location, endpoint):
-    from wire import http_scope
+    from raw_asgi import http_scope
 
     scope = (
         http_scope(method, "/", query=extra.get("query", b""))

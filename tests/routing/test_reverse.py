@@ -22,7 +22,7 @@ from asgi_routing import (
     URLPath,
     WebSocketRoute,
 )
-from wire import http_scope
+from raw_asgi import http_scope
 
 
 async def app(scope, receive, send):

@@ -8,7 +8,7 @@ import inspect
 import pytest
 
 from asgi_routing import BaseRoute, Host, Match, Mount, Route, Router, WebSocketRoute, get_name
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 async def app(scope, receive, send):

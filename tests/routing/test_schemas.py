@@ -8,7 +8,7 @@ import pytest
 
 from asgi_routing import Host, Mount, Route, Router, WebSocketRoute
 from asgi_routing.schemas import BaseSchemaGenerator, EndpointInfo, OpenAPIResponse, SchemaGenerator
-from wire import request
+from raw_asgi import request
 
 yaml = pytest.importorskip("yaml")
 

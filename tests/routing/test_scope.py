@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_routing import BaseRoute, Host, Match, Mount, Route, Router, WebSocketRoute, get_route_path
-from wire import http_scope, request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 async def test_a_route_writes_what_matched_to_the_scope_of_its_caller(endpoint):

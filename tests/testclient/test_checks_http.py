@@ -12,7 +12,7 @@ import pytest
 
 from asgi_testclient import ProtocolViolation, ProtocolWarning
 from asgi_testclient._checks import RULES, HTTPChecks
-from wire import http_scope
+from raw_asgi import http_scope
 
 ALL = frozenset(
     f"http.response.{name}" for name in ("debug", "trailers", "early_hint", "push", "pathsend", "zerocopysend")

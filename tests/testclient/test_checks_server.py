@@ -14,7 +14,7 @@ from asgi_testclient._checks.server import (
     ServerChecks,
     WebSocketServerChecks,
 )
-from wire import http_scope, websocket_scope
+from raw_asgi import http_scope, websocket_scope
 
 
 def lifespan_scope(**extra: Any) -> dict:

@@ -9,7 +9,7 @@ import pytest
 
 from asgi_testclient import ProtocolViolation, ProtocolWarning
 from asgi_testclient._checks import RULES, WebSocketChecks
-from wire import websocket_scope
+from raw_asgi import websocket_scope
 
 END = object()
 CONNECT = {"type": "websocket.connect"}

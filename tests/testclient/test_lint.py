@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from asgi_testclient.lint import Lint, ProtocolViolation, ProtocolWarning
-from wire import Reply, body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
 BODY = {"type": "http.response.body", "body": b"hello"}

@@ -9,9 +9,9 @@ import pytest
 from asgi_testclient import Lint, TestClient, WebSocketDisconnect
 
 HABITS = {
-    "foreign.site_django": {"W01"},
-    "foreign.site_sanic": {"W01"},
-    "foreign.site_blacksheep": {"W01", "W02"},
+    "integrations.site_django": {"W01"},
+    "integrations.site_sanic": {"W01"},
+    "integrations.site_blacksheep": {"W01", "W02"},
 }
 
 

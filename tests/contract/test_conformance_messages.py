@@ -1,4 +1,4 @@
-"""The battery, along the response: what an application sends arrives, in order, at once, and never changed in place."""
+"""The conformance suite, along the response: what an application sends arrives, in order, at once, and never changed in place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import anyio
 
-from contract.battery.exchange import (
+from contract.conformance.cases import row
+from contract.conformance.exchange import (
     Linted,
     acting_scope,
     call,
@@ -23,9 +24,8 @@ from contract.battery.exchange import (
     touching,
     visit,
 )
-from contract.battery.rows import row
-from contract.battery.subjects import Subject
-from wire import Reply, http_scope, run
+from contract.conformance.subjects import Subject
+from raw_asgi import Reply, http_scope, run
 
 CLIENTS: list[list[tuple[bytes, bytes]]] = [
     [(b"accept-encoding", b"gzip")],

@@ -10,7 +10,7 @@ import pytest
 
 from asgi_middleware.authentication import AuthCredentials, AuthenticationMiddleware, SimpleUser
 from asgi_middleware.sessions import SessionMiddleware, SessionWarning
-from wire import Reply, body_messages, http_scope, run
+from raw_asgi import Reply, body_messages, http_scope, run
 
 pytest.importorskip("itsdangerous")
 

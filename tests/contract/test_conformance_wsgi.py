@@ -1,4 +1,4 @@
-"""The rows of the battery that WSGIMiddleware has, around a WSGI application: the others speak of an ASGI one inside."""
+"""The rows of the conformance suite that WSGIMiddleware has, around a WSGI application: the others speak of an ASGI one inside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from asgi_middleware.wsgi import ClientGone, WSGIMiddleware
 from asgi_testclient import Lint
-from wire import Reply, body_messages, http_scope, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, run, websocket_scope
 
 HEADERS = [
     ("Set-Cookie", "a=1"),

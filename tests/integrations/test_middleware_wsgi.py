@@ -11,9 +11,9 @@ import pytest
 
 from asgi_middleware.wsgi import WSGIMiddleware
 from asgi_testclient import Lint
-from foreign.dressed import FORM, MULTIPART, call_bare
+from integrations.with_middleware import FORM, MULTIPART, call_bare
+from raw_asgi import http_scope
 from serving import Uvicorn
-from wire import http_scope
 
 
 def django() -> Any:
@@ -22,7 +22,7 @@ def django() -> Any:
     from django.http import HttpResponse, StreamingHttpResponse
     from django.urls import path
 
-    from foreign import site_django
+    from integrations import site_django
 
     def stream(request: Any) -> StreamingHttpResponse:
         return StreamingHttpResponse((f"chunk {n}\n".encode() for n in range(3)), content_type="text/plain")

@@ -28,7 +28,7 @@ def site(request: pytest.FixtureRequest) -> ModuleType:
     """One site: `create()` gives its application, `events` what happened in it, `features` what it does differently."""
     name: str = request.param
     pytest.importorskip(name, reason=f"needs {name}: pip install {FRAMEWORKS[name]}")
-    return import_module(f"foreign.site_{name}")
+    return import_module(f"integrations.site_{name}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

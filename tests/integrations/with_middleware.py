@@ -1,6 +1,6 @@
 """The five sites with every middleware of asgi-middleware in front of them, and one request as a bare server makes it.
 
-`uvicorn --factory foreign.dressed:django` serves one site, dressed in whatever the request header x-dressed names.
+`uvicorn --factory integrations.with_middleware:django` serves one site, behind whatever middleware the request header x-middleware names.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import anyio.lowlevel
 
-from contract.battery.subjects import SUBJECTS, Subject
-from wire import Reply, body_messages, http_scope, websocket_scope
+from contract.conformance.subjects import SUBJECTS, Subject
+from raw_asgi import Reply, body_messages, http_scope, websocket_scope
 
 SITES = {
     "django": "Django",
@@ -22,7 +22,7 @@ SITES = {
     "litestar": "litestar",
     "falcon": "falcon",
 }
-DRESSES = [subject for subject in SUBJECTS if subject.path.startswith("asgi_middleware.")]
+STACKS = [subject for subject in SUBJECTS if subject.path.startswith("asgi_middleware.")]
 FORM = (
     b'--edge\r\ncontent-disposition: form-data; name="title"\r\n\r\nA title\r\n'
     b'--edge\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\ncontent-type: text/plain\r\n\r\n'
@@ -86,17 +86,17 @@ def socket_scope(subject: Subject, path: str) -> dict:
 
 
 class Wardrobe:
-    """A site, and each middleware around it; the request header x-dressed names one, none is the site itself."""
+    """A site, and each middleware around it; the request header x-middleware names one, none is the site itself."""
 
     def __init__(self, site: str) -> None:
-        self.app = import_module(f"foreign.site_{site}").create()
-        self.dressed = {subject.id.encode(): subject.make(self.app) for subject in DRESSES}
+        self.app = import_module(f"integrations.site_{site}").create()
+        self.wrapped = {subject.id.encode(): subject.make(self.app) for subject in STACKS}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
-        name = dict(scope["headers"]).get(b"x-dressed")
-        await (self.app if name is None else self.dressed[name])(scope, receive, send)
+        name = dict(scope["headers"]).get(b"x-middleware")
+        await (self.app if name is None else self.wrapped[name])(scope, receive, send)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The battery, for answers a middleware gives itself: whole, once, and in words that a WebSocket's server knows."""
+"""The conformance suite, for answers a middleware gives itself: whole, once, and in words that a WebSocket's server knows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from contract.battery.exchange import Linted, acting_scope, socket_scope
-from contract.battery.rows import row
-from contract.battery.subjects import Refused, Subject
-from wire import Reply, body_messages, run
+from contract.conformance.cases import row
+from contract.conformance.exchange import Linted, acting_scope, socket_scope
+from contract.conformance.subjects import Refused, Subject
+from raw_asgi import Reply, body_messages, run
 
 
 def answers(subject: Subject) -> bool:

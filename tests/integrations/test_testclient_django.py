@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("foreign.site_django", reason="needs Django: pip install Django")  # it configures Django
+pytest.importorskip("integrations.site_django", reason="needs Django: pip install Django")  # it configures Django
 
 from asgiref.sync import sync_to_async
 from django.conf import settings

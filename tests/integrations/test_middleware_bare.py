@@ -11,18 +11,18 @@ import anyio
 import pytest
 
 from asgi_testclient import Lint
-from foreign.dressed import DRESSES, PAGES, SITES, call_bare, decoded, page_scope, socket_scope
-from wire import Reply, http_scope, run
+from integrations.with_middleware import PAGES, SITES, STACKS, call_bare, decoded, page_scope, socket_scope
+from raw_asgi import Reply, http_scope, run
 
 REPLACED = {"content-length", "content-encoding", "etag", "vary", "accept-ranges", "date", "strict-transport-security"}
 
 
 @pytest.fixture(scope="module", params=SITES)
-def foreign(request: pytest.FixtureRequest) -> tuple[ModuleType, Any]:
+def framework(request: pytest.FixtureRequest) -> tuple[ModuleType, Any]:
     """A site and its application, one for all middlewares: what one of them damaged, the next would find."""
     name: str = request.param
     pytest.importorskip(name, reason=f"needs {name}: pip install {SITES[name]}")
-    site = import_module(f"foreign.site_{name}")
+    site = import_module(f"integrations.site_{name}")
     return site, site.create()
 
 
@@ -38,15 +38,15 @@ def is_within(inner: list[Any], outer: list[Any]) -> bool:
     return all(item in rest for item in inner)
 
 
-@pytest.mark.parametrize("dress", DRESSES, ids=lambda subject: subject.id)
-async def test_pages_streams_uploads_redirects_and_cookies_are_the_same(foreign: Any, dress: Any) -> None:
-    _, app = foreign
+@pytest.mark.parametrize("stack", STACKS, ids=lambda subject: subject.id)
+async def test_pages_streams_uploads_redirects_and_cookies_are_the_same(framework: Any, stack: Any) -> None:
+    _, app = framework
     inner = Lint(app, ignore=["W01"])  # Django's Title-Case
-    lint = Lint(dress.make(inner), ignore=["W01"])
+    lint = Lint(stack.make(inner), ignore=["W01"])
     for page in PAGES:
-        plain = await call_bare(app, page_scope(dress, page), page[3])
-        reply = await call_bare(lint, page_scope(dress, page), page[3])
-        again = await call_bare(app, page_scope(dress, page), page[3])
+        plain = await call_bare(app, page_scope(stack, page), page[3])
+        reply = await call_bare(lint, page_scope(stack, page), page[3])
+        again = await call_bare(app, page_scope(stack, page), page[3])
         # Frameworks leave it to the server to drop the body of HEAD, whose head says how that of GET is encoded.
         body = reply.body if page[0] == "HEAD" else decoded(reply)
         assert (reply.status, body) == (plain.status, plain.body), page[:2]
@@ -61,28 +61,28 @@ async def test_pages_streams_uploads_redirects_and_cookies_are_the_same(foreign:
     lint.assert_clean()
 
 
-@pytest.mark.parametrize("dress", DRESSES, ids=lambda subject: subject.id)
-async def test_a_failing_page_fails_as_it_does_alone(foreign: Any, dress: Any) -> None:
-    _, app = foreign
+@pytest.mark.parametrize("stack", STACKS, ids=lambda subject: subject.id)
+async def test_a_failing_page_fails_as_it_does_alone(framework: Any, stack: Any) -> None:
+    _, app = framework
 
     async def outcome(app: Any) -> tuple[Any, ...]:
-        scope = http_scope("GET", "/error", headers=dress.request_headers(), **dress.scope)
+        scope = http_scope("GET", "/error", headers=stack.request_headers(), **stack.scope)
         try:
             reply = await call_bare(app, scope)
         except ValueError as exc:
             return (500, str(exc))
         return (reply.status, "")
 
-    assert await outcome(dress.make(app)) == await outcome(app)
+    assert await outcome(stack.make(app)) == await outcome(app)
 
 
-@pytest.mark.parametrize("dress", DRESSES, ids=lambda subject: subject.id)
-async def test_events_arrive_one_by_one_and_end_with_the_client(foreign: Any, dress: Any) -> None:
-    site, app = foreign
+@pytest.mark.parametrize("stack", STACKS, ids=lambda subject: subject.id)
+async def test_events_arrive_one_by_one_and_end_with_the_client(framework: Any, stack: Any) -> None:
+    site, app = framework
     site.events.clear()
-    scope = http_scope("GET", "/sse", headers=dress.request_headers(), **dress.scope)
+    scope = http_scope("GET", "/sse", headers=stack.request_headers(), **stack.scope)
     with anyio.fail_after(20):
-        reply = await call_bare(dress.make(app), scope, messages_wanted=5)
+        reply = await call_bare(stack.make(app), scope, messages_wanted=5)
     assert decoded(reply).count(b"tick") >= 3
     assert reply.header("content-encoding") is None
     gc.collect()  # some leave their generators to the garbage collector, and so their end to the next turn of the loop
@@ -90,17 +90,17 @@ async def test_events_arrive_one_by_one_and_end_with_the_client(foreign: Any, dr
     assert site.events == ["sse ended"]
 
 
-@pytest.mark.parametrize("dress", DRESSES, ids=lambda subject: subject.id)
-async def test_websockets_talk_and_are_refused_as_alone(foreign: Any, dress: Any) -> None:
-    site, app = foreign
+@pytest.mark.parametrize("stack", STACKS, ids=lambda subject: subject.id)
+async def test_websockets_talk_and_are_refused_as_alone(framework: Any, stack: Any) -> None:
+    site, app = framework
     if not site.features.get("websocket", True):
         with pytest.raises(ValueError, match="websocket"):
-            await run(dress.make(app), socket_scope(dress, "/ws"), [{"type": "websocket.connect"}])
+            await run(stack.make(app), socket_scope(stack, "/ws"), [{"type": "websocket.connect"}])
         return
-    wrapped = Lint(dress.make(Lint(app, ignore=["W01"])), ignore=["W01"])
+    wrapped = Lint(stack.make(Lint(app, ignore=["W01"])), ignore=["W01"])
     for path in ("/ws", "/ws-denied"):
-        plain = await converse(app, socket_scope(dress, path))
-        reply = await converse(wrapped, socket_scope(dress, path))
+        plain = await converse(app, socket_scope(stack, path))
+        reply = await converse(wrapped, socket_scope(stack, path))
         assert reply.types == plain.types
         assert [without_headers(m) for m in reply.messages] == [without_headers(m) for m in plain.messages]
     wrapped.assert_clean()
@@ -138,16 +138,16 @@ async def converse(app: Any, scope: dict) -> Reply:
     return reply
 
 
-@pytest.mark.parametrize("dress", DRESSES, ids=lambda subject: subject.id)
-async def test_the_lifespan_is_the_applications(foreign: Any, dress: Any) -> None:
-    site, app = foreign
+@pytest.mark.parametrize("stack", STACKS, ids=lambda subject: subject.id)
+async def test_the_lifespan_is_the_applications(framework: Any, stack: Any) -> None:
+    site, app = framework
     site.events.clear()
     scope: dict[str, Any] = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
     messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     if not site.features.get("lifespan", True):
         with pytest.raises(ValueError, match="lifespan"):
-            await run(dress.make(app), scope, messages)
+            await run(stack.make(app), scope, messages)
         return
-    reply = await run(dress.make(app), scope, messages)
+    reply = await run(stack.make(app), scope, messages)
     assert reply.types == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert site.events == ["startup", "shutdown"]

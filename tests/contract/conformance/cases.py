@@ -52,9 +52,9 @@ CHECKLIST = {
     "C33": "mypy --strict accepts a middleware where a framework takes one, and compares the arguments of a record.",
     "C34": "Construction copies nothing, and no repr shows a secret.",
 }
-# Rows that no test of this battery runs.
+# Rows that no test of this suite runs.
 ELSEWHERE = {
-    "C31": "tests/foreign/test_middleware_uvicorn.py, and tests/servers for the other servers",
+    "C31": "tests/integrations/test_middleware_uvicorn.py, and tests/servers for the other servers",
     "C32": "tests/benchmarks measures it; tests assert no speed",
 }
 

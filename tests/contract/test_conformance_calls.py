@@ -1,4 +1,4 @@
-"""The battery, around the call: scopes, receive and send as they were, exceptions, cancellation, tasks and loops."""
+"""The conformance suite, around the call: scopes, receive and send as they were, exceptions, cancellation, tasks and loops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from contract.battery.exchange import (
+from contract.conformance.cases import row
+from contract.conformance.exchange import (
     Linted,
     acting_scope,
     call,
@@ -24,9 +25,8 @@ from contract.battery.exchange import (
     socket_scope,
     touching,
 )
-from contract.battery.rows import row
-from contract.battery.subjects import Refused, Subject
-from wire import Reply, body_messages, run
+from contract.conformance.subjects import Refused, Subject
+from raw_asgi import Reply, body_messages, run
 
 LIFESPAN = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
 FUTURE = {"type": "x-custom", "asgi": {"version": "3.0"}, "headers": [(b"origin", b"https://a.example")], "path": "/"}

@@ -1,4 +1,4 @@
-"""The battery is whole: every middleware is in it, every row of the checklist runs, and no exemption is left over."""
+"""The conformance suite is whole: every middleware is in it, every row of the checklist runs, and no exemption is left over."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import Any
 import pytest
 
 from asgi_middleware import Middleware
-from contract.battery.rows import CHECKLIST, ELSEWHERE, EXEMPT, row
-from contract.battery.subjects import NOT_HERE, SECRET, SUBJECTS, Subject, found
+from contract.conformance.cases import CHECKLIST, ELSEWHERE, EXEMPT, row
+from contract.conformance.subjects import NOT_HERE, SECRET, SUBJECTS, Subject, found
 
 HERE = Path(__file__).parent
-TESTS = "".join(path.read_text() for path in sorted(HERE.glob("test_battery*.py")))
+TESTS = "".join(path.read_text() for path in sorted(HERE.glob("test_conformance*.py")))
 
 
 @pytest.mark.parametrize("path", found())
-def test_every_middleware_is_in_the_battery(path: str) -> None:
+def test_every_middleware_is_in_the_suite(path: str) -> None:
     assert path in {subject.path for subject in SUBJECTS} | {*NOT_HERE}, (
-        f"{path} is a middleware that the battery does not know: add Subject({path!r}, lambda: {{...}}) with its "
-        "arguments to SUBJECTS in tests/contract/battery/subjects.py, or say in NOT_HERE why it does not belong there"
+        f"{path} is a middleware that the suite does not know: add Subject({path!r}, lambda: {{...}}) with its "
+        "arguments to SUBJECTS in tests/contract/conformance/subjects.py, or say in NOT_HERE why it does not belong there"
     )
 
 
-def test_the_battery_knows_no_middleware_that_is_gone() -> None:
+def test_the_suite_knows_no_middleware_that_is_gone() -> None:
     assert {subject.path for subject in SUBJECTS} | {*NOT_HERE} == {*found()}
 
 

@@ -1,6 +1,6 @@
-"""Every middleware there is, found in the packages, and how the battery builds it and makes it act.
+"""Every middleware there is, found in the packages, and how the conformance suite builds it and makes it act.
 
-A middleware that is found and has no line in SUBJECTS fails `test_battery_rows.py` with the words to add.
+A middleware that is found and has no line in SUBJECTS fails `test_conformance_cases.py` with the words to add.
 """
 
 from __future__ import annotations
@@ -374,7 +374,7 @@ SUBJECTS = [
 NOT_HERE = {
     "asgi_framework.middleware.ErrorMiddleware": "takes an ExceptionMiddleware around a Router: test_patching.py",
     "asgi_middleware.MiddlewareFactory": "the type of all of them",
-    "asgi_middleware.wsgi.WSGIMiddleware": "wraps a WSGI application: test_battery_wsgi.py",
+    "asgi_middleware.wsgi.WSGIMiddleware": "wraps a WSGI application: test_conformance_wsgi.py",
 }
 PACKAGES = ("asgi_middleware", "asgi_framework.middleware", "asgi_requests.middleware")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from asgi_testclient import Lint
-from wire import Reply, body_messages, http_scope, run, websocket_scope
+from raw_asgi import Reply, body_messages, http_scope, run, websocket_scope
 
 from .subjects import Subject
 
