@@ -1,8 +1,24 @@
-"""A site behind ProxyHeaders, CSRF and SecurityHeaders: it says who asked, takes a form, and has two inline scripts."""
+"""A site behind ProxyHeaders, CSRF and SecurityHeaders.
+
+It says who asked, takes a form, has two inline scripts, an event stream that waits to be told to go on, and a WebSocket.
+"""
 
 from __future__ import annotations
 
-from asgi_framework import App, HTMLResponse, JSONResponse, Request, Route
+import asyncio
+from collections.abc import AsyncIterator
+
+from asgi_framework import (
+    App,
+    HTMLResponse,
+    JSONResponse,
+    Request,
+    Response,
+    Route,
+    StreamingResponse,
+    WebSocket,
+    WebSocketRoute,
+)
 from asgi_middleware import Middleware
 from asgi_middleware.csrf import CSRFMiddleware
 from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
@@ -42,6 +58,31 @@ async def transfer(request: Request) -> HTMLResponse:
     return HTMLResponse("<title>Transferred</title>")
 
 
+told = asyncio.Event()
+
+
+async def events(request: Request) -> StreamingResponse:
+    async def stream() -> AsyncIterator[str]:
+        yield "data: one\n\n"
+        await told.wait()
+        told.clear()
+        yield "data: two\n\n"
+
+    headers = {"x-accel-buffering": "no"} if "unbuffered" in request.query_params else None
+    return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+
+
+async def go_on(request: Request) -> Response:
+    told.set()
+    return Response(status_code=204)
+
+
+async def socket(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_json([websocket.client[0], websocket.url.scheme, await websocket.receive_text()])
+    await websocket.close()
+
+
 policy = {"default-src": SELF, "script-src": [SELF, NONCE], "form-action": ["http:"]}
 app = App(
     routes=[
@@ -49,6 +90,9 @@ app = App(
         Route("/page", page),
         Route("/form", form),
         Route("/transfer", transfer, methods=["POST"]),
+        Route("/events", events),
+        Route("/go-on", go_on, methods=["POST"]),
+        WebSocketRoute("/socket", socket),
     ],
     middleware=[
         Middleware(ProxyHeadersMiddleware, trusted=["127.0.0.1"]),
