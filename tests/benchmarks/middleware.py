@@ -62,6 +62,31 @@ def made(path: str, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
     return lambda app: getattr(import_module(module), name)(app, *arguments, **options)
 
 
+def secweb(app: Any) -> Any:
+    """The middleware that SecWeb adds to a Starlette application."""
+    added: list[Any] = []
+
+    class Application:
+        def add_middleware(self, cls: Any, **options: Any) -> None:
+            added.append(cls(app, **options))
+
+    import_module("Secweb").SecWeb(Application())
+    return added[0]
+
+
+def instrumentator(app: Any) -> Any:
+    """The middleware of prometheus-fastapi-instrumentator, below a Starlette application with one route."""
+    routing = import_module("starlette.routing")
+    cls = import_module("prometheus_fastapi_instrumentator.middleware").PrometheusInstrumentatorMiddleware
+    router = import_module("starlette.applications").Starlette(routes=[routing.Route("/", len)])
+    wrapped = cls(app, registry=import_module("prometheus_client").CollectorRegistry())
+
+    async def with_application(scope: Any, receive: Any, send: Any) -> None:
+        await wrapped({**scope, "app": router}, receive, send)
+
+    return with_application
+
+
 # Name, goal in microseconds where there is one, middleware, the scope of its requests, incumbents.
 ROWS: list[tuple[str, float | None, Callable[[Any], Any], dict[str, Any], dict[str, Callable[[Any], Any]]]] = [
     ("drain", None, made("asgi_middleware.drain.DrainMiddleware"), {}, {}),
@@ -91,7 +116,7 @@ ROWS: list[tuple[str, float | None, Callable[[Any], Any], dict[str, Any], dict[s
         2,
         made("asgi_middleware.security_headers.SecurityHeadersMiddleware"),
         {},
-        {"secure": made("secure.middleware.SecureASGIMiddleware")},
+        {"secure": made("secure.middleware.SecureASGIMiddleware"), "secweb": secweb},
     ),
     (
         "request_id",
@@ -107,7 +132,13 @@ ROWS: list[tuple[str, float | None, Callable[[Any], Any], dict[str, Any], dict[s
         {},
         {"asgi-logger": made("asgi_logger.AccessLoggerMiddleware")},
     ),
-    ("metrics", None, made("asgi_middleware.metrics.PrometheusMiddleware"), {}, {}),
+    (
+        "metrics",
+        None,
+        made("asgi_middleware.metrics.PrometheusMiddleware"),
+        {},
+        {"prometheus-fastapi-instrumentator": instrumentator},
+    ),
     ("server_timing", None, made("asgi_middleware.server_timing.ServerTimingMiddleware"), {}, {}),
     ("bearer, optional", None, made("asgi_middleware.bearer.BearerAuthMiddleware", len, optional=True), {}, {}),
     ("problems", None, made("asgi_middleware.problems.ProblemDetailsMiddleware"), {}, {}),
