@@ -157,6 +157,7 @@ records = [
     Middleware(HTTPSRedirectMiddleware),
     Middleware(TrustedHostMiddleware, allowed_hosts=["*.example.com"]),
     Middleware(SessionMiddleware, "secret", https_only=True),
+    Middleware(SessionMiddleware, "secret", encrypted=True),
     Middleware(AuthenticationMiddleware, AuthenticationBackend()),
     Middleware(ServerErrorMiddleware, debug=True),
     Middleware(ExceptionMiddleware, {KeyError: lambda scope, exc: app}),

@@ -220,6 +220,13 @@ SUBJECTS = [
     ),
     Subject(
         "asgi_middleware.sessions.SessionMiddleware",
+        lambda: {"secret_key": SECRET, "encrypted": True},
+        "encrypted",
+        touch=_use_session,
+        sockets=True,
+    ),
+    Subject(
+        "asgi_middleware.sessions.SessionMiddleware",
         lambda: {"store": MemoryStore()},
         "store",
         touch=_use_session,

@@ -1,4 +1,4 @@
-"""Sessions kept in a signed cookie: readable by the client, which cannot change them.
+"""Sessions: in a signed cookie, in an encrypted one, or in a store on the server.
 
     app = SessionMiddleware(app, secret_key="...")
 
@@ -9,9 +9,16 @@ Other frameworks reach it through the scope: `request.scope["session"]` in Quart
 `request.scope["session"]` of Django's ASGIRequest, `req.scope["session"]` in Falcon. Quart and Flask have a session of
 their own whose cookie is called "session", too: give this one another `session_cookie` there.
 
-Cookies are those of Starlette, both ways. Nothing is kept on the server: to log out everywhere is to change the key,
-and a copied cookie stays valid until `max_age` has passed. There is no session id to rotate at login either, because
-no one else can plant a session that the key has not signed; `clear()` what an anonymous visitor gathered.
+A signed cookie can be read by its client, but not changed; it is that of Starlette, both ways. Nothing is kept on the
+server: to log out everywhere is to change the key, and a copied cookie stays valid until `max_age` has passed. There is
+no session id to rotate at login either, because no one else can plant a session that the key has not signed; `clear()`
+what an anonymous visitor gathered.
+
+    app = SessionMiddleware(app, secret_key="...", encrypted=True)      # the client cannot read it either
+
+needs `pip install asgi-middleware[encrypted]`. A nonce is 96 random bits, so replace a key before it has encrypted
+2**32 cookies (1,000 a second for 49 days). To encrypt is to hide, not to revoke: a copied cookie is good until
+`max_age` has passed.
 
     app = SessionMiddleware(app, store=SQLiteStore("state.db"))     # or any of asgi_middleware.stores
 

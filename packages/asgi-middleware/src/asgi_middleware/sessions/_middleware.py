@@ -16,6 +16,7 @@ from .._watch import ResponseWatcher
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._checks import check_flags, domain_of, keys_of, name_of, path_of, seconds_of
 from ._cookie import Cookie, SameSite, sets_cookie
+from ._encryption import Encryption
 from ._json import encode
 from ._server import ServerSessions
 from ._session import Session, SessionWarning, warn_of_late_change
@@ -26,13 +27,16 @@ _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.
 
 
 class SessionMiddleware:
-    """Middleware that keeps `scope["session"]`, a dict of JSON values, in a signed cookie of the client's.
+    """Middleware that keeps `scope["session"]`, a dict of JSON values, in a cookie, signed or encrypted.
 
     `secret_key` may be a list, newest first: the first signs, all are read. `max_age` is a timedelta or seconds; None
     lasts until the browser closes. `refresh_after` sends a cookie again that is older than so many seconds, so that
     sessions in use do not expire. `salt` and `digest` are Starlette's; another salt keeps values that the same key
     signed elsewhere from being taken for sessions, as `salt=b"my-app.session", digest="sha256"`. A cookie over 4096
     bytes, which browsers drop, is sent with a warning, or raises ValueError with `oversize="raise"`.
+
+    `encrypted=True` hides the contents from the client, too: AES-256-GCM with the same keys, salt and rotation (the
+    extra `encrypted`; `digest` is not used). A signed cookie is then an empty session, and never read as one.
 
     `store`, of asgi_middleware.stores, keeps the sessions there instead, and the client an id: see `ServerSession`.
     `max_age` is then the longest life of a session, `idle_timeout` the longest time between two requests that look at
@@ -41,7 +45,8 @@ class SessionMiddleware:
 
     A framework inside with a session of its own (Quart, Flask) calls its cookie "session", too: give this one another
     `session_cookie`. A ConfigurationWarning names what browsers refuse. Raises ValueError for an empty key and for what
-    could end the cookie's name or attributes, TypeError for a key that is not text, ImportError without itsdangerous.
+    could end the cookie's name or attributes, TypeError for a key that is not text, ImportError without itsdangerous,
+    or without cryptography where it is to encrypt.
     """
 
     store: Store
@@ -63,6 +68,7 @@ class SessionMiddleware:
         digest: Literal["sha1", "sha224", "sha256", "sha384", "sha512"] = "sha1",
         refresh_after: int | timedelta | None = None,
         oversize: Literal["warn", "raise"] = "warn",
+        encrypted: bool = False,
         store: stores.Store | None = None,
         idle_timeout: int | timedelta | None = None,
         on_store_error: Literal["fail", "empty"] = "fail",
@@ -83,8 +89,10 @@ class SessionMiddleware:
             partitioned=partitioned,
         )
         if store is not None:
-            if secret_key is not None:
-                raise ValueError("secret_key signs cookies, and store= keeps sessions elsewhere: write one of them")
+            if secret_key is not None or encrypted:
+                raise ValueError(
+                    "secret_key and encrypted are of cookies, and store= keeps sessions elsewhere: write one of them"
+                )
             if on_store_error not in ("fail", "empty"):
                 raise ValueError(f"on_store_error is 'fail' or 'empty', not {on_store_error!r}")
             self.app = app
@@ -97,8 +105,9 @@ class SessionMiddleware:
                 store_timeout=store_timeout,
             )
             return
+        keys, salt = keys_of(secret_key), salt.encode() if isinstance(salt, str) else salt
         cookie_store = CookieStore(
-            PreparedSigner(keys_of(secret_key), salt.encode() if isinstance(salt, str) else salt, digest),
+            Encryption(keys, salt, name) if encrypted else PreparedSigner(keys, salt, digest),
             cookie,
             max_age=lifetime,
             refresh_after=seconds_of("refresh_after", refresh_after),

@@ -42,6 +42,15 @@ class PreparedSigner:
         value = payload + stamp
         return value + b"." + _signature(self._macs[0], value)
 
+    def seal(self, text: bytes) -> bytes:
+        """Return `text` in base64, signed: readable, but not to be changed."""
+        return self.sign_now(b2a_base64(text, newline=False))
+
+    def unseal(self, value: bytes, max_age: int | None) -> tuple[bytes, int] | None:
+        """Return what was signed and how many seconds ago, or None if not by one of our keys or before `max_age`."""
+        signed = self.payload(value, max_age)
+        return None if signed is None else (a2b_base64(signed[0]), signed[1])
+
     def payload(self, signed: bytes, max_age: int | None) -> tuple[bytes, int] | None:
         """Return what was signed and how many seconds ago, or None if not by one of our keys or before `max_age`.
 

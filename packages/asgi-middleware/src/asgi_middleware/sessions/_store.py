@@ -1,9 +1,8 @@
-"""Where sessions are kept: the protocol of a store, and the store that keeps them in a signed cookie."""
+"""Where sessions are kept: the protocol of a store, and the store that keeps them in a signed or encrypted cookie."""
 
 from __future__ import annotations
 
 import warnings
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Hashable
 from typing import Protocol
 
@@ -12,7 +11,6 @@ from ._contents import EMPTY, UNREADABLE, StoredSession
 from ._cookie import LARGEST, Cookie
 from ._json import decode, encode
 from ._session import SessionWarning
-from ._signer import PreparedSigner
 
 
 class Store(Protocol):
@@ -46,12 +44,24 @@ class Store(Protocol):
         ...
 
 
+class Seal(Protocol):
+    """A seal, by which this server knows its own texts when they come back."""
+
+    def seal(self, text: bytes, /) -> bytes:
+        """Return a text, with the time, in the characters of a cookie."""
+        ...
+
+    def unseal(self, value: bytes, max_age: int | None, /) -> tuple[bytes, int] | None:
+        """Return a text and its age in seconds; None, or ValueError, for what is not ours or too old."""
+        ...
+
+
 class CookieStore:
-    """Sessions kept in the client's cookie, signed; the store itself holds nothing of any request."""
+    """Sessions kept in the client's cookie, signed or encrypted; the store itself holds nothing of any request."""
 
     def __init__(
         self,
-        signer: PreparedSigner,
+        seal: Seal,
         cookie: Cookie,
         *,
         max_age: int | None,
@@ -62,7 +72,7 @@ class CookieStore:
         self.identity: Hashable = cookie.identity
         self.refreshes = refresh_after is not None
         self._cookie = cookie
-        self._signer = signer
+        self._seal = seal
         self._max_age = max_age
         self._refresh_after = refresh_after
         self._raise_oversize = raise_oversize
@@ -73,15 +83,15 @@ class CookieStore:
         for value in self._cookie.values(headers):
             stored = UNREADABLE
             try:
-                signed = self._signer.payload(value, self._max_age)
-                if signed is None:
+                sealed = self._seal.unseal(value, self._max_age)
+                if sealed is None:
                     continue
-                text = a2b_base64(signed[0]).decode()
+                text = sealed[0].decode()
                 values = decode(text)
-            except (ValueError, RecursionError):  # signed with our key for another purpose, or its timestamp is damaged
+            except (ValueError, RecursionError):  # sealed with our key for another purpose, or its timestamp is damaged
                 continue
             if isinstance(values, dict):
-                is_due = self._refresh_after is not None and signed[1] >= self._refresh_after
+                is_due = self._refresh_after is not None and sealed[1] >= self._refresh_after
                 return StoredSession(values, text, is_due=is_due)
         return stored
 
@@ -91,13 +101,16 @@ class CookieStore:
             return self._cookie.remove() if stored.values or (modified and stored.is_unreadable) else None
         if not modified and not stored.is_due and not _differs(text, stored.text):
             return None
-        value = self._cookie.set(self._signer.sign_now(b2a_base64(text.encode(), newline=False)))
+        value = self._cookie.set(self._seal.seal(text.encode()))
         if len(value) > LARGEST:
             self._complain(len(value))
         return value
 
     def _complain(self, size: int) -> None:
-        text = f"the session cookie has {size} bytes and browsers drop those over {LARGEST}: keep less in the session"
+        text = (
+            f"the session cookie has {size} bytes and browsers drop those over {LARGEST}: keep less in the session, "
+            f"or keep it on the server with SessionMiddleware(app, store=...)"
+        )
         if self._raise_oversize:
             raise ValueError(text)
         warnings.warn(text, SessionWarning, stacklevel=2)
