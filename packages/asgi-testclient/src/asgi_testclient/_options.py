@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 from ._checks import Strict, known_codes
+from ._faults import NAMES, Chunks, DisconnectAfter, Faults
 
 Backend = Literal["asyncio", "trio"]
 RaiseServerExceptions = bool | Literal["logged"]
@@ -49,6 +50,9 @@ class Options(TypedDict, total=False):
     sync_on_caller: bool | Literal["auto"]
     loop: LoopMode
     record: bool
+    chunks: Chunks | None
+    disconnect_after: DisconnectAfter | None
+    bandwidth: float | None
 
 
 class TransportOptions(Options, total=False):
@@ -75,7 +79,7 @@ class Settings:
     """The options as every call reads them, with their defaults.
 
     `http_extensions` and `websocket_extensions` are offered in the scopes; `send_raises` says whether `send()` raises
-    after the client left.
+    after the client left, `multiplexed` whether the connection is one of HTTP/2 or 3.
     """
 
     raise_server_exceptions: RaiseServerExceptions = True
@@ -98,6 +102,11 @@ class Settings:
     sync_on_caller: bool | Literal["auto"] = "auto"
     loop: LoopMode = "persistent"
     record: bool = True
+    chunks: Chunks | None = None
+    disconnect_after: DisconnectAfter | None = None
+    bandwidth: float | None = None
+    faults: Faults | None = field(init=False)
+    multiplexed: bool = field(init=False)
     ignored: frozenset[str] = field(init=False)
     http_extensions: Offered = field(init=False)
     websocket_extensions: Offered = field(init=False)
@@ -119,7 +128,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         http, websocket = _offers(self.extensions)
+        faults = {name: getattr(self, name) for name in NAMES}
         derived = {
+            "faults": None if all(value is None for value in faults.values()) else Faults(**faults),
+            "multiplexed": self.http_version.partition(".")[0] in ("2", "3"),
             "ignored": known_codes(frozenset(self.ignore)),
             "http_extensions": http,
             "websocket_extensions": websocket,

@@ -144,9 +144,14 @@ class TestClient(Client, httpx.Client):
       disconnect_grace: seconds for an application to end after the client left; 0 cancels it at once and silently.
       stream_buffer: unread bytes of a streamed response from which on `send()` waits; 0 waits for each message.
       wait_for_app: False returns a complete response while background work goes on.
+      chunks: bytes in each http.request of a body, or the sizes of the pieces; what is left over is the last one.
+      disconnect_after: leaves at the "start" of the response or after so many bytes of it; after the "request", or
+        after ("request", n) bytes of it. A response that has not begun is a 499.
+      bandwidth: bytes a second that the client reads; `send()` waits meanwhile.
       record: False keeps no messages for `response.asgi` and `last_exchange`.
       state, extensions, server, http_version, spec_version: what the scopes say. An extension of None is withdrawn;
-        from spec_version "2.4" on, `send()` raises after the client left.
+        http_version "2" is a connection of HTTP/2, without the headers and reasons of HTTP/1; from spec_version "2.4"
+        on, `send()` raises after the client left.
       sync_on_caller: False leaves synchronous code of Django on threads of asgiref instead of the test's.
       loop: "per-request" gives each request outside the block an event loop of its own, as Starlette's client does.
       auth, params, event_hooks, default_encoding: httpx's.

@@ -49,6 +49,7 @@ class HTTPCall(AppCall):
         self.taken = 0
         self.draining = False
         self.uploading = False
+        self.left = False  # by itself: before the response was complete, and not because the test closed it
         self.client_error: BaseException | None = None
         self.trailers: RawHeaders = []
         self.early_hints: list[list[bytes]] = []
@@ -108,6 +109,7 @@ class HTTPCall(AppCall):
 
     def _broken_off(self, exc: Exception) -> None:
         self.client_error = exc
+        self.left = True
         self.disconnect()
         self.waiter.wake()
 
@@ -196,7 +198,7 @@ class HTTPCall(AppCall):
             self.draining = False
             self.loop.post(self.notify)
 
-    _steps: ClassVar[dict[str, Callable[[HTTPCall, Message], None]]] = {
+    _steps: ClassVar[dict[str, Callable[[Any, Message], None]]] = {
         "http.response.start": _start,
         "http.response.body": _body,
         "http.response.trailers": _trailers,

@@ -12,6 +12,13 @@ from ..types import Scope
 
 BLOCK = 65536  # bytes of a body in one message
 Body = bytes | Iterator[bytes] | AsyncIterator[bytes]
+# RFC 9113 section 8.2.2, and the handshake of RFC 6455, for which RFC 8441 has an extended CONNECT.
+HTTP1_ONLY = frozenset(
+    {
+        b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade",
+        b"sec-websocket-key",
+    }
+)  # fmt: skip
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
@@ -46,7 +53,7 @@ def http_scope(request: Request, settings: Settings, state: Mapping[str, Any]) -
     scope = _connection(request, settings, state, request.url.scheme)
     scope["type"] = "http"
     scope["method"] = request.method
-    scope["headers"] = [(name.lower(), value) for name, value in request.headers.raw]
+    scope["headers"] = _headers(request, settings)
     scope["extensions"] = _copied(settings.http_extensions)
     return scope
 
@@ -56,10 +63,19 @@ def websocket_scope(request: Request, settings: Settings, state: Mapping[str, An
     scheme = "wss" if request.url.scheme in ("https", "wss") else "ws"
     scope = _connection(request, settings, state, scheme)
     scope["type"] = "websocket"
-    scope["headers"] = [(name.lower(), value) for name, value in request.headers.raw]
+    scope["headers"] = _headers(request, settings)
     scope["subprotocols"] = subprotocols
     scope["extensions"] = _copied(settings.websocket_extensions)
     return scope
+
+
+def _headers(request: Request, settings: Settings) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a scope. Those of HTTP/2 begin with the Host that a server makes of `:authority`."""
+    headers = [(name.lower(), value) for name, value in request.headers.raw]
+    if settings.multiplexed:
+        headers = [pair for pair in headers if pair[0] not in HTTP1_ONLY]
+        headers.sort(key=lambda pair: pair[0] != b"host")
+    return headers
 
 
 def _connection(request: Request, settings: Settings, state: Mapping[str, Any], scheme: str) -> dict[str, Any]:

@@ -134,10 +134,14 @@ class WebSocketCall(AppCall):
         if self.is_denial and self.answer is not None:
             status, body = self.answer["status"], b"".join(self.denial)
         else:
-            status, body = (101 if self.accepted else 403), b""
+            accepted = 200 if self.settings.multiplexed else 101  # RFC 8441 section 5
+            status, body = (accepted if self.accepted else 403), b""
         return httpx.Response(
             status,
             headers=self.headers,
             stream=httpx.ByteStream(body),
-            extensions={"http_version": b"HTTP/1.1", CHANNEL: (self, driver, owner)},
+            extensions={
+                "http_version": f"HTTP/{self.scope['http_version']}".encode("ascii"),
+                CHANNEL: (self, driver, owner),
+            },
         )

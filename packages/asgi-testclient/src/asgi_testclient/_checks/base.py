@@ -116,6 +116,11 @@ class Checks(Findings):
     def _prepare(self) -> None:
         """Set the state in which a call begins."""
 
+    @property
+    def multiplexed(self) -> bool:
+        """True for a connection of HTTP/2 or 3."""
+        return str(self._scope.get("http_version")).startswith(("2", "3"))
+
     def call(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Awaitable[object]:
         """Call the application without awaiting it; E16 if it is not an ASGI 3 application."""
         self.application = app

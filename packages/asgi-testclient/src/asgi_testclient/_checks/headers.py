@@ -16,7 +16,7 @@ FORBIDDEN = b"\r\n\0"
 SPACE = b" \t"
 CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding"})
 
-UPPER, HOP, LENGTH, BROKEN = 1, 2, 4, 8
+UPPER, HOP, LENGTH, BROKEN, UPGRADE = 1, 2, 4, 8, 16
 KINDS: dict[bytes, int] = {}
 MOST_KINDS = 2048
 PAIRS = frozenset({tuple, list})
@@ -84,6 +84,7 @@ def _settle(checks: Checks, message: Message, key: str) -> Any:
 def _kind(name: bytes) -> int:
     lower = name.lower()
     kind = UPPER * (lower != name) | LENGTH * (lower == b"content-length") | HOP * (lower in CONNECTION)
+    kind |= UPGRADE * (lower == b"upgrade")
     if not name or name.translate(None, TOKEN):
         kind = BROKEN
     if len(KINDS) < MOST_KINDS:
@@ -94,6 +95,8 @@ def _kind(name: bytes) -> int:
 def _check_name(checks: Checks, kind: int, name: bytes) -> None:
     if kind & BROKEN:
         checks.flag("E10", f"{shown(name)} is not a header name")
+    elif kind & (HOP | UPGRADE) and checks.multiplexed:
+        checks.flag("E31", f"the application sent {name!r} over HTTP/2, where it makes the response malformed")
     elif kind & HOP:
         checks.flag("W02", f"the application sent {name!r}, which is for the server to say")
 

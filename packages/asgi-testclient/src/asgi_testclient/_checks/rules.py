@@ -37,6 +37,7 @@ RULES: dict[str, str] = {
     "E28": "Await lifespan.startup, answer complete or failed once; after complete do the same for lifespan.shutdown.",
     "E29": "Return None: servers drop what an ASGI application returns.",
     "E30": "Give each message of an extension its fields as the extension defines them.",
+    "E31": "Send no connection, transfer-encoding, keep-alive or upgrade over HTTP/2 and 3 (RFC 9113 section 8.2.2).",
     "W01": "Send header names in lower case, as ASGI asks; HTTP/2 requires it.",
     "W02": "Leave connection and transfer-encoding to the server; HTTP/2 forbids them.",
     "W03": "Send no body with 204 and 304 (RFC 9110 section 6.4.1); servers drop it or break the connection.",

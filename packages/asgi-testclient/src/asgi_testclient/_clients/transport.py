@@ -8,11 +8,13 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from .._calls.base import AppCall
+from .._calls.faulty import FaultyCall
 from .._calls.http import HTTPCall, RawHeaders
 from .._calls.lifespan import LifespanCall
 from .._calls.requests import Body, Request, http_scope, websocket_scope
 from .._calls.websocket import WebSocketCall
 from .._errors import add_note_once
+from .._faults import LEFT, faults_of
 from .._options import Settings, TransportOptions
 from ..exceptions import ProtocolViolation, Violation
 from ..types import Message, Scope
@@ -87,7 +89,11 @@ class BaseTransport:
         self.raise_lifespan_failure()
         scope = self.prepare_scope(http_scope(request, self.settings, self.app_state))
         buffered = request.extensions.get(STREAM) is False
-        return HTTPCall(self.app, scope, body, self.settings, host.loop, host.waiter(), buffered=buffered)
+        arguments = (self.app, scope, body, self.settings, host.loop, host.waiter())
+        faults = faults_of(self.settings.faults, request.extensions)
+        if faults is None:
+            return HTTPCall(*arguments, buffered=buffered)
+        return FaultyCall(faults, *arguments, buffered=buffered)
 
     def websocket_call(self, request: Request, host: Any) -> WebSocketCall:
         """Return the call that a WebSocket handshake makes."""
@@ -102,11 +108,13 @@ class BaseTransport:
             "http_version": f"HTTP/{call.scope['http_version']}".encode("ascii"),
             "asgi": record,
         }
+        if self.settings.multiplexed:
+            extensions["reason_phrase"] = b""
         if call.debug is not None:
             extensions["http.response.debug"] = call.debug
         if call.awaits_trailers or call.trailers:
             extensions["http.response.trailers"] = call.trailers
-        status = call.status if call.started else 500
+        status = call.status if call.started else LEFT if call.left else 500
         response = self.response_type(status, headers=call.headers, stream=stream, extensions=extensions)
         response.asgi = record
         for name in ("template", "context"):
@@ -122,7 +130,7 @@ class BaseTransport:
 
     def raise_unanswered(self, call: HTTPCall) -> None:
         """Fail if the application has returned without a response and no check has said so."""
-        if call.started or call.exception is not None or self.settings.raise_server_exceptions is False:
+        if call.started or call.left or call.exception is not None or self.settings.raise_server_exceptions is False:
             return
         if self.settings.strict == "order":  # in the words of Starlette's client
             raise AssertionError("TestClient did not receive any response.")

@@ -66,7 +66,7 @@ class AsyncStream:
 
     def _has_ended(self) -> bool:
         call = self.driver.call
-        return call.complete or call.done or call.client_error is not None
+        return call.complete or call.done or call.left
 
     async def aclose(self) -> None:
         """Wait for an application that has sent its whole response, or leave it; then raise what it raised."""

@@ -104,9 +104,9 @@ class AsyncTransport(BaseTransport):
         self.remember(record)
         seconds, buffered = self.seconds_of(request), request.extensions.get(STREAM) is False
         await self._run(driver, self._ready(call, buffered), seconds)
-        if call.client_error:
+        if call.left:
             await driver.leave()
-        if call.client_error or (call.done and (buffered or not call.started)):
+        if call.left or (call.done and (buffered or not call.started)):
             self.raise_failure(call)
             self.raise_unanswered(call)
         if buffered:
@@ -137,10 +137,10 @@ class AsyncTransport(BaseTransport):
     def _ready(self, call: HTTPCall, buffered: bool) -> Callable[[], bool]:
         """Return a function that tells whether there is a response, or there will be none."""
         if not buffered:
-            return lambda: call.started or call.done or call.client_error is not None
+            return lambda: call.started or call.done or call.left
         if self.settings.wait_for_app:
-            return lambda: call.done or call.client_error is not None
-        return lambda: call.complete or call.done or call.client_error is not None
+            return lambda: call.done or call.left
+        return lambda: call.complete or call.done or call.left
 
     async def forget(self, driver: AsyncDriver[Any]) -> None:
         """Note that a response or a WebSocket is over, though its application may go on."""
