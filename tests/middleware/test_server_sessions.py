@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from datetime import timedelta
 
 import anyio
@@ -11,60 +12,10 @@ import pytest
 
 from asgi_middleware.sessions import ServerSession, Session, SessionMiddleware, revoke, sessions_of
 from asgi_middleware.sessions import _records as records
-from asgi_middleware.sessions import _server as server
+from asgi_middleware.sessions import _turns as turns
 from asgi_middleware.stores import MemoryStore, RedisStore, SQLiteStore
 from raw_asgi import http_scope, request, run, websocket_scope
-
-
-def app_of(act):
-    async def app(scope, receive, send):
-        result = act(scope["session"])
-        if hasattr(result, "__await__"):
-            await result
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-a", b"1")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
-    return app
-
-
-async def act_of_the_scope(scope, receive, send):
-    await app_of(scope["act"])(scope, receive, send)
-
-
-class Browser:
-    """A client that keeps its cookie."""
-
-    def __init__(self, store, **options):
-        self.store, self.options, self.cookie, self.made = store, options, None, {}
-
-    def middleware(self):
-        """One for all copies of a browser, as a server has one for all requests."""
-        key = repr(self.options)
-        if key not in self.made:
-            self.made[key] = SessionMiddleware(act_of_the_scope, store=self.store, **self.options)
-        return self.made[key]
-
-    async def ask(self, act):
-        headers = [] if self.cookie is None else [(b"cookie", self.cookie)]
-        reply = await request(self.middleware(), headers=headers, act=act)
-        sent = reply.header("set-cookie")
-        if sent is not None:
-            self.cookie = None if "1970" in sent else sent.split(";")[0].encode()
-        return reply
-
-    async def read(self):
-        found = []
-        await self.ask(lambda session: found.append(dict(session)))
-        return found[0]
-
-    def copy(self):
-        other = Browser(self.store, **self.options)
-        other.cookie, other.made = self.cookie, self.made
-        return other
-
-
-def put(**values):
-    return lambda session: session.update(values)
+from session_client import Browser, app_of, put
 
 
 async def test_a_session_is_kept_and_its_answer_varies_by_the_cookie(store):
@@ -164,6 +115,7 @@ async def test_a_late_write_does_not_bring_a_session_back(store):
     slow, copy = browser.copy(), browser.copy()
 
     async def rotate_late(session):
+        assert session["user"] == "alice"
         await browser.ask(lambda session: session.destroy())
         session.regenerate()
 
@@ -190,6 +142,7 @@ async def test_concurrent_requests_lose_no_write(store):
     async def ask(number):
         async def act(session):
             nonlocal inside
+            assert session["gone"] == 1, "every request has read the same"
             inside += 1
             if inside == count:
                 together.set()
@@ -269,12 +222,16 @@ async def test_sessions_end_when_idle_and_at_their_longest_life(monkeypatch):
     await forever.ask(put(a=1))
     now[0] += 1e6
     assert await forever.read() == {"a": 1}
-    record = server.ServerSessions(
-        store, SessionMiddleware(None, store=store)._server._cookie, max_age=5, idle_timeout=None,
-        on_store_error="fail", store_timeout=1,
-    )  # fmt: skip
-    await store.put("k", records.Record("k", now[0] - 6, now[0], None, {}).encode(), 100)
-    assert await record._read("k") is None
+
+
+async def test_the_longest_life_holds_even_where_the_store_keeps_a_record_for_longer(store, monkeypatch):
+    browser = Browser(store, max_age=100)
+    await browser.ask(put(a=1))
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 99)
+    assert await browser.read() == {"a": 1}
+    monkeypatch.setattr("time.time", lambda: now + 101)
+    assert await browser.read() == {}
 
 
 async def test_a_stolen_store_holds_no_usable_id(tmp_path):
@@ -426,21 +383,19 @@ def test_what_has_no_meaning_is_refused():
             SessionMiddleware(None, store=MemoryStore(), **options)
 
 
-async def test_a_session_that_is_changed_all_the_time_is_a_503(monkeypatch):
-    monkeypatch.setattr(server, "_TRIES", 2)
-
+async def test_a_session_that_is_changed_all_the_time_is_a_503():
     class Losing(MemoryStore):
         async def put(self, key, value, ttl, *, expected=None):
             return expected is None and await super().put(key, value, ttl, expected=None)
 
-    browser = Browser(Losing())
+    browser = Browser(Losing(), store_timeout=0.05)
     await browser.ask(put(a=1))
     assert (await browser.ask(put(a=2))).status == 503
     assert (await browser.ask(lambda session: session.destroy())).status == 503
 
 
 async def test_who_is_cancelled_in_the_queue_gives_its_turn_on():
-    queue, order = server._Queue(), []
+    queue, order = turns.Queue(), []
     await queue.enter("a")
 
     async def hold(name, scope):

@@ -328,3 +328,14 @@ def test_redis_needs_a_url_or_a_client(monkeypatch):
     monkeypatch.setitem(sys.modules, "valkey.asyncio", None)
     with pytest.raises(ImportError, match=r"asgi-middleware\[redis\]"):
         RedisStore("redis://localhost")
+
+
+async def test_a_burst_of_calls_waits_for_connections(redis_server):
+    """The clients' own pools raise instead, beyond a hundred."""
+    store = RedisStore(redis_server.url, timeout=30, max_connections=4)
+    async with anyio.create_task_group() as tasks:
+        for number in range(500):
+            tasks.start_soon(store.put, f"key{number}", b"1", 60)
+    assert len(await store._client().client_list()) == 4
+    assert await store.get("key499") == b"1"
+    await store.aclose()

@@ -68,6 +68,25 @@ def current_time() -> float:
     return now
 
 
+async def sleep(seconds: float) -> None:
+    """Wait, on the clock of the event loop."""
+    await (asyncio.sleep(seconds) if is_asyncio() else _trio().sleep(seconds))
+
+
+def runner_for_threads() -> Callable[[Callable[[], Awaitable[Any]]], Any]:
+    """Return a function with which another thread runs a coroutine function in this event loop, and waits for it."""
+    if is_asyncio():
+        loop = asyncio.get_running_loop()
+
+        async def run(call: Callable[[], Awaitable[Any]]) -> Any:
+            return await call()
+
+        return lambda call: asyncio.run_coroutine_threadsafe(run(call), loop).result()
+    trio = _trio()
+    token = trio.lowlevel.current_trio_token()
+    return lambda call: trio.from_thread.run(call, trio_token=token)
+
+
 def call_soon(callback: Callable[[], object]) -> None:
     """Run a callback in this event loop, outside of any task."""
     if is_asyncio():

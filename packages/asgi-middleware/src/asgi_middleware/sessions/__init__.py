@@ -34,7 +34,7 @@ from __future__ import annotations
 from ._contents import EMPTY, StoredSession
 from ._middleware import SessionMiddleware
 from ._records import SessionOf, revoke, sessions_of
-from ._server import ServerSession
+from ._server_session import ServerSession
 from ._session import Session, SessionWarning
 from ._store import CookieStore, Store
 

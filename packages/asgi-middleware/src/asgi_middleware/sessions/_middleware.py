@@ -40,8 +40,10 @@ class SessionMiddleware:
 
     `store`, of asgi_middleware.stores, keeps the sessions there instead, and the client an id: see `ServerSession`.
     `max_age` is then the longest life of a session, `idle_timeout` the longest time between two requests that look at
-    it. A request that carries an id is one read. Where the store fails, or takes more than `store_timeout` seconds, the
-    answer is 503 (`on_store_error="fail"`), or the session is empty and not saved (`"empty"`).
+    it. What is not looked at is neither read nor written in memory and SQLite; other stores are to be waited for, so
+    that a request with an id is one read, or with `lazy=True` none before `await request.session.load()`. Where the
+    store fails, or takes more than `store_timeout` seconds, the answer is 503 (`on_store_error="fail"`), or the session
+    is empty and not saved (`"empty"`).
 
     A framework inside with a session of its own (Quart, Flask) calls its cookie "session", too: give this one another
     `session_cookie`. A ConfigurationWarning names what browsers refuse. Raises ValueError for an empty key and for what
@@ -73,6 +75,7 @@ class SessionMiddleware:
         idle_timeout: int | timedelta | None = None,
         on_store_error: Literal["fail", "empty"] = "fail",
         store_timeout: float = 2.0,
+        lazy: bool = False,
     ) -> None:
         if oversize not in ("warn", "raise"):
             raise ValueError(f"oversize is 'warn' or 'raise', not {oversize!r}")
@@ -103,6 +106,7 @@ class SessionMiddleware:
                 idle_timeout=seconds_of("idle_timeout", idle_timeout),
                 on_store_error=on_store_error,
                 store_timeout=store_timeout,
+                lazy=lazy,
             )
             return
         keys, salt = keys_of(secret_key), salt.encode() if isinstance(salt, str) else salt

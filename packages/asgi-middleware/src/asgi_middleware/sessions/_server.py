@@ -5,122 +5,30 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
-from threading import get_ident
+from itertools import count
 from typing import Any, Literal, TypeVar
 
-from .._cancel import Waiter, current_time, shielding_scope
+from .._cancel import current_time, shielding_scope
 from .._headers import RawHeaders, merge_vary
 from .._replies import reject
 from .._watch import ResponseWatcher
 from ..stores import Store
 from ..types import ASGIApp, Message, Receive, Scope, Send
-from ._contents import StoredSession
 from ._cookie import Cookie
 from ._json import decode, encode
+from ._reading import Reading
 from ._records import ID, Record, index_of, key_of, read_record
+from ._server_session import ServerSession, merge
 from ._session import Session
+from ._turns import pause, queue_of
 
 Result = TypeVar("Result")
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 _WITHOUT_END = 400 * 24 * 60 * 60  # what browsers keep a cookie for, at most (RFC 6265bis §5.5)
-_TRIES = 100
+_LATER = [(b"retry-after", b"1")]
 _log = logging.getLogger("asgi_middleware.sessions")
-
-
-class ServerSession(Session):
-    """A session whose contents are in a store.
-
-    Concurrent requests are merged key by key. Of two that set one key the later stays, but changes made by `apply()`
-    are all made.
-    """
-
-    renewed = ended = False
-    user: str | None = None
-
-    def regenerate(self, user: str | None = None) -> None:
-        """Give the session a new id, at a login above all: the old one ends. `user` is whose session it is now."""
-        self._change()
-        self.renewed = True
-        self.user = user or self.user
-
-    def destroy(self) -> None:
-        """End the session: its id is worth nothing from now on, whatever other requests write late."""
-        self.clear()
-
-    def clear(self) -> None:
-        """End the session; what is put into it afterwards gets a new id."""
-        super().clear()
-        self.ended = True
-        self.user = None
-        self.applied.clear()
-
-    def apply(self, change: Callable[[dict[str, Any]], object]) -> None:
-        """Change the session by a function, which is called again where another request was faster."""
-        self._change()
-        before = decode(encode(self))
-        change(self)
-        self.applied.append((change, _changed_keys(before, self)))
-
-    @property
-    def applied(self) -> list[tuple[Callable[[dict[str, Any]], object], set[str]]]:
-        """The changes made by functions, and the keys that they have changed."""
-        found: list[tuple[Callable[[dict[str, Any]], object], set[str]]] = self.__dict__.setdefault("_applied", [])
-        return found
-
-
-def _changed_keys(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
-    # By their JSON: True is 1 for Python.
-    old, new = ({key: encode(value) for key, value in dict.items(data)} for data in (before, after))
-    return {key for key in {*old, *new} if old.get(key) != new.get(key)}
-
-
-def merge(base: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any], session: ServerSession) -> dict[str, Any]:
-    """Return `theirs` with what has been changed from `base` to `ours`."""
-    merged = dict(theirs)
-    by_function = {key for _, keys in session.applied for key in keys}
-    for key in _changed_keys(base, ours) - by_function:
-        if key in ours:
-            merged[key] = ours[key]
-        else:
-            merged.pop(key, None)
-    for change, _ in session.applied:
-        change(merged)
-    return merged
-
-
-class _Queue:
-    """One holder at a time for each key, in the order of arrival, so that a process does not compete with itself."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[tuple[int, str], deque[Waiter]] = {}
-
-    async def enter(self, name: str) -> None:
-        key = (get_ident(), name)
-        queue = self._waiting.get(key)
-        if queue is None:
-            self._waiting[key] = deque()
-            return
-        waiter = Waiter()
-        queue.append(waiter)
-        try:
-            await waiter.wait()
-        except BaseException:
-            if waiter in queue:
-                queue.remove(waiter)
-            else:  # it was our turn already
-                self.leave(name)
-            raise
-
-    def leave(self, name: str) -> None:
-        key = (get_ident(), name)
-        queue = self._waiting[key]
-        if queue:
-            queue.popleft().wake()
-        else:
-            del self._waiting[key]
 
 
 class ServerSessions:
@@ -135,6 +43,7 @@ class ServerSessions:
         idle_timeout: int | None,
         on_store_error: Literal["fail", "empty"],
         store_timeout: float,
+        lazy: bool,
     ) -> None:
         self.identity: Hashable = cookie.identity
         self.store = store
@@ -143,37 +52,70 @@ class ServerSessions:
         self._idle = self._max_age if idle_timeout is None else idle_timeout
         self._fails = on_store_error == "fail"
         self._timeout = store_timeout
-        self._queue = _Queue()
+        self._queue = queue_of(store)
+        self._lazy = lazy
+        self._may_read_now = _has_get_now(store)
         self._failing = False
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, headers: RawHeaders) -> None:
         """Call the application with the session that the request has the id of."""
-        identifiers = [value for value in self._cookie.values(headers) if ID.fullmatch(value)]
-        key = key_of(self._cookie.name, identifiers[0]) if identifiers else None
-        record, usable = None, True
-        if key is not None:
+        reading = self._reading(headers)
+        if not (reading.is_near or self._lazy):
             try:
-                record = await self._within_time(lambda: self._read(key))
-            except OSError as exc:
-                self._complain(exc)
-                if self._fails:
-                    return await reject(scope, receive, send, 503, "Service Unavailable", [(b"retry-after", b"1")])
-                usable = False
+                await reading.read()
+            except OSError:
+                return await reject(scope, receive, send, 503, "Service Unavailable", _LATER)
         outer = scope.get("session")
-        text = encode({} if record is None else record.data)
-        stored = StoredSession(decode(text), text)
-        session = scope["session"] = ServerSession.loaded_by(lambda: stored, self.identity)
-        response = _StoredResponse(self, scope, session, record, usable, send)
+        session = scope["session"] = ServerSession.read_by(reading, self.identity)
+        response = _StoredResponse(self, scope, session, reading, send)
         try:
             await app(scope, receive, response.send)
+        except Exception as exc:
+            if response.may_refuse:
+                await response.refuse(scope["type"])
+            elif not (response.refused and exc is reading.failure):  # the outage has been logged
+                raise
         finally:
             session.sealed = True
             if isinstance(outer, Session):
                 scope["session"] = outer
         return None
 
-    async def _read(self, key: str) -> Record | None:
-        record = read_record(key, await self.store.get(key))
+    def _reading(self, headers: RawHeaders) -> Reading:
+        """Return the reading of the session that the request has the id of."""
+        for value in self._cookie.values(headers):
+            if ID.fullmatch(value):
+                key = key_of(self._cookie.name, value)
+                break
+        else:
+            return Reading(_nothing, None, fails=self._fails)
+        # A store that need not be waited for is read at the first look.
+        get_now: Callable[[str], bytes | None] | None = self.store.get_now if self._may_read_now else None  # type: ignore[attr-defined]
+        if get_now is not None:
+            return Reading(lambda: self._read_now(get_now, key), None, fails=self._fails)
+        reading = Reading(None, lambda: self._read_in_time(key), fails=self._fails)
+        if self._lazy:
+            reading.allow_threads()
+        return reading
+
+    def _read_now(self, get_now: Callable[[str], bytes | None], key: str) -> Record | None:
+        try:
+            record = self._living(key, get_now(key))
+        except OSError as exc:
+            self._complain(exc)
+            raise
+        self._failing = False
+        return record
+
+    async def _read_in_time(self, key: str) -> Record | None:
+        try:
+            return self._living(key, await self._within_time(lambda: self.store.get(key)))
+        except OSError as exc:
+            self._complain(exc)
+            raise
+
+    def _living(self, key: str, value: bytes | None) -> Record | None:
+        record = read_record(key, value)
         if record is None or record.created + self._max_age <= time.time():
             return None
         return record
@@ -193,29 +135,32 @@ class ServerSessions:
             return await self._create(ours, session.user) if ours else self._cookie.remove()
         if encode(ours) != encode(base):
             await self._change(record, base, ours, session)
-        elif time.time() - record.seen >= self._idle / 20:
+        elif self._is_due(record):
             # Another request that was faster has shown the same: that the session is in use.
-            await self._put(record.changed(record.data, None), expected=record.encode())
+            await self._put(record.changed(record.data, None), expected=record.encode(), listed=True)
         return None
 
     async def _create(self, data: dict[str, Any], user: str | None) -> bytes:
         identifier = secrets.token_urlsafe(32).encode()
         key, now = key_of(self._cookie.name, identifier), time.time()
-        await self._put(Record(key, now, now, user, data), expected=None)
+        await self._put(Record(key, now, now, user, data), expected=None, listed=True)
         if user is not None and key not in await self.store.members(index_of(self._cookie.name, user)):
             await self.store.delete(key)  # revoked at this moment
         return self._cookie.set(identifier)
 
-    async def _put(self, record: Record, *, expected: bytes | None) -> bool:
-        left = record.created + self._max_age - time.time()
-        ttl = max(0.001, min(self._idle, left))
-        if record.user is not None:
-            await self.store.add(index_of(self._cookie.name, record.user), record.key, ttl)
-        return await self.store.put(record.key, record.encode(), ttl, expected=expected)
+    async def _put(self, record: Record, *, expected: bytes | None, listed: bool) -> bool:
+        """Store a record; `listed` keeps it in the list of its user for as long as it may live."""
+        left = max(0.001, record.created + self._max_age - time.time())
+        if listed and record.user is not None:
+            await self.store.add(index_of(self._cookie.name, record.user), record.key, left)
+        return await self.store.put(record.key, record.encode(), min(self._idle, left), expected=expected)
 
     async def _end(self, record: Record) -> Record | None:
         """End a session and return its last contents: None where another request has ended it."""
-        for _ in range(_TRIES):
+        lost = 0
+        while True:  # until the time is over
+            await pause(lost)
+            lost += 1
             value = await self.store.get(record.key)
             current = read_record(record.key, value)
             if current is None:
@@ -225,34 +170,37 @@ class ServerSessions:
                 if current.user is not None:
                     await self.store.discard(index_of(self._cookie.name, current.user), record.key)
                 return current
-        raise OSError("the session is changed all the time")
 
     async def _change(self, record: Record, base: dict[str, Any], ours: dict[str, Any], session: ServerSession) -> None:
-        await self._queue.enter(record.key)
+        """Store a change, within the time: on what others have stored by now, as often as another was faster."""
+        waited = await self._queue.enter(record.key)
         try:
             current, data = record, ours
-            for _ in range(_TRIES):
-                if await self._put(current.changed(data, None), expected=current.encode()):
+            for lost in count(int(waited)):
+                if lost:
+                    await pause(lost)
+                    found = read_record(record.key, await self.store.get(record.key))
+                    if found is None:  # ended meanwhile: it is not brought back
+                        _log.info("a session was ended before a change of it was stored")
+                        return
+                    current, data = found, merge(base, ours, found.data, session)
+                is_due = self._is_due(current)
+                if await self._put(current.changed(data, None), expected=current.encode(), listed=is_due):
                     return
-                found = read_record(record.key, await self.store.get(record.key))
-                if found is None:  # ended meanwhile: it is not brought back
-                    _log.info("a session was ended before a change of it was stored")
-                    return
-                current, data = found, merge(base, ours, found.data, session)
         finally:
             self._queue.leave(record.key)
-        raise OSError("the session is changed all the time")
 
-    async def save_in_time(
-        self, session: ServerSession, ours: dict[str, Any], record: Record | None
-    ) -> tuple[bool, bytes | None]:
-        """Store a session; the first of the result says whether the response may go out."""
+    def _is_due(self, record: Record) -> bool:
+        """Return whether it is time to store that the session is in use."""
+        return time.time() - record.seen >= self._idle / 20
+
+    async def save_in_time(self, session: ServerSession, ours: dict[str, Any], record: Record | None) -> bytes | None:
+        """Store a session, and return the value of a Set-Cookie header; raises OSError for an outage."""
         try:
-            cookie = await self._within_time(lambda: self.save(session, ours, record))
+            return await self._within_time(lambda: self.save(session, ours, record))
         except OSError as exc:
             self._complain(exc)
-            return not self._fails, None
-        return True, cookie
+            raise
 
     async def _within_time(self, call: Callable[[], Awaitable[Result]]) -> Result:
         limit = shielding_scope()
@@ -269,55 +217,75 @@ class ServerSessions:
             _log.error("the store of the sessions fails: %s", exc)
 
 
+def _nothing() -> None:
+    """Read the session of a request without an id."""
+
+
+def _has_get_now(store: Store) -> bool:
+    """Return whether a store says of its `get` that it may be asked without waiting; a subclass may have another."""
+    owner = next((kind for kind in type(store).__mro__ if "get" in vars(kind)), None)
+    return owner is not None and "get_now" in vars(owner)
+
+
 class _StoredResponse(ResponseWatcher):
     """A watcher that stores the session before the head of the answer is sent."""
 
-    __slots__ = ("_record", "_refused", "_scope", "_session", "_sessions", "_usable")
+    __slots__ = ("_reading", "_scope", "_session", "_sessions", "refused")
 
     def __init__(
         self,
         sessions: ServerSessions,
         scope: Scope,
         session: ServerSession,
-        record: Record | None,
-        usable: bool,
+        reading: Reading,
         send: Send,
     ) -> None:
         super().__init__(send)
         self._sessions = sessions
         self._scope = scope
         self._session = session
-        self._record = record
-        self._usable = usable
-        self._refused = False
+        self._reading = reading
+        self.refused = False
+
+    @property
+    def may_refuse(self) -> bool:
+        """True where an outage of the store is to be answered in the place of the application, and can be."""
+        return self._reading.failure is not None and self._reading.fails and not self.started
 
     async def send(self, message: Message) -> None:
-        if self._refused:
+        if self.refused:
             return None
         if self.started or message["type"] not in _STARTS:
             return await self._send(message)
+        if self.may_refuse:
+            return await self.refuse(message["type"])
         self.started = True
-        session = self._session
+        session, reading = self._session, self._reading
         current = session if session.shadowed else self._scope.get("session")
         session.sealed = True
         if current is session and not session.accessed:
             return await self._send(message)
         headers = merge_vary(list(message.get("headers", ())), b"Cookie")
-        if self._usable:
-            ours = decode(encode(dict(current or {})))
-            may_go, cookie = await self._sessions.save_in_time(session, ours, self._record)
-            if not may_go:
-                return await self._refuse(message["type"])
-            if cookie is not None:
-                headers.append((b"set-cookie", cookie))
+        try:
+            if not reading.is_near:  # another object was put into the scope, and the session never looked at
+                await reading.read()
+            session.fill()
+            if reading.failure is None:
+                ours = decode(encode(dict(current or {})))
+                cookie = await self._sessions.save_in_time(session, ours, reading.record)
+                if cookie is not None:
+                    headers.append((b"set-cookie", cookie))
+        except OSError:
+            if reading.fails:
+                return await self.refuse(message["type"])
         return await self._send({**message, "headers": headers})
 
-    async def _refuse(self, kind: str) -> None:
+    async def refuse(self, kind: str) -> None:
         """Answer 503 in the place of the application, whose messages are dropped from now on."""
-        self._refused = True
+        self.started = self.refused = True
         scope = {**self._scope, "type": "websocket"} if kind.startswith("websocket") else self._scope
 
         async def connect() -> Message:
             return {"type": "websocket.connect"}
 
-        await reject(scope, connect, self._send, 503, "Service Unavailable", [(b"retry-after", b"1")])
+        await reject(scope, connect, self._send, 503, "Service Unavailable", _LATER)

@@ -55,9 +55,16 @@ class Session(dict[str, Any]):
 
     def mark_accessed(self) -> None:
         """Fill the session; the answer depends on it from now on and gets `Vary: Cookie`."""
-        self._accessed = True
         if self._stored is None:
             self.fill()
+        self._accessed = True
+
+    _open = mark_accessed  # what every look calls; a session that has to be awaited has another mark_accessed()
+
+    async def load(self) -> Self:
+        """Fill the session, and return it. Only `SessionMiddleware(lazy=True)` asks for this to be called."""
+        self._open()
+        return self
 
     def mark_modified(self) -> None:
         """Have the session written; warns where the response has started and it cannot be."""
@@ -76,7 +83,7 @@ class Session(dict[str, Any]):
 
     def _change(self) -> None:
         if not self._accessed:
-            self.mark_accessed()
+            self._open()
         self.modified = True
         if self.sealed:
             self.changed_late = True
@@ -84,16 +91,16 @@ class Session(dict[str, Any]):
 
     def _look(self) -> None:
         if not self._accessed:
-            self.mark_accessed()
+            self._open()
 
     def __getitem__(self, key: str) -> Any:
         if not self._accessed:
-            self.mark_accessed()
+            self._open()
         return dict.__getitem__(self, key)
 
     def get(self, key: str, default: Any = None, /) -> Any:
         if not self._accessed:
-            self.mark_accessed()
+            self._open()
         return dict.get(self, key, default)
 
     def __contains__(self, key: object) -> bool:
@@ -142,7 +149,7 @@ class Session(dict[str, Any]):
 
     def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
         if not self._accessed:
-            self.mark_accessed()
+            self._open()
         return dict.items(self)
 
     def copy(self) -> dict[str, Any]:

@@ -14,7 +14,8 @@ ANYTHING: Any = object()
 class Store(Protocol):
     """Bytes under a key, each for a number of seconds. Every method is atomic, between processes where the store is.
 
-    A store that cannot be reached raises OSError.
+    A store that cannot be reached raises OSError. A class that need not be waited for may define `get_now(key)` beside
+    `get`, or a property of that name that is None for as long as it must: sessions are then read at the first look.
     """
 
     async def get(self, key: str) -> bytes | None:

@@ -49,9 +49,13 @@ class MemoryStore:
         while len(self._entries) > self.max_keys:
             self._entries.popitem(last=False)
 
-    async def get(self, key: str) -> bytes | None:
+    def get_now(self, key: str) -> bytes | None:
+        """Return the value of a key; there is nothing to wait for."""
         value: bytes | None = self._read(key, self._clock())
         return value
+
+    async def get(self, key: str) -> bytes | None:
+        return self.get_now(key)
 
     async def put(self, key: str, value: bytes, ttl: float, *, expected: bytes | None = ANYTHING) -> bool:
         now = self._clock()

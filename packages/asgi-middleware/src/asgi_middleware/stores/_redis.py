@@ -100,8 +100,9 @@ class RedisStore:
     """A store in Redis or Valkey, by the asyncio client of either package; trio raises RuntimeError.
 
     `url` is `redis://`, `rediss://`, `valkey://` or `unix://`; `client` makes a client of your own, for a cluster or
-    sentinels: it is called once for each event loop. `prefix` begins every key. One call is one round trip. A server
-    that cannot be reached, or does not do what it is asked, raises OSError.
+    sentinels: it is called once for each event loop. `prefix` begins every key. One call is one round trip, over one of
+    `max_connections`, for which a burst of calls waits. A server that cannot be reached, or does not do what it is
+    asked, raises OSError.
     """
 
     def __init__(
@@ -111,18 +112,31 @@ class RedisStore:
         client: Callable[[], Any] | None = None,
         prefix: str = "asgi:",
         timeout: float = 2.0,
+        max_connections: int = 50,
     ) -> None:
         if (url is None) == (client is None):
             raise ValueError("either a url or client=, a function that makes a client, says where the server is")
-        self._make = client if client is not None else self._maker(url or "", timeout)
+        self._make = client if client is not None else self._maker(url or "", timeout, max_connections)
         self.prefix = prefix
         self._clients: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._scripts: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
     @staticmethod
-    def _maker(url: str, timeout: float) -> Callable[[], Any]:
-        module = _client_module(url)
-        return lambda: module.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+    def _maker(url: str, timeout: float, max_connections: int) -> Callable[[], Any]:
+        module, name = _client_module(url)
+
+        def make() -> Any:
+            # The clients' own pool raises beyond its connections, as if the server were down.
+            pool = module.BlockingConnectionPool.from_url(
+                url,
+                max_connections=max_connections,
+                timeout=timeout,
+                socket_timeout=timeout,
+                socket_connect_timeout=timeout,
+            )
+            return getattr(module, name).from_pool(pool)
+
+        return make
 
     def _client(self) -> Any:
         """Return the client of this event loop: connections belong to the loop that opened them."""
@@ -193,11 +207,11 @@ class RedisStore:
             await client.aclose()
 
 
-def _client_module(url: str) -> Any:
-    """Return the asyncio client that is installed: valkey for its own URLs, else redis, else valkey."""
+def _client_module(url: str) -> tuple[Any, str]:
+    """Return the asyncio client that is installed, and its class: valkey for its own URLs, else redis, else valkey."""
     for name in ("valkey", "redis") if url.startswith("valkey") else ("redis", "valkey"):
         try:
-            return import_module(f"{name}.asyncio")
+            return import_module(f"{name}.asyncio"), name.capitalize()
         except ImportError:
             continue
     raise ImportError("RedisStore needs a client: pip install asgi-middleware[redis] or asgi-middleware[valkey]")

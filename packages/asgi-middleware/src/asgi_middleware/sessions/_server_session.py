@@ -1,0 +1,94 @@
+"""The session that an application sees of a store, and how changes of it are merged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Self
+
+from ._json import decode, encode
+from ._reading import Reading
+from ._session import Session
+
+
+class ServerSession(Session):
+    """A session whose contents are in a store.
+
+    Concurrent requests are merged key by key. Of two that set one key the later stays, but changes made by `apply()`
+    are all made.
+    """
+
+    renewed = ended = False
+    user: str | None = None
+    _reading: Reading
+
+    @classmethod
+    def read_by(cls, reading: Reading, identity: Hashable) -> Self:
+        """Return a session that is filled by this reading."""
+        session = cls.loaded_by(reading.stored, identity)
+        session._reading = reading
+        return session
+
+    def mark_accessed(self) -> None:
+        """Fill the session, if it need not be waited for: `request.session` on the way to `load()` is no look."""
+        if self._reading.is_near:
+            self._open()
+
+    async def load(self) -> Self:
+        """Fill the session, and return it; reads the store where that has not been done yet.
+
+        Raises OSError where the store fails, which is answered with 503 (`on_store_error="fail"`).
+        """
+        if not self._reading.is_near:
+            await self._reading.read()
+        self._open()
+        return self
+
+    def regenerate(self, user: str | None = None) -> None:
+        """Give the session a new id, at a login above all: the old one ends. `user` is whose session it is now."""
+        self._change()
+        self.renewed = True
+        self.user = user or self.user
+
+    def destroy(self) -> None:
+        """End the session: its id is worth nothing from now on, whatever other requests write late."""
+        self.clear()
+
+    def clear(self) -> None:
+        """End the session; what is put into it afterwards gets a new id."""
+        super().clear()
+        self.ended = True
+        self.user = None
+        self.applied.clear()
+
+    def apply(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """Change the session by a function, which is called again where another request was faster."""
+        self._change()
+        before = decode(encode(self))
+        change(self)
+        self.applied.append((change, _changed_keys(before, self)))
+
+    @property
+    def applied(self) -> list[tuple[Callable[[dict[str, Any]], object], set[str]]]:
+        """The changes made by functions, and the keys that they have changed."""
+        found: list[tuple[Callable[[dict[str, Any]], object], set[str]]] = self.__dict__.setdefault("_applied", [])
+        return found
+
+
+def _changed_keys(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    # By their JSON: True is 1 for Python.
+    old, new = ({key: encode(value) for key, value in dict.items(data)} for data in (before, after))
+    return {key for key in {*old, *new} if old.get(key) != new.get(key)}
+
+
+def merge(base: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any], session: ServerSession) -> dict[str, Any]:
+    """Return `theirs` with what has been changed from `base` to `ours`."""
+    merged = dict(theirs)
+    by_function = {key for _, keys in session.applied for key in keys}
+    for key in _changed_keys(base, ours) - by_function:
+        if key in ours:
+            merged[key] = ours[key]
+        else:
+            merged.pop(key, None)
+    for change, _ in session.applied:
+        change(merged)
+    return merged
