@@ -32,8 +32,11 @@ if TYPE_CHECKING:
         BackgroundTask,
         BackgroundTasks,
         BaseHTTPMiddleware,
+        Broadcast,
         ClientDisconnect,
         CommaSeparatedStrings,
+        EventLog,
+        EventSourceResponse,
         FileResponse,
         FormData,
         Headers,
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
         Request,
         Response,
         Secret,
+        ServerSentEvent,
         State,
         StaticFiles,
         StreamingResponse,
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
         WebSocketException,
         WebSocketState,
         iterate_in_threadpool,
+        last_event_id,
         run_in_threadpool,
         status,
     )
@@ -98,12 +103,15 @@ __all__ = [
     "BackgroundTasks",
     "BaseHTTPMiddleware",
     "BaseUser",
+    "Broadcast",
     "CORSMiddleware",
     "ClientDisconnect",
     "CommaSeparatedStrings",
     "Config",
     "Convertor",
     "Environ",
+    "EventLog",
+    "EventSourceResponse",
     "ExceptionMiddleware",
     "FileResponse",
     "FormData",
@@ -136,6 +144,7 @@ __all__ = [
     "SchemaGenerator",
     "Secret",
     "ServerErrorMiddleware",
+    "ServerSentEvent",
     "SessionMiddleware",
     "SimpleUser",
     "Stack",
@@ -158,6 +167,7 @@ __all__ = [
     "__version__",
     "around_http",
     "iterate_in_threadpool",
+    "last_event_id",
     "register_url_convertor",
     "requires",
     "run_in_threadpool",
@@ -176,12 +186,12 @@ _MODULES = {
     "asgi_middleware.trustedhost": "TrustedHostMiddleware",
     "asgi_middleware.wsgi": "WSGIMiddleware",
     "asgi_requests": (
-        "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware ClientDisconnect CommaSeparatedStrings "
-        "FileResponse FormData HTMLResponse HTTPConnection HTTPEndpoint HTTPException Headers "
-        "ImmutableMultiDict JSONResponse MultiDict MutableHeaders PlainTextResponse QueryParams "
-        "RedirectResponse Request Response Secret State StaticFiles StreamingResponse URL UploadFile "
-        "WebSocket WebSocketDisconnect WebSocketEndpoint WebSocketException WebSocketState "
-        "iterate_in_threadpool run_in_threadpool status "
+        "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast ClientDisconnect "
+        "CommaSeparatedStrings EventLog EventSourceResponse FileResponse FormData HTMLResponse HTTPConnection "
+        "HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONResponse MultiDict MutableHeaders "
+        "PlainTextResponse QueryParams RedirectResponse Request Response Secret ServerSentEvent State "
+        "StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect WebSocketEndpoint "
+        "WebSocketException WebSocketState iterate_in_threadpool last_event_id run_in_threadpool status "
     ),
     "asgi_requests.templating": "Jinja2Templates",
     "asgi_routing": "Convertor NoMatchFound register_url_convertor",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .requests import HTTPConnection, Request
     from .responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
     from .secrets import CommaSeparatedStrings, Secret
-    from .sse import EventSourceResponse, ServerSentEvent, last_event_id
+    from .sse import Broadcast, EventLog, EventSourceResponse, Replay, ServerSentEvent, Subscription, last_event_id
     from .state import State
     from .staticfiles import NotModifiedResponse, StaticFiles
     from .templating import Jinja2Templates
@@ -92,8 +92,12 @@ _MODULES = {
     "StreamingResponse": "responses",
     "CommaSeparatedStrings": "secrets",
     "Secret": "secrets",
+    "Broadcast": "sse",
+    "EventLog": "sse",
     "EventSourceResponse": "sse",
+    "Replay": "sse",
     "ServerSentEvent": "sse",
+    "Subscription": "sse",
     "last_event_id": "sse",
     "State": "state",
     "NotModifiedResponse": "staticfiles",
@@ -115,9 +119,11 @@ __all__ = [
     "BackgroundTask",
     "BackgroundTasks",
     "BaseHTTPMiddleware",
+    "Broadcast",
     "ClientDisconnect",
     "CommaSeparatedStrings",
     "DispatchFunction",
+    "EventLog",
     "EventSourceResponse",
     "FileResponse",
     "FormData",
@@ -143,6 +149,7 @@ __all__ = [
     "QueryParams",
     "RangeNotSatisfiable",
     "RedirectResponse",
+    "Replay",
     "Request",
     "RequestResponseEndpoint",
     "RequestsDeprecationWarning",
@@ -152,6 +159,7 @@ __all__ = [
     "State",
     "StaticFiles",
     "StreamingResponse",
+    "Subscription",
     "UnexpectedFrame",
     "UploadFile",
     "WebSocket",

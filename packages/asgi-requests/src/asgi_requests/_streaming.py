@@ -95,7 +95,7 @@ class StreamingResponse(Response):
             elif self.status_code in WITHOUT_BODY or scope.get("method") == "HEAD":
                 await self._send_without_body(send)
             else:
-                await run_until_disconnect(self.stream_response(send), scope, receive)
+                await self._stream(scope, receive, send)
         except ClientDisconnect as exc:
             gone = exc
         finally:
@@ -110,6 +110,9 @@ class StreamingResponse(Response):
             finally:
                 # Avoid a reference cycle through the traceback.
                 gone = None
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await run_until_disconnect(self.stream_response(send), scope, receive)
 
     async def _first_chunk(self, chunks: AsyncIterator[Content]) -> bytes:
         try:

@@ -1,0 +1,103 @@
+"""The way to the client of one stream: what is sent, and comments while nothing is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from .._threads import asyncio_task
+from ..exceptions import ClientDisconnect
+from ..types import Message, Send
+
+_COMMENT = {"type": "http.response.body", "body": b":\n\n", "more_body": True}
+
+
+class Channel:
+    """A `send` with a heartbeat: one task beside the stream, which sleeps between comments.
+
+    Rule: one message is on its way at a time; a comment is sent while the iterator is being waited for, and never waits
+    in line. The task of the stream is left alone, so that an asynchronous generator sees nothing of it.
+    """
+
+    def __init__(self, send: Send, heartbeat: float | None) -> None:
+        self._send = send
+        self._heartbeat = heartbeat
+        self._clock = _clock()
+        self._sent_at = 0.0
+        self._sending = False
+        self._beating: anyio.Event | None = None
+        self._failure: BaseException | None = None
+        self.started = self.complete = False
+
+    async def run(self, stream: Callable[[Send], Awaitable[None]]) -> None:
+        """Await the stream with the heartbeat beside it; exceptions of the stream are raised unchanged."""
+        if self._heartbeat is None:
+            await stream(self.send)
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._beat, self._heartbeat, tasks.cancel_scope)
+            try:
+                await stream(self.send)
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as exc:
+                # Kept out of the group, which would wrap it.
+                self._failure = exc
+            tasks.cancel_scope.cancel()
+        if self._failure is not None:
+            try:
+                raise self._failure
+            finally:
+                # Avoid a reference cycle through the traceback.
+                self._failure = None
+
+    async def send(self, message: Message) -> None:
+        """Pass a message of the stream, after a comment that is on its way."""
+        while self._beating is not None:
+            await self._beating.wait()
+        self._sending = True
+        try:
+            await self._send(message)
+        finally:
+            self._sending = False
+        self._sent_at = self._clock()
+        self.started = True
+        self.complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+    async def _beat(self, interval: float, stream: anyio.CancelScope) -> None:
+        pause = interval
+        while not self.complete:
+            await anyio.sleep(pause)
+            pause = interval
+            # A message that is on its way keeps the connection busy, or the client is slow: a comment would queue up.
+            if self._sending or not self.started:
+                continue
+            idle = self._clock() - self._sent_at
+            if idle < interval:
+                pause = interval - idle
+            else:
+                await self._comment(stream)
+
+    async def _comment(self, stream: anyio.CancelScope) -> None:
+        self._beating = anyio.Event()
+        try:
+            await self._send({**_COMMENT})
+        except OSError as exc:
+            self._failure = ClientDisconnect()
+            self._failure.__cause__ = exc
+            stream.cancel()
+        except Exception as exc:
+            self._failure = exc
+            stream.cancel()
+        finally:
+            self._sent_at = self._clock()
+            self._beating.set()
+            self._beating = None
+
+
+def _clock() -> Callable[[], float]:
+    task = asyncio_task()
+    clock: Callable[[], float] = sys.modules["trio"].current_time if task is None else task.get_loop().time
+    return clock
