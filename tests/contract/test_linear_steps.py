@@ -222,6 +222,21 @@ def _stream(n: int) -> Callable[[], object]:
     return lambda: body_of(read, "text/plain", [b"a"] * n)
 
 
+async def _read_lines(request: Request[Any]) -> None:
+    async for _ in request.json_lines(max_line=10**6):
+        pass
+
+
+@texts("json lines", "1\n", "\n", " \r\n", '"~a~"', "~ ~1")
+def _json_lines(text: str) -> object:
+    return _quietly(lambda: body_of(_read_lines, "application/jsonl", [text.encode()]))
+
+
+@case("json line of one-byte chunks")
+def _json_line_chunks(n: int) -> Callable[[], object]:
+    return lambda: body_of(_read_lines, "application/jsonl", [b" "] * n)
+
+
 @case("limited body of one-byte chunks")
 def _limited(n: int) -> Callable[[], object]:
     app = RequestBodyLimitMiddleware(reading, 10**6)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         HTTPEndpoint,
         HTTPException,
         ImmutableMultiDict,
+        JSONLinesResponse,
         JSONResponse,
         MultiDict,
         MutableHeaders,
@@ -124,6 +125,7 @@ __all__ = [
     "Headers",
     "Host",
     "ImmutableMultiDict",
+    "JSONLinesResponse",
     "JSONResponse",
     "Jinja2Templates",
     "Match",
@@ -188,9 +190,9 @@ _MODULES = {
     "asgi_requests": (
         "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast ClientDisconnect "
         "CommaSeparatedStrings EventLog EventSourceResponse FileResponse FormData HTMLResponse HTTPConnection "
-        "HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONResponse MultiDict MutableHeaders "
-        "PlainTextResponse QueryParams RedirectResponse Request Response Secret ServerSentEvent State "
-        "StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect WebSocketEndpoint "
+        "HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONLinesResponse JSONResponse MultiDict "
+        "MutableHeaders PlainTextResponse QueryParams RedirectResponse Request Response Secret ServerSentEvent "
+        "State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect WebSocketEndpoint "
         "WebSocketException WebSocketState iterate_in_threadpool last_event_id run_in_threadpool status "
     ),
     "asgi_requests.templating": "Jinja2Templates",

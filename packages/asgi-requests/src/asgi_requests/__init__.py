@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable, content_disposition
     from .forms import FormParser, FormTooLarge, MultiPartParser, MultipartPart
     from .headers import Headers, MutableHeaders
+    from .jsonlines import InvalidJSONLine, JSONLinesResponse, read_json_lines
     from .middleware import BaseHTTPMiddleware, DispatchFunction, RequestResponseEndpoint
     from .multidict import FormData, ImmutableMultiDict, MultiDict, QueryParams
     from .requests import HTTPConnection, Request
@@ -75,6 +76,9 @@ _MODULES = {
     "MultipartPart": "forms",
     "Headers": "headers",
     "MutableHeaders": "headers",
+    "InvalidJSONLine": "jsonlines",
+    "JSONLinesResponse": "jsonlines",
+    "read_json_lines": "jsonlines",
     "BaseHTTPMiddleware": "middleware",
     "DispatchFunction": "middleware",
     "RequestResponseEndpoint": "middleware",
@@ -136,6 +140,8 @@ __all__ = [
     "Headers",
     "ImmutableMultiDict",
     "InvalidFrame",
+    "InvalidJSONLine",
+    "JSONLinesResponse",
     "JSONResponse",
     "Jinja2Templates",
     "MalformedRangeHeader",
@@ -175,6 +181,7 @@ __all__ = [
     "is_async_callable",
     "iterate_in_threadpool",
     "last_event_id",
+    "read_json_lines",
     "request_response",
     "run_in_threadpool",
     "run_until_first_complete",

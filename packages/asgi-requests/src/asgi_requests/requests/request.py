@@ -148,6 +148,15 @@ class Request(HTTPConnection[StateT]):
                 self._json = shared.json
         return self._json
 
+    def json_lines(self, *, max_line: int = 1024 * 1024) -> AsyncGenerator[Any, None]:
+        """Iterate over the values of a body of JSON Lines as they arrive; lines have at most `max_line` bytes.
+
+        Raises InvalidJSONLine, which answers 400, HTTPException (413) for a longer line, and what `stream()` raises.
+        """
+        from ..jsonlines import read_json_lines
+
+        return read_json_lines(self.stream(), max_line)
+
     def form(
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
     ) -> AwaitableOrContextManager[FormData]:

@@ -1,0 +1,86 @@
+"""JSON Lines: one JSON value a line, sent as they come and read as they come (https://jsonlines.org).
+
+async def rows():
+    async for row in database:
+        yield dict(row)
+
+response = JSONLinesResponse(rows())
+
+async for row in request.json_lines(max_line=64 * 1024):
+    ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from ._json import InvalidJSON, load_json
+from ._lines import Lines
+from ._render import render_json
+from ._streaming import StreamingResponse
+
+__all__ = ["InvalidJSONLine", "JSONLinesResponse", "read_json_lines"]
+
+
+class InvalidJSONLine(InvalidJSON):
+    """A line that is not JSON: the ASGI application that answers it with 400; `lineno` counts from 1."""
+
+    def __init__(self, msg: str, doc: str, pos: int, lineno: int) -> None:
+        super().__init__(msg, doc, pos)
+        self.lineno = lineno
+        self.detail = f"Invalid JSON: {msg}: line {lineno} column {self.colno}"
+        self.args = (self.detail,)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.msg, self.doc, self.pos, self.lineno)
+
+
+class JSONLinesResponse(StreamingResponse):
+    """A stream of JSON values, each on its line, from an (asynchronous) iterable; bytes go out as they are.
+
+    Override `render`, as with JSONResponse, for another encoder. Raises what it raises for a value that JSON cannot
+    hold: what was sent by then ends in the middle, and never in a line that is cut.
+    """
+
+    media_type = "application/jsonl"
+
+    def render(self, content: Any) -> bytes:
+        """Return one value as JSON."""
+        return render_json(content)
+
+    def _encode(self, chunk: object) -> bytes:
+        if isinstance(chunk, bytes | bytearray | memoryview):
+            return bytes(chunk)
+        line = self.render(chunk)
+        if b"\n" in line or b"\r" in line:
+            # JSON holds line ends between its values alone, where an encoder indents.
+            line = line.replace(b"\r", b" ").replace(b"\n", b" ")
+        return line + b"\n"
+
+
+async def read_json_lines(stream: AsyncGenerator[bytes, None], max_line: int) -> AsyncGenerator[Any, None]:
+    """Iterate over the values of JSON Lines in UTF-8, in chunks that end anywhere; empty lines are passed over.
+
+    Memory is that of a chunk and of a line. Raises InvalidJSONLine, which answers 400, HTTPException (413) for a line
+    of more than `max_line` bytes, and what the stream raises; the stream is closed in the end.
+    """
+    lines = Lines(max_line)
+    try:
+        async for chunk in stream:
+            for line in lines.feed(chunk):
+                if line:
+                    yield _load(line, lines.number)
+        if line := lines.end():
+            yield _load(line, lines.number)
+    finally:
+        await stream.aclose()
+
+
+def _load(line: bytes, number: int) -> Any:
+    try:
+        return load_json(line.decode())
+    except UnicodeDecodeError as exc:
+        raise InvalidJSONLine("Not utf-8", line.decode("utf-8", "replace"), 0, number) from exc
+    except InvalidJSON as exc:
+        raise InvalidJSONLine(exc.msg, exc.doc, exc.pos, number) from None
