@@ -126,6 +126,7 @@ CASES = [
     Case("E28", "had been answered", ("receive", STARTED, STARTED), "lifespan"),
     Case("E29", "'done' (str)", (START, BODY, lambda *_: "done")),
     Case("E30", "'info' of http.response.debug is None", ({"type": "http.response.debug"}, START, BODY)),
+    Case("E31", "b'connection' over HTTP/2", (headers((b"connection", b"close")), BODY), "http", {"http_version": "2"}),
     Case("W01", "b'Content-Type'", (headers((b"Content-Type", b"text/plain")), BODY)),
     Case("W02", "b'transfer-encoding'", (headers((b"transfer-encoding", b"chunked")), BODY)),
     Case("W03", "status 204: b'x'", ({**START, "status": 204}, BODY)),

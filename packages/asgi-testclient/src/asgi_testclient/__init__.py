@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._clients.sessions import AsyncWebSocketTestSession, WebSocketTestSession
+    from .clock import Clock
     from .exceptions import (
         AppCancelled,
         AppIgnoredDisconnect,
@@ -72,6 +73,7 @@ __all__ = [
     "AsyncWebSocketTestSession",
     "BlockedEventLoop",
     "ClientDisconnected",
+    "Clock",
     "LifespanFailed",
     "LifespanManager",
     "LifespanNotSupported",
@@ -93,6 +95,7 @@ __all__ = [
 HOMES = {
     "AsyncWebSocketTestSession": "_clients.sessions",
     "WebSocketTestSession": "_clients.sessions",
+    "Clock": "clock",
     "LifespanManager": "lifespan",
     "Lint": "lint",
 }

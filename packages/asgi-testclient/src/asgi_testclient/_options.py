@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ._checks import Strict, known_codes
 from ._faults import NAMES, Chunks, DisconnectAfter, Faults
+
+if TYPE_CHECKING:
+    from .clock import Clock
 
 Backend = Literal["asyncio", "trio"]
 RaiseServerExceptions = bool | Literal["logged"]
@@ -53,6 +56,7 @@ class Options(TypedDict, total=False):
     chunks: Chunks | None
     disconnect_after: DisconnectAfter | None
     bandwidth: float | None
+    clock: Clock | None
 
 
 class TransportOptions(Options, total=False):
@@ -105,6 +109,7 @@ class Settings:
     chunks: Chunks | None = None
     disconnect_after: DisconnectAfter | None = None
     bandwidth: float | None = None
+    clock: Clock | None = None
     faults: Faults | None = field(init=False)
     multiplexed: bool = field(init=False)
     ignored: frozenset[str] = field(init=False)

@@ -148,6 +148,7 @@ class TestClient(Client, httpx.Client):
       disconnect_after: leaves at the "start" of the response or after so many bytes of it; after the "request", or
         after ("request", n) bytes of it. A response that has not begun is a 499.
       bandwidth: bytes a second that the client reads; `send()` waits meanwhile.
+      clock: a Clock, whose time the event loop has: sleeps and timeouts pass in milliseconds.
       record: False keeps no messages for `response.asgi` and `last_exchange`.
       state, extensions, server, http_version, spec_version: what the scopes say. An extension of None is withdrawn;
         http_version "2" is a connection of HTTP/2, without the headers and reasons of HTTP/1; from spec_version "2.4"
@@ -204,8 +205,8 @@ class TestClient(Client, httpx.Client):
 class AsyncTestClient(AsyncClient, httpx.AsyncClient):
     """A `httpx.AsyncClient` that calls an ASGI application on the test's own event loop, asyncio or trio.
 
-    Its parameters and options are those of TestClient, except for `backend`, `backend_options`, `loop` and
-    `sync_on_caller`, which have no meaning here.
+    Its parameters and options are those of TestClient, except for `backend`, `backend_options`, `clock`,
+    `loop` and `sync_on_caller`, which have no meaning here: the loop is the test's.
     """
 
     library: ClassVar[ModuleType] = httpx

@@ -202,9 +202,16 @@ class ThreadWaiter:
         while not ready():
             if self._jobs:
                 self._jobs.popleft()()
-            elif not self._lock.acquire(timeout=-1 if end is None else max(end - monotonic(), 0)):
+            elif not self._wait(-1 if end is None else max(end - monotonic(), 0)):
                 return ready()
         return True
+
+    def _wait(self, seconds: float) -> bool:
+        return self._lock.acquire(timeout=seconds)
+
+    def within(self, ready: Callable[[], bool], seconds: float) -> bool:
+        """Wait until it is ready, for so many seconds of the loop's clock; return whether it is."""
+        return self.until(ready, seconds)
 
 
 class TaskWaiter:
@@ -228,6 +235,15 @@ class TaskWaiter:
                 return False
             await self._signal.wait(left)
         return True
+
+    async def within(self, ready: Callable[[], bool], seconds: float) -> bool:
+        """Wait until it is ready, for so many seconds of the loop's clock; return whether it is."""
+        from anyio import move_on_after
+
+        with move_on_after(seconds):
+            while not ready():
+                await self._signal.wait()
+        return ready()
 
 
 def call_now(function: Callable[..., object], *args: Any) -> None:

@@ -21,6 +21,10 @@ OTHER_LOOP = (
     'the same loop: with pytest-asyncio the same loop_scope, such as @pytest_asyncio.fixture(loop_scope="session") and '
     '@pytest.mark.asyncio(loop_scope="session"); with anyio and pytest-trio a fixture of function scope'
 )
+NO_CLOCK = (
+    "AsyncTestClient runs the application on the loop of the test, whose clock it cannot change: give that loop the "
+    "clock. With anyio's plugin the fixture anyio_backend returns clock.backend('asyncio') or clock.backend('trio')"
+)
 
 
 class RunningLoop:
@@ -65,6 +69,8 @@ class TaskLoops:
     """The loop of a client's block, and of each request outside one."""
 
     def __init__(self, settings: Settings) -> None:
+        if settings.clock is not None:
+            raise ValueError(NO_CLOCK)
         self._settings = settings
         self._entered_on: object = None
 

@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._errors import warn
 from .._options import Settings
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from anyio.from_thread import BlockingPortal
 
+    from ..clock import Clock
+    from .timeline import ClockLoop
+
+OF_A_LOOP = frozenset({"clock", "loop_factory", "use_uvloop"})
 UVLOOP = "uvloop"  # imported by its name: a test that asks for it has installed it
 
 
@@ -32,13 +36,14 @@ class LoopThread:
 
     shield = nullcontext  # a thread that waits cannot be cancelled
 
-    def __init__(self, backend: str, options: dict[str, Any]) -> None:
+    def __init__(self, backend: str, options: dict[str, Any], clock: Clock | None = None) -> None:
         self.loop: Loop
         self.alive = False
         self._crash: BaseException | None = None
         self.unfinished: list[str] = []
         self._backend = backend
         self._options = options
+        self._timeline = None if clock is None else clock.timeline
         self._worker: Worker
         self._ended: threading.Event
         self._stop: Callable[[], object]
@@ -46,6 +51,8 @@ class LoopThread:
 
     def start(self) -> LoopThread:
         """Start the loop, and return it running."""
+        if self._timeline is not None:
+            self._timeline.check_free()
         if self._backend == "trio":
             self._start_trio()
         else:
@@ -64,7 +71,11 @@ class LoopThread:
 
     def waiter(self) -> ThreadWaiter:
         """Return what makes a thread wait for this loop."""
-        return ThreadWaiter()
+        if self._timeline is None:
+            return ThreadWaiter()
+        from .timeline import ClockWaiter
+
+        return ClockWaiter(self._timeline)
 
     def located(self, task: Any) -> str:
         """Return where a task of this loop is suspended, or what blocks the loop."""
@@ -109,6 +120,8 @@ class LoopThread:
                 future.set_exception(exc)
 
         self.loop.post(self.loop.spawn, steps, copy_context())
+        if self._timeline is not None:
+            self._timeline.wait_for(future)
         return future
 
     def stop(self, seconds: float = 1.0) -> None:
@@ -148,6 +161,10 @@ class LoopThread:
         factory = self._options.get("loop_factory")
         if factory is None and self._options.get("use_uvloop"):
             factory = import_module(UVLOOP).new_event_loop
+        if self._timeline is not None:
+            from .timeline import ClockLoop
+
+            factory = partial(ClockLoop, self._timeline)
         native: asyncio.AbstractEventLoop = (factory or asyncio.new_event_loop)()
         if "debug" in self._options:
             native.set_debug(self._options["debug"])
@@ -170,6 +187,8 @@ class LoopThread:
             native.close()
 
     async def _until_stopped(self, native: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+        if self._timeline is not None:
+            await cast("ClockLoop", native).begin()
         await stopping.wait()
         await self._sweep(native)
 
@@ -193,6 +212,13 @@ class LoopThread:
         ready.wait()
         self.raise_crash()
 
+    def _trio_options(self) -> dict[str, Any]:
+        if self._timeline is None:
+            return self._options
+        from .timeline import trio_clock
+
+        return {**self._options, "clock": trio_clock(self._timeline)}
+
     def _run_trio(self, ready: threading.Event) -> None:
         import trio
 
@@ -204,7 +230,7 @@ class LoopThread:
             await stopping.wait()
 
         try:
-            trio.run(main, **self._options)
+            trio.run(main, **self._trio_options())
         except BaseException as exc:
             self._crash = exc
         finally:
@@ -223,6 +249,8 @@ class ThreadLoops:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._options = dict(settings.backend_options or {})
+        if settings.clock is not None and (own := OF_A_LOOP & self._options.keys()):
+            raise ValueError(f"clock= brings the event loop and its time: leave out {', '.join(sorted(own))}")
         self._lock = threading.Lock()
         self._lasting: list[LoopThread] = []
         self._at_rest: frozenset[Any] = frozenset()
@@ -240,15 +268,18 @@ class ThreadLoops:
         if self._warns and running_loop() is not None:
             self._warn_of_a_running_loop()
         if self._settings.loop == "per-request" and not entered:
-            return LoopThread(self._settings.backend, self._options).start()
+            return self._new()
         return self.lasting()
 
     def lasting(self) -> LoopThread:
         """Return the loop that serves until the client is closed."""
         with self._lock:
             if not self._lasting or not self._lasting[0].alive:
-                self._lasting[:] = [LoopThread(self._settings.backend, self._options).start()]
+                self._lasting[:] = [self._new()]
             return self._lasting[0]
+
+    def _new(self) -> LoopThread:
+        return LoopThread(self._settings.backend, self._options, self._settings.clock).start()
 
     def release(self, host: LoopThread, call: Any = None) -> None:
         """End the loop of one request."""

@@ -69,7 +69,7 @@ class AsyncDriver(Generic[Call]):
                 await self.rest()
                 # A client without limits waits for what the application shields, as Starlette's does.
                 return await self.force(None if self.call.settings.timeout is None else LAST_CHANCE)
-            if await self.waiter.until(self.done, grace):
+            if await self.waiter.within(self.done, grace):
                 return None
             where = self._where()
             await self.force()

@@ -97,7 +97,7 @@ class AsyncSession(BaseSession):
 
     async def receive_nothing(self, seconds: float = 0.1) -> bool:
         """Return whether the application sends nothing, and does not close or return, for so many seconds."""
-        return not await self._driver.waiter.until(self._call.readable, seconds)
+        return not await self._driver.waiter.within(self._call.readable, seconds)
 
     def __aiter__(self) -> Self:
         """Iterate over the data of each message, until the WebSocket is closed."""

@@ -71,7 +71,7 @@ class Driver(Generic[Call]):
                 self.rest()
                 # A client without limits waits for what the application shields, as Starlette's does.
                 return self.force(None if self.call.settings.timeout is None else LAST_CHANCE)
-            if self.waiter.until(self.done, grace):
+            if self.waiter.within(self.done, grace):
                 return None
             where = self._where()
             self.force()
