@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import re
 import tomllib
 from importlib import metadata
@@ -28,7 +30,22 @@ def test_a_package_is_described_and_classified(package):
     assert project["requires-python"] == ">=3.11"
     assert "Typing :: Typed" in project["classifiers"]
     assert not any(classifier.startswith("License ::") for classifier in project["classifiers"])
-    assert "urls" not in project, "a URL that does not exist is worse than none"
+
+
+def test_every_address_of_a_package_is_the_one_of_the_repository(package, root):
+    """`hatch run release:address URL` writes them all; `release:publishable` refuses the placeholder."""
+    address = re.search(r'^ADDRESS = "(.*)"$', (root / ".ci/release/packages.py").read_text(), re.MULTILINE)[1]
+    assert package.project["urls"] == {
+        "Homepage": address,
+        "Documentation": f"{address}/blob/main/docs/index.md",
+        "Source": f"{address}/tree/main/packages/{package.name}",
+        "Changelog": f"{address}/blob/main/packages/{package.name}/CHANGELOG.md",
+        "Issues": f"{address}/issues",
+    }
+    text = (package.folder / "pyproject.toml").read_text()
+    at_the_tag = f"{address}/blob/{package.name}-v$HFPR_VERSION/"
+    replacements = re.findall(r"^replacement = '\]\((.*)'$", text, re.MULTILINE)
+    assert replacements == [at_the_tag, f"{at_the_tag}packages/", f"{at_the_tag}packages/{package.name}/"]
 
 
 def test_the_version_stands_in_one_place(package):
@@ -60,12 +77,26 @@ def test_a_package_calls_itself_beta_until_it_has_been_used(package):
     assert "Development Status :: 4 - Beta" in package.project["classifiers"]
 
 
-def test_the_framework_takes_its_siblings_by_range(packages):
+def test_the_framework_takes_its_siblings_from_the_version_it_is_tested_with_to_the_next_major_one(packages):
+    """Patches add no names, so what the framework imports is in every version of the range."""
     framework = next(p for p in packages if p.name == "asgi-framework").project
     extras = [r for rs in framework["optional-dependencies"].values() for r in rs]
     for requirement in [*framework["dependencies"], *extras]:
         if requirement.startswith("asgi-") and not requirement.startswith("asgi-framework["):
-            assert requirement.endswith(">=1.0,<2"), requirement
+            name, lower, upper = re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=(\d+\.\d+),<(\d+)", requirement).groups()
+            major, minor, _ = importlib.import_module(name.replace("-", "_")).__version__.split(".")
+            assert (lower, upper) == (f"{major}.{minor}", str(int(major) + 1)), requirement
+
+
+def test_every_name_that_the_framework_imports_of_a_sibling_is_there(packages):
+    framework = next(p for p in packages if p.name == "asgi-framework")
+    for path in framework.files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and re.match(r"asgi_(?!framework)", node.module):
+                module = importlib.import_module(node.module)
+                for alias in node.names:
+                    name = f"{node.module}.{alias.name}"
+                    assert hasattr(module, alias.name) or importlib.util.find_spec(name), f"{path}: {name}"
 
 
 @pytest.mark.parametrize("foreign", ["0.3.1"])

@@ -1,18 +1,14 @@
-"""Each distribution, built here and now, installs alone in a fresh environment and imports alone."""
+"""Each distribution installs alone, from an index, in a fresh environment, and imports alone."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import tarfile
-import zipfile
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = sorted(path.name for path in (ROOT / "packages").iterdir() if path.is_dir())
+from .conftest import PACKAGES, ROOT, run
+
 OURS = {name.replace("-", "_") for name in PACKAGES}
 
 # Modules that nobody imports without what they are for: pytest loads its plugin, the drop-in its test client.
@@ -37,47 +33,13 @@ print(json.dumps({"needs": needs, "loaded": sorted({name.partition(".")[0] for n
 """
 
 
-def run(*command: object, **options: object) -> str:
-    result = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=600, check=False, **options
-    )
-    assert result.returncode == 0, f"{command}:\n{result.stdout}\n{result.stderr}"
-    return result.stdout
-
-
-def build(name: str, folder: Path) -> Path:
-    """The wheel of a package, built through its sdist, in `folder`."""
-    run(sys.executable, "-m", "build", "--outdir", folder, ROOT / "packages" / name)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
-
-
-def environment(folder: Path, *requirements: object, find: Path | None = None) -> Path:
-    """The interpreter of a fresh environment with these requirements and nothing else."""
-    run(sys.executable, "-m", "venv", folder)
-    python = folder / "bin" / "python"
-    links = ["--find-links", find] if find else []
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *links, *requirements)
-    return python
-
-
-def import_all(python: Path, name: str, cwd: Path) -> dict:
+def import_all(python, name, cwd) -> dict:
     return json.loads(run(python, "-I", "-c", IMPORT_ALL, name.replace("-", "_"), cwd=cwd))
 
 
-@pytest.fixture(params=PACKAGES)
-def name(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
 @pytest.mark.timeout(900)
-def test_a_package_installs_alone_and_imports_alone(name, tmp_path):
-    dist = tmp_path / "dist"
-    wheel = build(name, dist)
-    if name == "asgi-framework":
-        for sibling in ("asgi-requests", "asgi-routing", "asgi-middleware"):
-            run(sys.executable, "-m", "build", "--wheel", "--outdir", dist, ROOT / "packages" / sibling)
-    python = environment(tmp_path / "venv", wheel, find=dist)
+def test_a_package_installs_alone_and_imports_alone(name, distributions, tmp_path):
+    python = distributions.environment(name)
     seen = import_all(python, name, tmp_path)
     siblings = OURS & set(seen["loaded"]) - {name.replace("-", "_")}
     assert siblings == ({"asgi_requests", "asgi_routing", "asgi_middleware"} if name == "asgi-framework" else set())
@@ -88,28 +50,25 @@ def test_a_package_installs_alone_and_imports_alone(name, tmp_path):
 
 
 @pytest.mark.timeout(900)
-def test_the_archives_hold_what_they_should(name, tmp_path):
-    wheel = build(name, tmp_path)
-    (sdist,) = tmp_path.glob("*.tar.gz")
-    module = name.replace("-", "_")
-    in_wheel = zipfile.ZipFile(wheel).namelist()
-    with tarfile.open(sdist) as archive:
-        in_sdist = archive.getnames()
-    assert f"{module}/py.typed" in in_wheel
-    assert any(entry.endswith("licenses/LICENSE") for entry in in_wheel)
-    assert {entry.partition("/")[0] for entry in in_wheel} == {module, wheel.name.rsplit("-", 3)[0] + ".dist-info"}
-    for paper in ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"):
-        assert any(entry.endswith(f"/{paper}") for entry in in_sdist), paper
+def test_a_package_with_all_its_extras_imports_every_module(name, extras, distributions, tmp_path):
+    python = distributions.environment(f"{name}[{','.join(extras)}]", "pytest")
+    assert import_all(python, name, tmp_path)["needs"] == {}
 
 
 @pytest.mark.timeout(900)
-def test_a_planted_cross_import_is_found(tmp_path):
-    """The proof that the test above can fail: a copy of a package with one foreign line does."""
-    copy = tmp_path / "asgi-middleware"
-    run("cp", "-r", ROOT / "packages" / "asgi-middleware", copy)
+def test_the_test_client_that_the_framework_installs_is_ours(distributions, tmp_path):
+    python = distributions.environment("asgi-framework[testclient]")
+    version = run(python, "-c", "import asgi_testclient; print(asgi_testclient.__version__, asgi_testclient.Lint)")
+    assert version.startswith(distributions.wheel("asgi-testclient").name.split("-")[1])
+
+
+@pytest.mark.timeout(900)
+def test_a_planted_cross_import_is_found(distributions, tmp_path):
+    """The proof that the first test can fail: a copy of a package with one foreign line does."""
+    copy = tmp_path / "packages" / "asgi-middleware"
+    run(sys.executable, "-c", f"import shutil; shutil.copytree({str(ROOT / 'packages' / copy.name)!r}, {str(copy)!r})")
     (copy / "src" / "asgi_middleware" / "cors" / "__init__.py").write_text("import asgi_routing\n")
-    dist = tmp_path / "dist"
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", dist, copy)
-    python = environment(tmp_path / "venv", next(dist.glob("*.whl")))
+    run(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, copy)
+    python = distributions.environment(next(tmp_path.glob("*.whl")))
     needs = import_all(python, "asgi-middleware", tmp_path)["needs"]
     assert "No module named 'asgi_routing'" in needs["asgi_middleware.cors"]

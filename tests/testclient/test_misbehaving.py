@@ -191,9 +191,12 @@ def test_there_is_an_application_for_every_rule_of_applications() -> None:
     assert tested == {code for code in RULES if code[0] in "EW"}
 
 
+README = Path(__file__).parents[2] / "packages" / "asgi-testclient" / "README.md"
+
+
+@pytest.mark.skipif(not README.exists(), reason="reads the README of the repository")
 def test_the_readme_lists_every_code_once() -> None:
-    readme = Path(__file__).parents[2] / "packages" / "asgi-testclient" / "README.md"
-    assert re.findall(r"^\| ([EWS]\d\d) \|", readme.read_text(), re.MULTILINE) == list(RULES)
+    assert re.findall(r"^\| ([EWS]\d\d) \|", README.read_text(), re.MULTILINE) == list(RULES)
 
 
 @every_case
