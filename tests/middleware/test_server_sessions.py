@@ -421,7 +421,7 @@ async def test_redis_killed_full_and_read_only(redis_server, caplog):
     store = RedisStore(redis_server.url, timeout=0.5)
     browser = Browser(store)
     await browser.ask(put(a=1))
-    client = store._client()
+    client = store._here().client
     await client.config_set("maxmemory-policy", "noeviction")
     await client.config_set("maxmemory", "1")
     assert (await browser.ask(put(a="x" * 1000))).status == 503

@@ -336,6 +336,6 @@ async def test_a_burst_of_calls_waits_for_connections(redis_server):
     async with anyio.create_task_group() as tasks:
         for number in range(500):
             tasks.start_soon(store.put, f"key{number}", b"1", 60)
-    assert len(await store._client().client_list()) == 4
+    assert len(await store._here().client.client_list()) == 4
     assert await store.get("key499") == b"1"
     await store.aclose()

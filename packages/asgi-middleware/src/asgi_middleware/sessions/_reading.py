@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._cancel import runner_for_threads
 from ._contents import EMPTY, StoredSession
-from ._json import decode, encode
+from ._json import encode
 
 if TYPE_CHECKING:
     from ._records import Record
@@ -66,8 +66,7 @@ class Reading:
                 raise RuntimeError(_NOT_LOADED)
         if self.record is None:
             return EMPTY
-        text = encode(self.record.data)
-        return StoredSession(decode(text), text)
+        return StoredSession(self.record.data, encode(self.record.data))
 
     async def read(self) -> None:
         """Read the store. Raises OSError for an outage, if that is an error."""

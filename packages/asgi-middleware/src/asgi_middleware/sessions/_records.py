@@ -17,13 +17,14 @@ ID = re.compile(rb"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Record:
-    """A session in a store; `created` and `seen` are seconds of time.time()."""
+    """A session in a store; `created` and `seen` are seconds of time.time(), `value` is what the store has."""
 
     key: str
     created: float
     seen: float
     user: str | None
     data: dict[str, Any]
+    value: bytes = b""
 
     def encode(self) -> bytes:
         return encode([self.key, self.created, self.seen, self.user, self.data]).encode()
@@ -50,9 +51,10 @@ def read_record(key: str, value: bytes | None) -> Record | None:
     if not value:
         return None
     try:
-        record = Record(*decode(value.decode()))
+        stored_under, created, seen, user, data = decode(value.decode())
     except (ValueError, TypeError):
         return None
+    record = Record(stored_under, created, seen, user, data, value)
     if record.key != key:
         raise OSError("the store has answered with another session")
     return record

@@ -15,6 +15,7 @@ from .._replies import reject
 from .._watch import ResponseWatcher
 from ..stores import Store
 from ..types import ASGIApp, Message, Receive, Scope, Send
+from ._contents import EMPTY
 from ._cookie import Cookie
 from ._json import decode, encode
 from ._reading import Reading
@@ -120,11 +121,18 @@ class ServerSessions:
             return None
         return record
 
-    async def save(self, session: ServerSession, ours: dict[str, Any], record: Record | None) -> bytes | None:
-        """Store a session, and return the value of a Set-Cookie header, or None for no header."""
-        base: dict[str, Any] = decode(session.fill().text)
+    def is_to_save(self, session: ServerSession, text: str, record: Record | None) -> bool:
+        """Return whether a session with this JSON has to be stored: not if it is as it was, and was stored lately."""
         if record is None:
-            return await self._create(ours, session.user) if ours else None
+            return text != EMPTY.text
+        return session.ended or session.renewed or text != session.fill().text or self._is_due(record)
+
+    async def save(self, session: ServerSession, text: str, record: Record | None) -> bytes | None:
+        """Store a session, and return the value of a Set-Cookie header, or None for no header."""
+        ours: dict[str, Any] = decode(text)
+        if record is None:
+            return await self._create(ours, session.user)
+        base: dict[str, Any] = decode(session.fill().text)
         if session.ended or session.renewed:
             theirs = await self._end(record)
             if not session.ended:
@@ -133,11 +141,11 @@ class ServerSessions:
                 ours = merge(base, ours, theirs.data if theirs else {}, session)
                 return await self._create(ours, owner) if ours else self._cookie.remove()
             return await self._create(ours, session.user) if ours else self._cookie.remove()
-        if encode(ours) != encode(base):
+        if text != encode(base):
             await self._change(record, base, ours, session)
-        elif self._is_due(record):
-            # Another request that was faster has shown the same: that the session is in use.
-            await self._put(record.changed(record.data, None), expected=record.encode(), listed=True)
+        else:
+            # Where another request was faster, it has shown the same: that the session is in use.
+            await self._put(record.changed(base, None), expected=record.value, listed=True)
         return None
 
     async def _create(self, data: dict[str, Any], user: str | None) -> bytes:
@@ -185,7 +193,7 @@ class ServerSessions:
                         return
                     current, data = found, merge(base, ours, found.data, session)
                 is_due = self._is_due(current)
-                if await self._put(current.changed(data, None), expected=current.encode(), listed=is_due):
+                if await self._put(current.changed(data, None), expected=current.value, listed=is_due):
                     return
         finally:
             self._queue.leave(record.key)
@@ -194,10 +202,10 @@ class ServerSessions:
         """Return whether it is time to store that the session is in use."""
         return time.time() - record.seen >= self._idle / 20
 
-    async def save_in_time(self, session: ServerSession, ours: dict[str, Any], record: Record | None) -> bytes | None:
+    async def save_in_time(self, session: ServerSession, text: str, record: Record | None) -> bytes | None:
         """Store a session, and return the value of a Set-Cookie header; raises OSError for an outage."""
         try:
-            return await self._within_time(lambda: self.save(session, ours, record))
+            return await self._within_time(lambda: self.save(session, text, record))
         except OSError as exc:
             self._complain(exc)
             raise
@@ -270,9 +278,9 @@ class _StoredResponse(ResponseWatcher):
             if not reading.is_near:  # another object was put into the scope, and the session never looked at
                 await reading.read()
             session.fill()
-            if reading.failure is None:
-                ours = decode(encode(dict(current or {})))
-                cookie = await self._sessions.save_in_time(session, ours, reading.record)
+            text = encode(session if current is session else dict(current or {}))
+            if reading.failure is None and self._sessions.is_to_save(session, text, reading.record):
+                cookie = await self._sessions.save_in_time(session, text, reading.record)
                 if cookie is not None:
                     headers.append((b"set-cookie", cookie))
         except OSError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -118,53 +119,44 @@ class RedisStore:
             raise ValueError("either a url or client=, a function that makes a client, says where the server is")
         self._make = client if client is not None else self._maker(url or "", timeout, max_connections)
         self.prefix = prefix
-        self._clients: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-        self._scripts: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+        self.max_connections = max_connections
+        self._open: WeakKeyDictionary[Any, _Open] = WeakKeyDictionary()
 
     @staticmethod
     def _maker(url: str, timeout: float, max_connections: int) -> Callable[[], Any]:
-        module, name = _client_module(url)
+        module = _client_module(url)
+        return lambda: module.from_url(
+            url, max_connections=max_connections, socket_timeout=timeout, socket_connect_timeout=timeout
+        )
 
-        def make() -> Any:
-            # The clients' own pool raises beyond its connections, as if the server were down.
-            pool = module.BlockingConnectionPool.from_url(
-                url,
-                max_connections=max_connections,
-                timeout=timeout,
-                socket_timeout=timeout,
-                socket_connect_timeout=timeout,
-            )
-            return getattr(module, name).from_pool(pool)
-
-        return make
-
-    def _client(self) -> Any:
-        """Return the client of this event loop: connections belong to the loop that opened them."""
+    def _here(self) -> _Open:
+        """Return what is open in this event loop: connections belong to the loop that opened them."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError as exc:
             raise RuntimeError("RedisStore needs asyncio: the client of Redis does not run on trio") from exc
-        if loop not in self._clients:
-            self._clients[loop] = self._make()
-            self._scripts[loop] = {}
-        return self._clients[loop]
+        found = self._open.get(loop)
+        if found is None:
+            found = self._open[loop] = _Open(self._make(), asyncio.Semaphore(self.max_connections))
+        return found
 
     async def _call(self, call: Callable[[Any], Awaitable[Result]]) -> Result:
-        client = self._client()
-        try:
-            return await call(client)
-        except Exception as exc:
-            # The errors of both clients are their own; what is none of theirs is a mistake here.
-            if type(exc).__module__.partition(".")[0] in ("redis", "valkey"):
-                raise OSError(f"the store does not answer: {exc}") from exc
-            raise
+        here = self._here()
+        async with here.gate:  # beyond its connections a client raises, as if the server were down
+            try:
+                return await call(here.client)
+            except Exception as exc:
+                # The errors of both clients are their own; what is none of theirs is a mistake here.
+                if type(exc).__module__.partition(".")[0] in ("redis", "valkey"):
+                    raise OSError(f"the store does not answer: {exc}") from exc
+                raise
 
     async def _script(self, text: str, key: str, *arguments: Any) -> Any:
-        client = self._client()
-        scripts = self._scripts[asyncio.get_running_loop()]
-        if text not in scripts:
-            scripts[text] = client.register_script(text)
-        return await self._call(lambda _: scripts[text](keys=[self._name(key)], args=arguments))
+        here = self._here()
+        script = here.scripts.get(text)
+        if script is None:
+            script = here.scripts[text] = here.client.register_script(text)
+        return await self._call(lambda _: script(keys=[self._name(key)], args=arguments))
 
     def _name(self, key: str) -> str:
         return f"{self.prefix}{{{key}}}"
@@ -200,18 +192,25 @@ class RedisStore:
         return Spent(bool(allowed), [LimitState(int(r), float(reset), float(retry)) for r, reset, retry in states])
 
     async def aclose(self) -> None:
-        loop = asyncio.get_running_loop()
-        client = self._clients.pop(loop, None)
-        self._scripts.pop(loop, None)
-        if client is not None:
-            await client.aclose()
+        here = self._open.pop(asyncio.get_running_loop(), None)
+        if here is not None:
+            await here.client.aclose()
 
 
-def _client_module(url: str) -> tuple[Any, str]:
-    """Return the asyncio client that is installed, and its class: valkey for its own URLs, else redis, else valkey."""
+@dataclass
+class _Open:
+    """A client in one event loop: the scripts that are registered with it, and the gate before its connections."""
+
+    client: Any
+    gate: asyncio.Semaphore
+    scripts: dict[str, Any] = field(default_factory=dict)
+
+
+def _client_module(url: str) -> Any:
+    """Return the asyncio client that is installed: valkey for its own URLs, else redis, else valkey."""
     for name in ("valkey", "redis") if url.startswith("valkey") else ("redis", "valkey"):
         try:
-            return import_module(f"{name}.asyncio"), name.capitalize()
+            return import_module(f"{name}.asyncio")
         except ImportError:
             continue
     raise ImportError("RedisStore needs a client: pip install asgi-middleware[redis] or asgi-middleware[valkey]")
