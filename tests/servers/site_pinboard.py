@@ -38,6 +38,6 @@ class OpenedByTheFirst:
         await self.app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": self.state}, receive, send)
 
 
-app: Any = build(Path(os.environ["PINBOARD"]))
+app: Any = build(Path(os.environ["PINBOARD"]), redis=os.environ.get("PINBOARD_REDIS"))
 if "daphne" in sys.modules:
     app = OpenedByTheFirst(app)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
 import subprocess
 import sys
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+from redis_server import running_redis
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
@@ -93,13 +98,62 @@ def test_a_new_note_is_pushed_and_the_server_still_stops(pinboard):
     server = pinboard()
     with httpx.Client(base_url=server.url) as client, client.stream("GET", "/events") as events:
         lines = events.iter_lines()
-        assert next(lines) == "retry: 2000"
+        assert next(lines).startswith("id: ")
         client.post("/api/notes", json={"author": "Ada", "text": "pushed"})
         assert "event: note" in lines
-        assert json.loads(next(lines).removeprefix("data: "))["text"] == "pushed"
+        assert json.loads(next(line for line in lines if line.startswith("data: "))[6:])["text"] == "pushed"
         assert server.stop() == 0
-        assert list(lines) == [""]
+        assert "retry: 2000" in lines, "the farewell"
         assert "Traceback" not in server.output
+
+
+def test_a_deploy_ends_the_stream_and_the_chat_at_once(pinboard):
+    server = pinboard()
+    with httpx.Client(base_url=server.url) as client, client.stream("GET", "/events") as events:
+        lines = events.iter_lines()
+        assert next(lines).startswith("id: ")
+        with connect(server.url.replace("http", "ws") + "/chat?name=Ada") as ada:
+            assert json.loads(ada.recv(10))["text"] == "Ada came in"
+            assert server.stop(signal.SIGTERM) in (0, -signal.SIGTERM)
+            with pytest.raises(ConnectionClosed) as closed:
+                ada.recv(10)
+            assert closed.value.rcvd.code == 1012
+        assert ": the board is being restarted" in lines
+        assert "Traceback" not in server.output
+
+
+def test_the_state_is_in_sqlite_and_holds_no_usable_id(pinboard, tmp_path):
+    server = pinboard()
+    with httpx.Client(base_url=server.url) as browser:
+        browser.post("/notes", data={"author": "Ada", "text": "hello"})
+        identifier = browser.cookies["pinboard"]
+    with sqlite3.connect(tmp_path / "data" / "state.sqlite") as connection:
+        entries = connection.execute("select key, value from entries").fetchall()
+    assert any(key.startswith("session:pinboard:") and b"Ada" in value for key, value in entries)
+    assert any(key.startswith("pin:127.0.0.1") for key, _ in entries)
+    assert identifier not in str(entries)
+
+
+def test_with_redis_another_machine_knows_the_session(start, free_port, examples, tmp_path):
+    with running_redis(tmp_path) as redis:
+
+        def machine(name):
+            words = (examples / "pinboard", "--port", free_port, "--data", tmp_path / name)
+            return start(*words, port=free_port, PINBOARD_REDIS=redis.url)
+
+        one = machine("one")
+        with httpx.Client(base_url=one.url) as browser:
+            browser.post("/notes", data={"author": "Ada", "text": "hello"})
+            cookies = dict(browser.cookies)
+        one.stop()
+        assert not (tmp_path / "one" / "state.sqlite").exists()
+        with httpx.Client(base_url=machine("two").url, cookies=cookies) as browser:
+            assert 'value="Ada"' in browser.get("/").text
+            assert browser.get("/readyz").status_code == 200
+            redis.kill()
+            assert browser.get("/readyz").status_code == 503
+            assert browser.get("/").status_code == 503, "a session that cannot be read is not an empty one"
+            assert browser.get("/api/notes").json() == [], "what needs no session works, and is not limited"
 
 
 def test_errors_have_pages_of_their_own(pinboard):

@@ -42,10 +42,16 @@ def test_a_note_is_pushed_to_who_listens(pinned):
     with httpx.Client(base_url=pinned.url, timeout=60) as client, client.stream("GET", "/events") as events:
         assert events.headers["content-type"].startswith("text/event-stream")
         lines = events.iter_lines()
-        assert next(lines) == "retry: 2000"
+        assert next(lines).startswith("id: ")
         client.post("/api/notes", json={"author": "Ada", "text": "pushed"})
         assert "event: note" in lines
+        last = next(line for line in lines if line.startswith("id: "))[4:]
         assert json.loads(next(line for line in lines if line.startswith("data: "))[6:])["text"] == "pushed"
+    with httpx.Client(base_url=pinned.url, timeout=60) as client:
+        client.post("/api/notes", json={"author": "Ada", "text": "missed"})
+        with client.stream("GET", "/events", headers={"last-event-id": last}) as events:
+            data = next(line for line in events.iter_lines() if line.startswith("data: "))
+            assert json.loads(data[6:])["text"] == "missed"
 
 
 def test_two_clients_chat(pinned):
@@ -56,3 +62,25 @@ def test_two_clients_chat(pinned):
             bob.send("good morning")
             assert json.loads(ada.recv(60)) == {"who": "Bob", "text": "good morning", "here": 2}
         assert json.loads(ada.recv(60))["text"] == "Bob left"
+
+
+def test_a_probe_is_answered_and_a_session_is_an_id(pinned):
+    with httpx.Client(base_url=pinned.url, timeout=60) as browser:
+        assert browser.get("/livez").json()["status"] == "pass"
+        ready = browser.get("/readyz")
+        assert (ready.status_code, ready.headers["content-type"]) == (200, "application/health+json")
+        assert browser.get("/").cookies == {}, "a page that keeps nothing sets nothing"
+        browser.post("/notes", data={"author": "", "text": ""})
+        assert len(browser.cookies["pinboard"]) == 43
+        assert "A note wants a name" in browser.get("/").text
+
+
+def test_a_client_that_pins_too_much_is_refused(pinned):
+    with httpx.Client(base_url=pinned.url, timeout=60) as browser:
+        for _ in range(40):
+            reply = browser.post("/notes", data={"author": "", "text": ""})
+            if reply.status_code != 303:
+                break
+        assert (reply.status_code, reply.headers["ratelimit-policy"]) == (429, '"default";q=30;w=60')
+        assert int(reply.headers["retry-after"]) >= 1
+        assert browser.get("/").status_code == 200

@@ -1,28 +1,17 @@
-"""Start the pinboard: `python packages/asgi-framework/examples/pinboard [--port 8000] [--data FOLDER]`."""
+"""Start the pinboard: `python packages/asgi-framework/examples/pinboard [--port 8000] [--data FOLDER]`.
+
+Sessions and rate limits are in SQLite; `PINBOARD_REDIS=redis://localhost` keeps them in Redis, for several machines.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import socket
+import os
 from pathlib import Path
 
 import uvicorn
 from board import build
-
-from asgi_framework import App
-
-
-class Server(uvicorn.Server):
-    """Ends the event streams first: of themselves they never end, and a server waits for every connection."""
-
-    def __init__(self, app: App, **options: object) -> None:
-        super().__init__(uvicorn.Config(app, **options))
-        self.app = app
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.app.state.hub.close()
-        await super().shutdown(sockets)
 
 
 def main() -> None:
@@ -34,9 +23,9 @@ def main() -> None:
     options = parser.parse_args()
     print(f"The pinboard is at http://{options.host}:{options.port} and keeps its notes in {options.data}/", flush=True)
     print("Ctrl+C stops it.", flush=True)
-    app = build(options.data, debug=options.debug)
+    app = build(options.data, redis=os.environ.get("PINBOARD_REDIS"), debug=options.debug)
+    server = uvicorn.Server(uvicorn.Config(app, host=options.host, port=options.port, log_level="warning"))
     with contextlib.suppress(KeyboardInterrupt):
-        server = Server(app, host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=3)
         server.run()
     raise SystemExit(not server.started)
 

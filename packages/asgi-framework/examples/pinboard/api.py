@@ -8,6 +8,7 @@ from pages import LONGEST, LONGEST_NAME, after_pinning
 from problems import Invalid, Problem
 
 from asgi_framework import BackgroundTask, HTTPEndpoint, JSONResponse, Request, Response
+from asgi_requests.sse import ServerSentEvent
 
 
 def validated(note: object) -> tuple[str, str]:
@@ -55,5 +56,5 @@ class Note(HTTPEndpoint):
     async def delete(self, request: Request) -> Response:
         if not await request.state.store.remove(request.path_params["id"]):
             return Problem(404, "There is no such note")
-        await request.state.hub.publish("removed", {"id": request.path_params["id"]})
+        request.state.news.publish(ServerSentEvent({"id": request.path_params["id"]}, event="removed"))
         return Response(status_code=204)

@@ -2,61 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
+from asgi_framework import Request, WebSocket, WebSocketDisconnect
+from asgi_requests.sse import EventSourceResponse, ServerSentEvent, last_event_id
 
-import anyio
-from anyio.streams.memory import MemoryObjectSendStream
-
-from asgi_framework import Request, StreamingResponse, WebSocket, WebSocketDisconnect
-
-PING = 15.0  # seconds between comments that keep proxies from closing a quiet stream
+AT_A_DEPLOY = ServerSentEvent(comment="the board is being restarted", retry=2000)
 
 
-class Hub:
-    """Hands every message to every listener of this process; one that falls 100 messages behind loses the newest."""
-
-    def __init__(self) -> None:
-        self._listeners: set[MemoryObjectSendStream[tuple[str, object]]] = set()
-
-    async def publish(self, kind: str, content: object) -> None:
-        for listener in list(self._listeners):
-            try:
-                listener.send_nowait((kind, content))
-            except (anyio.WouldBlock, anyio.BrokenResourceError):
-                continue
-
-    async def listen(self) -> AsyncIterator[tuple[str, object] | None]:
-        """Every message from now on, and None where none came for a while."""
-        send, receive = anyio.create_memory_object_stream[tuple[str, object]](100)
-        self._listeners.add(send)
-        try:
-            while True:
-                message = None
-                with anyio.move_on_after(PING):
-                    try:
-                        message = await receive.receive()
-                    except anyio.EndOfStream:
-                        return
-                yield message
-        finally:
-            self._listeners.discard(send)
-            send.close()
-            receive.close()
-
-    def close(self) -> None:
-        """End every stream, so that the server can stop."""
-        for listener in list(self._listeners):
-            listener.close()
-
-
-async def events(request: Request) -> StreamingResponse:
-    async def stream() -> AsyncIterator[str]:
-        yield "retry: 2000\n\n"
-        async for message in request.state.hub.listen():
-            yield ": still here\n\n" if message is None else f"event: {message[0]}\ndata: {json.dumps(message[1])}\n\n"
-
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+async def events(request: Request) -> EventSourceResponse:
+    """Every note from now on; a browser that comes back gets what it has missed."""
+    news = request.state.news.subscribe(last_event_id(request.scope))
+    return EventSourceResponse(news, farewell=AT_A_DEPLOY)
 
 
 class Room:

@@ -21,6 +21,7 @@ from asgi_framework import (
     UploadFile,
     run_in_threadpool,
 )
+from asgi_requests.sse import ServerSentEvent
 
 templates = Jinja2Templates(Path(__file__).parent / "templates")
 
@@ -39,13 +40,13 @@ REFUSALS = {
 
 
 async def index(request: Request) -> Response:
-    store = request.state.store
+    store, session = request.state.store, await request.session.load()
     context = {
         "notes": await store.notes(),
         "words": await store.top_words(),
-        "author": request.session.get("author", ""),
-        "pinned": request.session.get("pinned", 0),
-        "flash": request.session.pop("flash", None),
+        "author": session.get("author", ""),
+        "pinned": session.get("pinned", 0),
+        "flash": session.pop("flash", None),
         "longest": LONGEST,
     }
     return templates.TemplateResponse(request, "board.html", context)
@@ -53,15 +54,16 @@ async def index(request: Request) -> Response:
 
 async def pin(request: Request) -> Response:
     """Keep a note, and its picture if there is one; then back to the board (303: a reload posts nothing twice)."""
+    session = await request.session.load()
     async with request.form(max_files=1) as form:
         author, text = str(form.get("author", "")).strip(), str(form.get("text", "")).strip().replace("\r\n", "\n")
         upload = form.get("picture")
         if not (0 < len(author) <= LONGEST_NAME and 0 < len(text) <= LONGEST):
-            request.session["flash"] = f"A note wants a name and a text of at most {LONGEST} characters."
+            session["flash"] = f"A note wants a name and a text of at most {LONGEST} characters."
             return RedirectResponse(request.url_for("index"), status_code=303)
         picture = await keep(upload, request.state.pictures) if isinstance(upload, UploadFile) and upload.size else None
     note = await request.state.store.add(author, text, picture)
-    request.session.update(author=author, pinned=request.session.get("pinned", 0) + 1, flash="Pinned.")
+    session.update(author=author, pinned=session.get("pinned", 0) + 1, flash="Pinned.")
     return RedirectResponse(
         request.url_for("index"), status_code=303, background=BackgroundTask(after_pinning, request, note)
     )
@@ -69,7 +71,7 @@ async def pin(request: Request) -> Response:
 
 async def after_pinning(request: Request, note: Note) -> None:
     """What need not keep the browser waiting: tell the other browsers, and count the words."""
-    await request.state.hub.publish("note", note.as_dict())
+    request.state.news.publish(ServerSentEvent(note.as_dict(), event="note"))
     await request.state.store.count_words(note.text)
 
 
