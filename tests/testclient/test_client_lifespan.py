@@ -397,3 +397,30 @@ def test_a_stray_task_of_a_request_is_reported_when_the_block_ends() -> None:
 
     with pytest.warns(UnfinishedTasks, match="stray"), TestClient(app, lifespan="off") as client:
         client.get("/")
+
+
+@BACKENDS
+def test_a_sibling_shares_the_lifespan_and_nothing_else(backend: Any) -> None:
+    app = App(*WHOLE)
+    with TestClient(app, backend=backend, cookies={"a": "b"}) as client:
+        with client.sibling(timeout=3, headers={"x-a": "b"}) as other:
+            assert other.get("/").text == "started"
+            assert (other.app_state, {*other.cookies}) == ({"started": True}, set())
+            assert other.last_exchange is not client.last_exchange
+        for _ in range(2):
+            with other:
+                assert other.get("/").text == "started"
+        assert client.get("/").text == "started"
+        assert app.notes == ["lifespan.startup"]
+        with pytest.raises(TypeError, match="leave out backend, loop$"):
+            client.sibling(loop="per-request", backend="trio")
+    assert app.notes == ["lifespan.startup", "lifespan.shutdown"]
+    with pytest.raises(RuntimeError, match="inside the client's block"):
+        client.sibling()
+
+
+async def test_an_asynchronous_client_has_siblings_too() -> None:
+    app = App(*WHOLE)
+    async with AsyncTestClient(app) as client, client.sibling() as other:
+        assert (await other.get("/")).text == "started"
+    assert app.notes == ["lifespan.startup", "lifespan.shutdown"]

@@ -64,6 +64,9 @@ async def test_make(make_async_asgi_client):
     events.clear()
 """
 
+needs_uvicorn = pytest.mark.skipif(
+    importlib.util.find_spec("uvicorn") is None, reason="needs uvicorn: pip install uvicorn"
+)
 needs_asyncio = pytest.mark.skipif(
     importlib.util.find_spec("pytest_asyncio") is None, reason="needs pytest-asyncio: pip install pytest-asyncio"
 )
@@ -387,3 +390,126 @@ print([name for name in sys.modules if name.startswith("asgi_testclient.")])
 """
     output: Any = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert output.stdout.splitlines() == ["[]", "['asgi_testclient.pytest_plugin']"]
+
+
+COUNTING = """
+    from site_app import events
+
+    def test_one(asgi_client):
+        assert asgi_client.get("/").text == "lifespan"
+        asgi_client.cookies["a"] = "b"
+        asgi_client.headers["x-a"] = "b"
+        assert events.count("startup") == 1
+
+    def test_two(asgi_client, make_asgi_client, asgi_lifespan):
+        assert not asgi_client.cookies and "x-a" not in asgi_client.headers
+        assert asgi_client.get("/").text == make_asgi_client().get("/").text == "lifespan"
+        assert asgi_client.app_state is asgi_lifespan.app_state
+        assert (events.count("startup"), events.count("shutdown")) == (1, 0)
+        assert make_asgi_client(backend="trio").get("/").text == "lifespan"
+        assert events.count("startup") == 2
+
+    def test_another_application(make_asgi_client):
+        async def app(scope, receive, send):
+            await send({"type": "http.response.start", "status": 204})
+            await send({"type": "http.response.body"})
+
+        assert make_asgi_client(app, lifespan="off").get("/").status_code == 204
+"""
+
+
+@pytest.mark.parametrize("scope", ["session", "module"])
+def test_the_lifespan_may_run_once_for_many_clients(project: pytest.Pytester, scope: str) -> None:
+    project.makeini(f"{INI}asgi_lifespan_scope = {scope}\n")
+    project.makepyfile(
+        test_a=COUNTING,
+        test_b="""
+        from site_app import events
+
+        def test_the_lifespan_ends_with_its_scope(request, asgi_client):
+            ended = events.count("shutdown") - 1  # that of the client on trio
+            assert ended == (request.config.getini("asgi_lifespan_scope") == "module")
+    """,
+    )
+    run(project, "-p", "no:randomly", passed=4)
+
+
+def test_a_narrower_application_is_a_mismatch_that_names_both(project: pytest.Pytester) -> None:
+    project.makeini(f"{INI}asgi_lifespan_scope = session\n")
+    project.makepyfile("""
+        import pytest
+        import site_app
+
+        @pytest.fixture
+        def asgi_app():
+            return site_app.app
+
+        def test_it(asgi_client):
+            raise AssertionError
+    """)
+    result = run(project, errors=1)
+    result.stdout.fnmatch_lines(["*ScopeMismatch*function scoped fixture asgi_app*"])
+
+
+SERVED = """
+    import site_app
+
+    def test_one(asgi_server, asgi_server_client):
+        assert asgi_server_client.get("/").text == "lifespan"
+        asgi_server_client.cookies["a"] = "b"
+        site_app.urls = [asgi_server.url]
+
+    def test_two(asgi_server, asgi_server_client, request):
+        assert asgi_server_client.get("/b").text == "/b"
+        assert not asgi_server_client.cookies
+        once = request.config.getini("asgi_server_scope") == "session"
+        assert (asgi_server.url in site_app.urls) == once
+        assert site_app.events.count("startup") == 2 - once
+"""
+
+
+@needs_uvicorn
+@pytest.mark.parametrize("scope", ["session", "function"])
+def test_the_server_runs_once_a_session_or_as_often_as_the_setting_says(project: pytest.Pytester, scope: str) -> None:
+    project.makeini(f"{INI}asgi_server_scope = {scope}\n")
+    project.makepyfile(SERVED)
+    run(project, passed=2)
+
+
+@needs_uvicorn
+def test_each_worker_of_xdist_has_a_server_of_its_own(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("xdist")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    project.makepyfile("""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_it(asgi_server_client, number):
+            assert asgi_server_client.get("/").text == "lifespan"
+    """)
+    result = project.runpytest_subprocess("-q", "-p", "xdist", "-n", "2")
+    result.assert_outcomes(passed=4)
+
+
+@needs_uvicorn
+def test_a_server_whose_application_does_not_start_shows_where(project: pytest.Pytester) -> None:
+    project.makeini(f"{INI}asgi_server = uvicorn\n")
+    project.makepyfile(
+        site_app="""
+        async def app(scope, receive, send):
+            await receive()
+            raise LookupError("no database")
+    """,
+        test_it="def test_it(asgi_server):\n    raise AssertionError",
+    )
+    result = run(project, errors=1)
+    result.stdout.fnmatch_lines(['>*raise LookupError("no database")', "site_app.py:3: LookupError"])
+
+
+def test_a_server_that_nobody_knows_is_named(project: pytest.Pytester) -> None:
+    project.makeini(f"{INI}asgi_server = apache\n")
+    project.makepyfile("def test_it(asgi_server):\n    raise AssertionError")
+    result = run(project, errors=1)
+    result.stdout.fnmatch_lines(["*server is one of 'uvicorn', *, not 'apache'"])

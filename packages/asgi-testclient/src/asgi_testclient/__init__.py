@@ -53,11 +53,13 @@ if TYPE_CHECKING:
         AsyncASGIResponse,
         AsyncASGITransport,
         AsyncTestClient,
+        LiveClient,
         TestClient,
         WebSocketDenialResponse,
     )
     from .lifespan import LifespanManager
     from .lint import Lint
+    from .server import LiveServer
 
 __version__ = "1.0.0"
 
@@ -79,6 +81,8 @@ __all__ = [
     "LifespanNotSupported",
     "LifespanSkipped",
     "Lint",
+    "LiveClient",
+    "LiveServer",
     "ProtocolViolation",
     "ProtocolWarning",
     "TestClient",
@@ -98,11 +102,12 @@ HOMES = {
     "Clock": "clock",
     "LifespanManager": "lifespan",
     "Lint": "lint",
+    "LiveServer": "server",
 }
 BUILT_ON_HTTPX = frozenset(
     {
-        "ASGIResponse", "ASGITransport", "AsyncASGIResponse", "AsyncASGITransport", "AsyncTestClient", "TestClient",
-        "WebSocketDenialResponse",
+        "ASGIResponse", "ASGITransport", "AsyncASGIResponse", "AsyncASGITransport", "AsyncTestClient", "LiveClient",
+        "TestClient", "WebSocketDenialResponse",
     }
 )  # fmt: skip
 

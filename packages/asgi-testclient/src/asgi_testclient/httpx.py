@@ -22,6 +22,7 @@ from ._clients._async.transport import AsyncRecord, AsyncTransport
 from ._clients._sync.client import Client
 from ._clients._sync.stream import Stream
 from ._clients._sync.transport import Record, Transport
+from ._clients.live import LiveBase, LiveSession
 from ._clients.session import Denial
 from ._clients.sessions import AsyncWebSocketTestSession, WebSocketTestSession
 from ._options import TransportOptions
@@ -32,12 +33,15 @@ if TYPE_CHECKING:
 
     from anyio.from_thread import BlockingPortal
 
+    from .server import LiveServer
+
 __all__ = [
     "ASGIResponse",
     "ASGITransport",
     "AsyncASGIResponse",
     "AsyncASGITransport",
     "AsyncTestClient",
+    "LiveClient",
     "TestClient",
     "WebSocketDenialResponse",
 ]
@@ -246,3 +250,21 @@ class AsyncTestClient(AsyncClient, httpx.AsyncClient):
             self, url: httpx.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
         ) -> AsyncWebSocketTestSession: ...
     # fmt: on
+
+
+class LiveClient(LiveBase, httpx.Client):
+    """A `httpx.Client` of a LiveServer: relative URLs, cookies, streams and WebSockets as with TestClient.
+
+    A WebSocket that is refused raises WebSocketDenied, whose `code` is the status: over a socket a close is a 403.
+    """
+
+    library: ClassVar[ModuleType] = httpx
+    denial_response = WebSocketDenialResponse
+
+    if TYPE_CHECKING:
+
+        def __init__(self, server: LiveServer, **options: Any) -> None: ...
+
+        def websocket_connect(
+            self, url: httpx.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
+        ) -> LiveSession: ...

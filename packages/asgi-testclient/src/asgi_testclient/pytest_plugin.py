@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from . import AsyncTestClient, TestClient
+    from . import AsyncTestClient, LiveClient, LiveServer, TestClient
 
     MakeClient = Callable[..., TestClient]
     MakeAsyncClient = Callable[..., Awaitable[AsyncTestClient]]
@@ -45,10 +45,22 @@ NO_PLUGIN = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare asgi_app, asgi_timeout and asgi_strict."""
+    """Declare the settings of the plugin."""
     parser.addini("asgi_app", "the ASGI application that asgi_client tests: package.module:name", default="")
     parser.addini("asgi_timeout", "seconds the asgi clients wait for the application, or none", default="")
     parser.addini("asgi_strict", "how strict the asgi clients check messages: errors, all or off", default="")
+    scopes = "session, package, module, class or function"
+    parser.addini("asgi_lifespan_scope", f"how long the lifespan of asgi_client runs: {scopes}", default="function")
+    parser.addini("asgi_server", "the server of asgi_server: uvicorn, granian, hypercorn, hypercorn-trio", default="")
+    parser.addini("asgi_server_scope", f"the scope of asgi_server: {scopes}", default="session")
+
+
+def _lifespan_scope(fixture_name: str, config: pytest.Config) -> Any:
+    return config.getini("asgi_lifespan_scope")
+
+
+def _server_scope(fixture_name: str, config: pytest.Config) -> Any:
+    return config.getini("asgi_server_scope")
 
 
 class NoApplication:
@@ -58,7 +70,7 @@ class NoApplication:
         raise pytest.UsageError(ADVICE)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def asgi_app(request: pytest.FixtureRequest) -> Any:
     """Return the application under test: the one that the setting asgi_app names. Projects may override it."""
     path: str = request.config.getini("asgi_app")
@@ -73,15 +85,33 @@ def asgi_app(request: pytest.FixtureRequest) -> Any:
         raise pytest.UsageError(f"asgi_app: {exc}") from exc
 
 
+@pytest.fixture(scope=_lifespan_scope)
+def asgi_lifespan(request: pytest.FixtureRequest, asgi_app: Any) -> Iterator[TestClient]:
+    """Return the client whose block runs the lifespan for asgi_client, if asgi_lifespan_scope is not function.
+
+    An `asgi_app` that a project defines has the scope of this fixture, or a wider one.
+    """
+    from . import TestClient
+
+    with TestClient(_given(asgi_app), **_settings(request.config)) as client:
+        yield client
+
+
 @pytest.fixture
 def make_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) -> Iterator[MakeClient]:
     """Return a function that makes started clients of an application and options, and closes them with the test."""
     from . import TestClient
+    from ._clients.client import SHARED
 
+    shared = request.config.getini("asgi_lifespan_scope") != "function"
     with ExitStack() as stack:
 
         def make(app: Any = asgi_app, **options: Any) -> TestClient:
-            client = TestClient(_given(app), **_settings(request.config) | options)
+            options = _settings(request.config) | options
+            if shared and app is asgi_app and not SHARED & options.keys():
+                client: TestClient = request.getfixturevalue("asgi_lifespan").sibling(**options)
+            else:
+                client = TestClient(_given(app), **options)
             _remember(request, client)
             return stack.enter_context(client)
 
@@ -113,6 +143,25 @@ async def make_async_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) 
 async def async_asgi_client(make_async_asgi_client: MakeAsyncClient) -> AsyncTestClient:
     """Return an AsyncTestClient for asgi_app on the test's own event loop, its lifespan started."""
     return await make_async_asgi_client()
+
+
+@pytest.fixture(scope=_server_scope)
+def asgi_server(request: pytest.FixtureRequest, asgi_app: Any) -> Iterator[LiveServer]:
+    """Return a LiveServer of asgi_app: the one that the setting asgi_server names, started once a session.
+
+    An `asgi_app` that a project defines has the scope of this fixture, or a wider one.
+    """
+    from . import LiveServer
+
+    with LiveServer(_given(asgi_app), request.config.getini("asgi_server") or None) as server:
+        yield server
+
+
+@pytest.fixture
+def asgi_server_client(asgi_server: LiveServer) -> Iterator[LiveClient]:
+    """Return a client of asgi_server, with cookies of its own."""
+    with asgi_server.client() as client:
+        yield client
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http.cookiejar import CookieJar
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from .._options import Backend, ClientOptions, RaiseServerExceptions
 from ..exceptions import WebSocketDisconnect
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 else:
     Cooperative = object
 
+SHARED = frozenset({"backend", "backend_options", "clock", "lifespan", "loop", "state"})  # by siblings
 HTTPX_OPTIONS = frozenset({"auth", "params", "event_hooks", "default_encoding"})
 
 
@@ -72,6 +73,21 @@ class BaseClient(Cooperative):  # type: ignore[misc]
             timeout=self._asgi.settings.timeout,
             **{name: value for name, value in options.items() if name in HTTPX_OPTIONS},
         )
+
+    def sibling(self, **options: Any) -> Self:
+        """Return another client of the same application, on this one's event loop and in its lifespan.
+
+        It has cookies and headers of its own, and the options that it is given, except for those of the loop and the
+        lifespan. Raises RuntimeError outside this client's block.
+        """
+        if not self._asgi.entered:
+            raise RuntimeError("a sibling shares the lifespan of a client: make it inside the client's block")
+        if fixed := sorted(SHARED & options.keys()):
+            raise TypeError(f"a sibling has the other client's loop and lifespan: leave out {', '.join(fixed)}")
+        other = type(self)(self.app, **options)
+        other._asgi.join(self._asgi)
+        other.app_state = self.app_state
+        return other
 
     def _handshake(
         self, url: Any, subprotocols: Sequence[str] | None, options: dict[str, Any]

@@ -34,6 +34,7 @@ class BaseTransport:
 
     library: ClassVar[ModuleType]
     response_type: ClassVar[type[Any]]
+    loops: Any
 
     def __init__(self, app: Any, options: TransportOptions) -> None:
         self.app = app
@@ -41,9 +42,17 @@ class BaseTransport:
         self.app_state: dict[str, Any] = dict(self.settings.state or {})
         self.last: Any = None
         self.entered = False
+        self.is_sibling = False
         self._lifespan_call: LifespanCall | None = None
         self._active: weakref.WeakSet[Any] = weakref.WeakSet()
         self._background: set[Any] = set()
+
+    def join(self, other: BaseTransport) -> None:
+        """Use the event loop and the lifespan of another transport, as long as that is in its block."""
+        self.is_sibling = True
+        self.loops = other.loops
+        self.app_state = other.app_state
+        self._lifespan_call = other._lifespan_call
 
     def prepare_scope(self, scope: Scope) -> Scope:
         """Return the scope to call the application with, for each request and WebSocket; for subclasses."""

@@ -45,6 +45,7 @@ class AsyncTransport(BaseTransport):
     """The transport of a client. As a context manager, which the client's own block enters, it runs the lifespan."""
 
     stream_type: ClassVar[type[Any]]
+    loops: TaskLoops
 
     def __init__(self, app: Any, options: TransportOptions) -> None:
         super().__init__(app, options)
@@ -54,6 +55,9 @@ class AsyncTransport(BaseTransport):
     async def __aenter__(self) -> Self:
         if self.entered:
             raise RuntimeError("the client is in its `async with` block already")
+        if self.is_sibling:
+            self.entered = True
+            return self
         host = self.loops.enter()
         self.entered = True
         try:
@@ -172,6 +176,9 @@ class AsyncTransport(BaseTransport):
                 await self._end_background(driver)
         self._active.clear()
         self._background.clear()
+        if self.is_sibling:
+            self.entered = False
+            return problems
         lifespan, self._lifespan, self._lifespan_call = self._lifespan, None, None
         if lifespan is not None:
             with collecting(problems):

@@ -47,6 +47,7 @@ class Transport(BaseTransport):
     """The transport of a client. As a context manager, which the client's own block enters, it runs the lifespan."""
 
     stream_type: ClassVar[type[Any]]
+    loops: ThreadLoops
 
     def __init__(self, app: Any, options: TransportOptions) -> None:
         super().__init__(app, options)
@@ -56,6 +57,9 @@ class Transport(BaseTransport):
     def __enter__(self) -> Self:
         if self.entered:
             raise RuntimeError("the client is in its `with` block already")
+        if self.is_sibling:
+            self.entered = True
+            return self
         host = self.loops.enter()
         self.entered = True
         try:
@@ -174,6 +178,9 @@ class Transport(BaseTransport):
                 self._end_background(driver)
         self._active.clear()
         self._background.clear()
+        if self.is_sibling:
+            self.entered = False
+            return problems
         lifespan, self._lifespan, self._lifespan_call = self._lifespan, None, None
         if lifespan is not None:
             with collecting(problems):
