@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     )
     from .lifespan import LifespanManager
     from .lint import Lint
+    from .replay import Replay, ReplayMismatch, save
     from .server import LiveServer
 
 __version__ = "1.0.0"
@@ -85,6 +86,8 @@ __all__ = [
     "LiveServer",
     "ProtocolViolation",
     "ProtocolWarning",
+    "Replay",
+    "ReplayMismatch",
     "TestClient",
     "UnfinishedTasks",
     "Violation",
@@ -93,6 +96,7 @@ __all__ = [
     "WebSocketDisconnect",
     "WebSocketTestSession",
     "__version__",
+    "save",
 ]
 
 # Imported when they are asked for: Lint alone needs no httpx, and a pytest plugin that is only loaded costs nothing.
@@ -103,6 +107,9 @@ HOMES = {
     "LifespanManager": "lifespan",
     "Lint": "lint",
     "LiveServer": "server",
+    "Replay": "replay",
+    "ReplayMismatch": "replay",
+    "save": "replay",
 }
 BUILT_ON_HTTPX = frozenset(
     {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -202,6 +203,12 @@ class BaseRecord:
     def path(self) -> str | None:
         """The file of http.response.pathsend."""
         return self._call.path
+
+    def save(self, path: str | Path, *, redact: Iterable[str] | None = None) -> None:
+        """Write the exchange to a file for `Replay`; `redact` names the headers whose values are left out."""
+        from ..replay import REDACTED, save
+
+        save(path, self, redact=REDACTED if redact is None else redact)
 
     def disconnect(self) -> None:
         """Leave, as a client that drops its connection: `receive` gives http.disconnect from now on."""
