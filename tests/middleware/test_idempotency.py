@@ -182,6 +182,36 @@ async def test_a_store_that_fails_is_a_503_or_ignored():
     assert (await ask(IdempotencyMiddleware(App(), store))).status == 201, "the answer is there, if not stored"
 
 
+async def test_a_store_that_does_not_answer_holds_up_no_request_and_is_logged_once(caplog):
+    class Hanging(MemoryStore):
+        hangs = True
+
+        async def get(self, key):
+            return await self.hang() or await super().get(key)
+
+        async def put(self, key, value, ttl, **options):
+            if options.get("expected") is not None or self.hangs:
+                await self.hang()
+            return await super().put(key, value, ttl, **options)
+
+        async def hang(self):
+            if self.hangs is not False:
+                await anyio.sleep_forever()
+
+    store = Hanging()
+    app = IdempotencyMiddleware(App(), store, store_timeout=0.01)
+    for _ in range(2):
+        reply = await ask(app)
+        assert (reply.status, reply.header("retry-after")) == (503, "1")
+    assert (await ask(IdempotencyMiddleware(App(), store, on_store_error="open", store_timeout=0.01))).status == 201
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == ["the store of the idempotency keys fails: no answer in 0.01 s"] * 2, "once for each middleware"
+    store.hangs = None  # to claim a key works, and to store the answer does not
+    assert (await ask(app)).status == 201
+    with pytest.raises(ValueError, match="store_timeout"):
+        IdempotencyMiddleware(App(), store, store_timeout=0)
+
+
 async def test_a_body_that_was_read_outside_is_there():
     class Holder:
         def replay(self, receive):

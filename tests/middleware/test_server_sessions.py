@@ -378,8 +378,8 @@ async def test_sessions_inside_one_another_keep_apart():
 
 
 def test_what_has_no_meaning_is_refused():
-    for options in ({"secret_key": "a"}, {"on_store_error": "maybe"}):
-        with pytest.raises(ValueError, match="secret_key|on_store_error"):
+    for options in ({"secret_key": "a"}, {"on_store_error": "maybe"}, {"idle_timeout": 0.5}):
+        with pytest.raises(ValueError, match="secret_key|on_store_error|idle_timeout"):
             SessionMiddleware(None, store=MemoryStore(), **options)
 
 

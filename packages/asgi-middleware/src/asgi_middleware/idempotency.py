@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from ._cancel import Waiter, current_time, native_scope, protected_scope
+from ._cancel import current_time, protected_scope, sleep
 from ._headers import all_values, first_value
+from ._in_time import in_time
 from ._replies import reject
 from ._scope import request_headers
 from .stores import Store
@@ -25,6 +27,9 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["IdempotencyMiddleware", "user_or_client"]
 
+Result = TypeVar("Result")
+
+_log = logging.getLogger("asgi_middleware.idempotency")
 _KEY = re.compile(rb'"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,255}')
 _NOT_REPLAYED = (b"set-cookie",)
 
@@ -45,7 +50,8 @@ class IdempotencyMiddleware:
     gets 409; a key with another body gets 422. Answers of 5xx, streams and those over `max_response` bytes are not
     stored; Set-Cookie is not replayed. The key is free again where the first fails or is cancelled, and after `lease`
     seconds where its worker has died. A body over `max_body` bytes gets 413. `required` refuses requests without a key.
-    Where the store fails the answer is 503, or with `on_store_error="open"` the application runs.
+    Where the store fails, or takes more than `store_timeout` seconds, the answer is 503, or with
+    `on_store_error="open"` the application runs; it is logged once until the store works again.
     """
 
     def __init__(
@@ -61,11 +67,16 @@ class IdempotencyMiddleware:
         max_response: int = 1_000_000,
         required: bool = False,
         on_store_error: Literal["open", "closed"] = "closed",
+        store_timeout: float = 2.0,
     ) -> None:
         if on_store_error not in ("open", "closed"):
             raise ValueError(f"on_store_error={on_store_error!r}: 'open' or 'closed'")
+        if not store_timeout > 0:
+            raise ValueError(f"store_timeout={store_timeout!r}: a number of seconds above 0")
         self.app = app
         self.store = store
+        self.store_timeout = store_timeout
+        self._failing = False
         self.principal = principal
         self.ttl = ttl
         self.wait = wait
@@ -124,19 +135,33 @@ class IdempotencyMiddleware:
         """Return None where this request is the first, a stored answer, or the status of a refusal."""
         end, pause = current_time() + self.wait, 0.01
         while True:
-            if await self.store.put(name, claim, self.lease, expected=None):
+            if await self.put(name, claim, self.lease, expected=None):
                 return None
-            found = json.loads(await self.store.get(name) or b"[]")
+            value: bytes | None = await self._asked(lambda: self.store.get(name))
+            found = json.loads(value or b"[]")
             if found and found[0] != fingerprint:
                 return 422
             if len(found) > 2:
                 return found[2:]
             if current_time() >= end:
                 return 409
-            with (limit := native_scope()):
-                limit.deadline = current_time() + pause
-                await Waiter().wait()
+            await sleep(pause)
             pause = min(pause * 2, 0.25)
+
+    async def put(self, name: str, value: bytes, ttl: float, *, expected: bytes | None) -> bool:
+        """Put a value into the store, within the time."""
+        return await self._asked(lambda: self.store.put(name, value, ttl, expected=expected))
+
+    async def _asked(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        try:
+            result = await in_time(self.store_timeout, call)
+        except OSError as exc:
+            if not self._failing:
+                self._failing = True
+                _log.error("the store of the idempotency keys fails: %s", exc)
+            raise
+        self._failing = False
+        return result
 
 
 class _Recorder:
@@ -186,10 +211,9 @@ class _Recorder:
         ]
         content = b64encode(b"".join(self._chunks)).decode()
         value = json.dumps([json.loads(self._claim)[0], "", start["status"], headers, content]).encode()
-        store = self._settings.store
         try:
             # Where the lease is over and another has the key, its answer is the one to keep.
-            self._stored = await store.put(self._name, value, self._settings.ttl, expected=self._claim)
+            self._stored = await self._settings.put(self._name, value, self._settings.ttl, expected=self._claim)
         except OSError:
             return
 
@@ -199,7 +223,7 @@ class _Recorder:
             return
         store = self._settings.store
         with (limit := protected_scope()):
-            limit.deadline = current_time() + 2
+            limit.deadline = current_time() + self._settings.store_timeout
             try:
                 if await store.put(self._name, b"[]", 1, expected=self._claim):
                     await store.delete(self._name)

@@ -22,9 +22,9 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Literal
 
-from ._cancel import current_time, shielding_scope
 from ._configuration import paths
 from ._headers import first_value
+from ._in_time import in_time
 from ._replies import reject
 from ._scope import request_headers
 from .stores import Limit, MemoryStore, Spent, Store
@@ -159,20 +159,15 @@ class RateLimitMiddleware:
         """Ask the store; None where it fails or is too slow."""
         if self._is_local:
             return await self.store.spend(key, self.limits, cost)
-        limit = shielding_scope()
-        limit.deadline = current_time() + self.store_timeout
-        with limit:
-            try:
-                spent = await self.store.spend(key, self.limits, cost)
-            except OSError as exc:
-                self._fail(str(exc))
-                return None
-            if self._failing:
-                self._failing = False
-                _log.warning("the store of the rate limit answers again")
-            return spent
-        self._fail(f"no answer in {self.store_timeout} s")
-        return None
+        try:
+            spent = await in_time(self.store_timeout, lambda: self.store.spend(key, self.limits, cost))
+        except OSError as exc:
+            self._fail(str(exc))
+            return None
+        if self._failing:
+            self._failing = False
+            _log.warning("the store of the rate limit answers again")
+        return spent
 
     def _fail(self, reason: str) -> None:
         if not self._failing:

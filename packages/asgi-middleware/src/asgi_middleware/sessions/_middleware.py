@@ -98,12 +98,15 @@ class SessionMiddleware:
                 )
             if on_store_error not in ("fail", "empty"):
                 raise ValueError(f"on_store_error is 'fail' or 'empty', not {on_store_error!r}")
+            idle = seconds_of("idle_timeout", idle_timeout)
+            if idle is not None and idle < 1:
+                raise ValueError(f"idle_timeout={idle_timeout!r}: a second or more, or None for no limit")
             self.app = app
             self._server = ServerSessions(
                 store,
                 cookie,
                 max_age=lifetime,
-                idle_timeout=seconds_of("idle_timeout", idle_timeout),
+                idle_timeout=idle,
                 on_store_error=on_store_error,
                 store_timeout=store_timeout,
                 lazy=lazy,

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from itertools import count
 from typing import Any, Literal, TypeVar
 
-from .._cancel import current_time, shielding_scope
 from .._headers import RawHeaders, merge_vary
+from .._in_time import in_time
 from .._replies import reject
 from .._watch import ResponseWatcher
 from ..stores import Store
@@ -211,13 +211,9 @@ class ServerSessions:
             raise
 
     async def _within_time(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        limit = shielding_scope()
-        limit.deadline = current_time() + self._timeout
-        with limit:
-            result = await call()
-            self._failing = False
-            return result
-        raise OSError(f"no answer in {self._timeout} s")
+        result = await in_time(self._timeout, call)
+        self._failing = False
+        return result
 
     def _complain(self, exc: OSError) -> None:
         if not self._failing:

@@ -1,0 +1,41 @@
+"""State that four workers of uvicorn share: exactly the quota passes, and no write of a session is lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from redis_server import running_redis
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def workers(request, serve, tmp_path):
+    if request.param == "sqlite":
+        yield serve("uvicorn-h11", "site_limited:app", "--workers", "4", STORE=str(tmp_path / "state.db"))
+    else:
+        with running_redis(tmp_path) as redis:
+            yield serve("uvicorn-h11", "site_limited:app", "--workers", "4", STORE=redis.url)
+
+
+def asked(url, number, **options):
+    """The answers to so many requests at once, each on a connection of its own, so that every worker gets some."""
+
+    def ask(_):
+        with httpx.Client(timeout=60, verify=False, **options) as client:
+            return client.get(url)
+
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(ask, range(number)))
+
+
+def test_exactly_the_quota_passes_and_every_increment_is_kept(workers):
+    replies = asked(workers.url + "/limited", 200)
+    assert Counter(reply.status_code for reply in replies) == {200: 20, 429: 180}
+    first = httpx.get(workers.url + "/count", timeout=60)
+    counted = asked(workers.url + "/count", 200, cookies=dict(first.cookies))
+    assert {reply.status_code for reply in counted} == {200}
+    assert len({reply.headers["x-worker"] for reply in counted}) > 1
+    assert httpx.get(workers.url + "/n", cookies=dict(first.cookies), timeout=60).headers["x-n"] == "201"
