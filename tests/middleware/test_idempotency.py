@@ -266,5 +266,9 @@ def test_a_key_belongs_to_the_user_or_else_to_the_client():
         is_authenticated, identity = True, "alice"
 
     assert user_or_client({"user": User(), "client": ("192.0.2.1", 1)}) == "user:alice"
-    assert user_or_client({"user": None, "client": ("192.0.2.1", 1)}) == "client:192.0.2.1"
-    assert user_or_client({}) == "local"
+    assert user_or_client({"user": None, "client": ("192.0.2.1", 1), "headers": []}) == "client:192.0.2.1"
+    assert user_or_client({"headers": []}) == "local"
+    tokens = [b"Bearer alice", b"Bearer bob", b"Bearer alice"]
+    owners = [user_or_client({"headers": [(b"authorization", token)]}) for token in tokens]
+    assert owners[0] == owners[2] != owners[1]
+    assert "alice" not in owners[0]

@@ -3,7 +3,8 @@
     app = IdempotencyMiddleware(app, store=SQLiteStore("state.db"))
 
 A POST or PATCH with an `Idempotency-Key` runs once for each user, method and path. Put it inside of authentication:
-the key belongs to the user, or else to the client's address.
+the key belongs to the user, or else to the client's address and Authorization. Where users are known by a cookie of
+your own, say who it is: `principal=lambda scope: str(scope["session"].get("user"))`.
 """
 
 from __future__ import annotations
@@ -35,12 +36,17 @@ _NOT_REPLAYED = (b"set-cookie",)
 
 
 def user_or_client(scope: Scope) -> str:
-    """Return the identity of an authenticated user, the address of anybody else."""
+    """Return the identity of an authenticated user; of anybody else the address, and a digest of Authorization.
+
+    Without an AuthenticationMiddleware the header keeps those apart who come through one proxy.
+    """
     user = scope.get("user")
     if getattr(user, "is_authenticated", False):
         return f"user:{getattr(user, 'identity', '')}"
     client = scope.get("client")
-    return f"client:{client[0]}" if client else "local"
+    name = f"client:{client[0]}" if client else "local"
+    credentials = first_value(request_headers(scope), b"authorization")
+    return name if credentials is None else f"{name}:{hashlib.sha256(credentials).hexdigest()}"
 
 
 class IdempotencyMiddleware:

@@ -14,6 +14,7 @@ from ._limits import Limit, Spent, State, decide, lifetime
 class MemoryStore:
     """A store for one process, and for tests: `max_keys` at most, of which the longest unused make room.
 
+    Give rate limits and sessions a store each: strangers, who fill that of a limit, must not push out a session.
     `clock` returns seconds; tests may give their own.
     """
 
