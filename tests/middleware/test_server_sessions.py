@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import sqlite3
 import time
@@ -191,6 +192,35 @@ async def test_sessions_of_a_user_are_listed_and_revoked(store):
     assert await revoke(store, "alice") == 1
     assert [await browser.read() for browser in browsers] == [{}, {}, {}]
     assert await bob.read() == {"user": "bob"}
+
+
+async def test_a_user_ends_all_sessions_but_this_one(store):
+    browsers = [Browser(store) for _ in range(3)]
+    for browser in browsers:
+        await browser.ask(lambda session: (put(user="alice")(session), session.regenerate("alice")))
+
+    async def end_the_others(session):
+        for other in await sessions_of(store, session["user"]):
+            if other.handle != session.handle:
+                await revoke(store, session["user"], handle=other.handle)
+
+    await browsers[1].ask(end_the_others)
+    assert [await browser.read() for browser in browsers] == [{}, {"user": "alice"}, {}]
+    handles = []
+    await Browser(store).ask(lambda session: handles.append(session.handle))
+    await Browser(store).ask(lambda session: (put(a=1)(session), handles.append(session.handle)))
+    assert handles == [None, None], "a new one has none yet"
+
+
+async def test_a_copy_of_a_session_is_one_without_a_store():
+    copies = []
+    browser = Browser(MemoryStore())
+    await browser.ask(put(a=[1]))
+    await browser.ask(lambda session: copies.append(copy.deepcopy(session)))
+    (found,) = copies
+    found.mark_accessed()
+    assert dict(await found.load()) == {"a": [1]}
+    assert found.handle is None
 
 
 async def test_a_login_that_is_revoked_at_that_moment_is_over():

@@ -339,3 +339,19 @@ async def test_a_burst_of_calls_waits_for_connections(redis_server):
     assert len(await store._here().client.client_list()) == 4
     assert await store.get("key499") == b"1"
     await store.aclose()
+
+
+async def test_the_client_of_valkey_does_the_same(redis_server):
+    pytest.importorskip("valkey", reason="pip install valkey")
+    store = RedisStore(redis_server.url.replace("redis://", "valkey://"), timeout=2)
+    assert type(store._here().client).__module__.startswith("valkey")
+    assert await store.put("a", b"1", 60, expected=None)
+    assert not await store.put("a", b"2", 60, expected=None)
+    await store.add("s", "a", 60)
+    assert (await store.get("a"), await store.members("s")) == (b"1", {"a"})
+    allowed = [(await store.spend("r", [Limit(2, 3600), Limit(5, 60, "b", "sliding")], 1)).allowed for _ in range(3)]
+    assert allowed == [True, True, False]
+    redis_server.kill()
+    with pytest.raises(OSError, match="does not answer"):
+        await store.get("a")
+    await store.aclose()

@@ -19,7 +19,7 @@ class ServerSession(Session):
 
     renewed = ended = False
     user: str | None = None
-    _reading: Reading
+    _reading: Reading | None = None  # none in a copy
 
     @classmethod
     def read_by(cls, reading: Reading, identity: Hashable) -> Self:
@@ -30,7 +30,7 @@ class ServerSession(Session):
 
     def mark_accessed(self) -> None:
         """Fill the session, if it need not be waited for: `request.session` on the way to `load()` is no look."""
-        if self._reading.is_near:
+        if self._reading is None or self._reading.is_near:
             self._open()
 
     async def load(self) -> Self:
@@ -38,10 +38,18 @@ class ServerSession(Session):
 
         Raises OSError where the store fails, which is answered with 503 (`on_store_error="fail"`).
         """
-        if not self._reading.is_near:
-            await self._reading.read()
+        reading = self._reading
+        if reading is not None and not reading.is_near:
+            await reading.read()
         self._open()
         return self
+
+    @property
+    def handle(self) -> str | None:
+        """The handle under which `sessions_of()` lists this session; None for a new one. No client can use it."""
+        self._look()
+        record = None if self._reading is None else self._reading.record
+        return None if record is None else record.key
 
     def regenerate(self, user: str | None = None) -> None:
         """Give the session a new id, at a login above all: the old one ends. `user` is whose session it is now."""
