@@ -180,6 +180,10 @@ async def test_a_store_that_fails_is_a_503_or_ignored():
     assert (await ask(IdempotencyMiddleware(App(), store, on_store_error="open"))).status == 201
     store.after = 1
     assert (await ask(IdempotencyMiddleware(App(), store))).status == 201, "the answer is there, if not stored"
+    store.after = 9
+    again = App()
+    assert (await ask(IdempotencyMiddleware(again, store, wait=0))).status == 409, "what was done is not done twice"
+    assert again.runs == 0
 
 
 async def test_a_store_that_does_not_answer_holds_up_no_request_and_is_logged_once(caplog):
@@ -210,6 +214,23 @@ async def test_a_store_that_does_not_answer_holds_up_no_request_and_is_logged_on
     assert (await ask(app)).status == 201
     with pytest.raises(ValueError, match="store_timeout"):
         IdempotencyMiddleware(App(), store, store_timeout=0)
+
+
+@pytest.mark.parametrize(("choice", "status"), [("closed", 503), ("open", 201)])
+async def test_the_key_is_free_where_only_the_answer_of_the_store_was_lost(choice, status):
+    class Losing(MemoryStore):
+        loses = True
+
+        async def put(self, *arguments, **options):
+            done = await super().put(*arguments, **options)
+            if self.loses:
+                self.loses = False
+                raise OSError("reset by peer")
+            return done
+
+    app = IdempotencyMiddleware(App(), Losing(), on_store_error=choice, wait=0)
+    assert (await ask(app)).status == status
+    assert (await ask(app)).status == 201, "and not 409"
 
 
 async def test_a_body_that_was_read_outside_is_there():

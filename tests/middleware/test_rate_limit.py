@@ -182,6 +182,29 @@ async def test_a_store_that_fails_is_logged_once_and_the_choice_holds(how, reaso
     assert len(caplog.records) == 2
 
 
+@pytest.mark.parametrize(("choice", "waiting"), [("open", 1), ("closed", 50)])
+async def test_a_store_that_hangs_holds_up_one_request_at_a_time_where_it_fails_open(choice, waiting):
+    inside = most = 0
+
+    class Hanging(MemoryStore):
+        async def spend(self, key, limits, cost):
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                inside -= 1
+
+    limited = RateLimitMiddleware(page, "1/hour", store=Hanging(), on_store_error=choice, store_timeout=0.01)
+    await request(limited)
+    most = 0
+    async with anyio.create_task_group() as tasks:
+        for _ in range(50):
+            tasks.start_soon(request, limited)
+    assert most == waiting
+
+
 async def test_a_mistake_in_a_store_is_raised():
     store = Failing()
     store.how = "broken"

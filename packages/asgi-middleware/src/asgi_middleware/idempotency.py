@@ -55,9 +55,9 @@ class IdempotencyMiddleware:
     `principal(scope)` says whose key it is, async or not. Who comes while the first is at work waits `wait` seconds and
     gets 409; a key with another body gets 422. Answers of 5xx, streams and those over `max_response` bytes are not
     stored; Set-Cookie is not replayed. The key is free again where the first fails or is cancelled, and after `lease`
-    seconds where its worker has died. A body over `max_body` bytes gets 413. `required` refuses requests without a key.
-    Where the store fails, or takes more than `store_timeout` seconds, the answer is 503, or with
-    `on_store_error="open"` the application runs; it is logged once until the store works again.
+    seconds where its worker has died or its answer could not be stored. A body over `max_body` bytes gets 413.
+    `required` refuses requests without a key. Where the store fails, or takes more than `store_timeout` seconds, the
+    answer is 503, or with `on_store_error="open"` the application runs; it is logged once until the store works again.
     """
 
     def __init__(
@@ -116,14 +116,17 @@ class IdempotencyMiddleware:
         query = scope.get("query_string", b"")
         fingerprint = hashlib.sha256(b"%d:%b%b" % (len(query), query, body)).hexdigest()
         claim = json.dumps([fingerprint, secrets.token_hex(8)]).encode()
+        recorder = _Recorder(self, name, claim, send)
         try:
             answer = await self._claim(name, claim, fingerprint)
         except OSError:
             if self.on_store_error == "closed":
-                return await reject(scope, receive, send, 503, "Service Unavailable", [(b"retry-after", b"1")])
-            return await self.app(scope, _replaying(body, receive), send)
+                await reject(scope, receive, send, 503, "Service Unavailable", [(b"retry-after", b"1")])
+            else:
+                await self.app(scope, _replaying(body, receive), send)
+            # The key may have been claimed, and only the answer of the store was lost.
+            return await recorder.release()
         if answer is None:
-            recorder = _Recorder(self, name, claim, send)
             try:
                 return await self.app(scope, _replaying(body, receive), recorder.send)
             finally:
@@ -221,7 +224,7 @@ class _Recorder:
             # Where the lease is over and another has the key, its answer is the one to keep.
             self._stored = await self._settings.put(self._name, value, self._settings.ttl, expected=self._claim)
         except OSError:
-            return
+            self._stored = True  # or it will be: the work is done, and a free key would have it done twice
 
     async def release(self) -> None:
         """Free the key unless an answer is stored, even while the request is being cancelled."""

@@ -83,7 +83,8 @@ class RateLimitMiddleware:
     `by_header(name)` or your own, async or not; None is not limited. `cost(scope)` is what a request takes, 1 unless
     given. WebSockets are limited at their handshake. `exempt_paths` are exact. `name` separates the counts of several
     limiters that share a store. A store that fails, or takes more than `store_timeout` seconds, lets requests through
-    (`on_store_error="open"`) or refuses them with 503 (`"closed"`), and is logged once until it works again.
+    (`on_store_error="open"`) or refuses them with 503 (`"closed"`), and is logged once until it works again. While it
+    fails open, one request at a time asks it, so that a store that hangs does not slow down all the others.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class RateLimitMiddleware:
         self._policy = (b"ratelimit-policy", policy.encode("ascii"))
         self._is_local = type(self.store) is MemoryStore  # which never waits
         self._failing = False
+        self._asking = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or scope["path"] in self.exempt_paths:
@@ -159,11 +161,16 @@ class RateLimitMiddleware:
         """Ask the store; None where it fails or is too slow."""
         if self._is_local:
             return await self.store.spend(key, self.limits, cost)
+        if self._failing and self._asking and self.on_store_error == "open":
+            return None  # one request at a time finds out whether it works again, and no other waits for it
+        self._asking += 1
         try:
             spent = await in_time(self.store_timeout, lambda: self.store.spend(key, self.limits, cost))
         except OSError as exc:
             self._fail(str(exc))
             return None
+        finally:
+            self._asking -= 1
         if self._failing:
             self._failing = False
             _log.warning("the store of the rate limit answers again")
