@@ -84,6 +84,8 @@ def test_an_event_is_a_value():
 
 
 async def test_json_of_events_is_that_of_jsonresponse_or_of_an_encoder_of_ones_own(monkeypatch):
+    assert EventSourceResponse([]).render([1]) == b"[1]"
+
     class Indented(EventSourceResponse):
         def render(self, content):
             return b"[\n1,\r\n2]"

@@ -11,4 +11,4 @@ _response = JSONResponse(None)
 
 def render_json(content: Any) -> bytes:
     """Return the content as JSONResponse has it, also where its `render` has been replaced."""
-    return bytes(_response.render(content))
+    return _response.render(content)

@@ -57,7 +57,7 @@ class StreamingResponse(Response):
 
     async def stream_response(self, send: Send) -> None:
         """Send the whole response; raises ClientDisconnect where `send` raises OSError (ASGI 2.4)."""
-        chunks = self.body_iterator.__aiter__()
+        chunks = self._chunks(send)
         # The first chunk comes before the head where it is there without waiting: what fails until then can still be
         # answered. Where it is not, the head goes out while the iterator waits, as a client of server-sent events
         # expects. A wait of trio cannot be held back like this.
@@ -110,6 +110,9 @@ class StreamingResponse(Response):
             finally:
                 # Avoid a reference cycle through the traceback.
                 gone = None
+
+    def _chunks(self, send: Send) -> AsyncIterator[Any]:
+        return self.body_iterator.__aiter__()
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         await run_until_disconnect(self.stream_response(send), scope, receive)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import anyio
 
@@ -25,8 +26,9 @@ class Channel:
         self._send = send
         self._heartbeat = heartbeat
         self._clock = _clock()
-        self._sent_at = 0.0
-        self._sending = False
+        self._idle_since = 0.0
+        # The iterator is being waited for, and nothing is on its way.
+        self._idle = False
         self._beating: anyio.Event | None = None
         self._failure: BaseException | None = None
         self.started = self.complete = False
@@ -34,12 +36,12 @@ class Channel:
     async def run(self, stream: Callable[[Send], Awaitable[None]]) -> None:
         """Await the stream with the heartbeat beside it; exceptions of the stream are raised unchanged."""
         if self._heartbeat is None:
-            await stream(self.send)
+            await stream(self)
             return
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._beat, self._heartbeat, tasks.cancel_scope)
             try:
-                await stream(self.send)
+                await stream(self)
             except anyio.get_cancelled_exc_class():
                 raise
             except BaseException as exc:
@@ -53,18 +55,35 @@ class Channel:
                 # Avoid a reference cycle through the traceback.
                 self._failure = None
 
-    async def send(self, message: Message) -> None:
+    # Not a coroutine: an event passes here without one of its own.
+    def __call__(self, message: Message) -> Awaitable[None]:
         """Pass a message of the stream, after a comment that is on its way."""
+        self._idle = False
+        if not self.started:
+            return self._start(message)
+        if not message.get("more_body", False):
+            self.complete = True
+        return self._send(message) if self._beating is None else self._send_after_comment(message)
+
+    def watch(self, iterator: AsyncIterator[Any]) -> Any:
+        """Return the iterator, its every step noted as one during which comments may be sent."""
+        return _Watched(self, iterator)
+
+    def wait(self) -> None:
+        """Note that the iterator is being waited for from now on."""
+        self._idle_since = self._clock()
+        self._idle = True
+
+    async def _start(self, message: Message) -> None:
+        await self._send(message)
+        self.started = True
+        # On asyncio the iterator has been asked for the first event already.
+        self.wait()
+
+    async def _send_after_comment(self, message: Message) -> None:
         while self._beating is not None:
             await self._beating.wait()
-        self._sending = True
-        try:
-            await self._send(message)
-        finally:
-            self._sending = False
-        self._sent_at = self._clock()
-        self.started = True
-        self.complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+        await self._send(message)
 
     async def _beat(self, interval: float, stream: anyio.CancelScope) -> None:
         pause = interval
@@ -72,13 +91,12 @@ class Channel:
             await anyio.sleep(pause)
             pause = interval
             # A message that is on its way keeps the connection busy, or the client is slow: a comment would queue up.
-            if self._sending or not self.started:
-                continue
-            idle = self._clock() - self._sent_at
-            if idle < interval:
-                pause = interval - idle
-            else:
-                await self._comment(stream)
+            if self._idle and self.started:
+                idle = self._clock() - self._idle_since
+                if idle < interval:
+                    pause = interval - idle
+                else:
+                    await self._comment(stream)
 
     async def _comment(self, stream: anyio.CancelScope) -> None:
         self._beating = anyio.Event()
@@ -92,9 +110,23 @@ class Channel:
             self._failure = exc
             stream.cancel()
         finally:
-            self._sent_at = self._clock()
+            self._idle_since = self._clock()
             self._beating.set()
             self._beating = None
+
+
+class _Watched:
+    """An asynchronous iterator whose steps are those of another: no coroutine stands between."""
+
+    __slots__ = ("_next", "_wait")
+
+    def __init__(self, channel: Channel, iterator: AsyncIterator[Any]) -> None:
+        self._wait = channel.wait
+        self._next = iterator.__anext__
+
+    def __anext__(self) -> Awaitable[Any]:
+        self._wait()
+        return self._next()
 
 
 def _clock() -> Callable[[], float]:

@@ -37,11 +37,11 @@ class ServerSentEvent:
         retry: int | None = None,
         comment: str | None = None,
     ) -> None:
-        if event is not None and _ends_line(event):
+        if event is not None and not event.isprintable() and _ends_line(event):
             raise ValueError(f"event={event!r}: a line end cannot be sent in this field")
         name = None if id is None else str(id)
         # Browsers ignore an id with NUL: they would come back with the one before.
-        if name is not None and ("\0" in name or _ends_line(name)):
+        if name is not None and not name.isprintable() and ("\0" in name or _ends_line(name)):
             raise ValueError(f"id={id!r}: a line end or NUL cannot be sent in this field")
         if retry is not None and (type(retry) is not int or retry < 0):
             raise ValueError(f"retry={retry!r}: a whole number of milliseconds, 0 or more")
@@ -56,6 +56,7 @@ class ServerSentEvent:
 
         `render` turns data that is not text into JSON, as JSONResponse.render does by default.
         """
+        data = self.data
         head = ""
         if self.comment is not None:
             head = "".join([f": {line}\n" for line in _LINE_END.split(self.comment)])
@@ -65,9 +66,9 @@ class ServerSentEvent:
             head += f"id: {self.id}\n"
         if self.retry is not None:
             head += f"retry: {self.retry}\n"
-        if self.data is None:
+        if data is None:
             return encode_text(head + "\n")
-        return encode_data(self.data, render, head)
+        return encode_data(data, render, head)
 
 
 _set_data, _set_event, _set_id, _set_retry, _set_comment = (

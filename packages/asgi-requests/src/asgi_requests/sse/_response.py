@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import anyio
@@ -51,6 +51,7 @@ class EventSourceResponse(StreamingResponse):
         super().__init__(content, status_code, headers, None, background)
         self.heartbeat = heartbeat
         self.farewell = farewell
+        self._render = render_json if type(self).render is _RENDER else self.render
         present = {name for name, _ in self.raw_headers}
         self.raw_headers += [field for field in _RAW_HEADERS if field[0] not in present]
 
@@ -60,8 +61,12 @@ class EventSourceResponse(StreamingResponse):
 
     def _encode(self, chunk: object) -> bytes:
         if isinstance(chunk, ServerSentEvent):
-            return chunk.encode(self.render)
-        return bytes(chunk) if isinstance(chunk, bytes | bytearray | memoryview) else encode_data(chunk, self.render)
+            return chunk.encode(self._render)
+        return bytes(chunk) if isinstance(chunk, bytes | bytearray | memoryview) else encode_data(chunk, self._render)
+
+    def _chunks(self, send: Send) -> AsyncIterator[Any]:
+        chunks = super()._chunks(send)
+        return send.watch(chunks) if isinstance(send, Channel) else chunks
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         channel = Channel(send, self.heartbeat)
@@ -77,4 +82,5 @@ class EventSourceResponse(StreamingResponse):
                 raise ClientDisconnect() from exc
 
 
+_RENDER = EventSourceResponse.render
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in _HEADERS]
