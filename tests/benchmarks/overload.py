@@ -149,7 +149,8 @@ async def overloaded(port: int, rate: float, seconds: float) -> tuple[float, int
 async def measure(seconds: float) -> bool:
     """Print the table, and return whether the middleware keeps what it promises."""
     with serving("unlimited") as port:
-        most = await best(port, seconds / 2)
+        # The better of two: what else the machine does may have fallen into one of them.
+        most = max([await best(port, seconds / 2), await best(port, seconds / 2)])
     shares = {}
     print(f"| {OVERLOAD} times the load | in time a second | of the best | refused | left |\n|---|---:|---:|---:|---:|")
     print(f"| the best, {most:.0f} a second arrive | {most:.1f} | 100 % | 0 | 0 |", flush=True)
