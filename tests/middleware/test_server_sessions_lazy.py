@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 import anyio
@@ -10,7 +11,7 @@ import pytest
 
 from asgi_middleware.sessions import Session, SessionMiddleware
 from asgi_middleware.stores import MemoryStore, SQLiteStore
-from raw_asgi import request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 from session_client import Browser, app_of, put
 
 
@@ -267,6 +268,26 @@ async def test_an_answer_of_the_application_to_the_outage_gives_way_to_the_503()
     mistakes.append(KeyError("mine"))
     with pytest.raises(KeyError, match="mine"):
         await request(middleware, headers=headers)
+
+
+async def test_a_mistake_after_an_outage_is_answered_with_503_and_raised():
+    store = Waiting()
+    browser = await kept(store, lazy=True)
+    sent = []
+
+    async def app(scope, receive, send):
+        with contextlib.suppress(OSError):
+            await scope["session"].load()
+        raise KeyError("mine")
+
+    async def send(message):
+        sent.append(message)
+
+    store.down = True
+    scope = http_scope(headers=[(b"cookie", browser.cookie)])
+    with pytest.raises(KeyError, match="mine"):
+        await SessionMiddleware(app, store=store, lazy=True)(scope, None, send)
+    assert sent[0]["status"] == 503
 
 
 async def test_an_outage_once_the_response_has_started_is_raised():

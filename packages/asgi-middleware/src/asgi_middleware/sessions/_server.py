@@ -6,7 +6,6 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from itertools import count
 from typing import Any, Literal, TypeVar
 
 from .._headers import RawHeaders, merge_vary
@@ -74,7 +73,7 @@ class ServerSessions:
         except Exception as exc:
             if response.may_refuse:
                 await response.refuse(scope["type"])
-            elif not (response.refused and exc is reading.failure):  # the outage has been logged
+            if not (response.refused and exc is reading.failure):  # the outage has been logged
                 raise
         finally:
             session.sealed = True
@@ -183,8 +182,8 @@ class ServerSessions:
         """Store a change, within the time: on what others have stored by now, as often as another was faster."""
         waited = await self._queue.enter(record.key)
         try:
-            current, data = record, ours
-            for lost in count(int(waited)):
+            current, data, lost = record, ours, int(waited)
+            while True:  # until the time is over
                 if lost:
                     await pause(lost)
                     found = read_record(record.key, await self.store.get(record.key))
@@ -195,6 +194,7 @@ class ServerSessions:
                 is_due = self._is_due(current)
                 if await self._put(current.changed(data, None), expected=current.value, listed=is_due):
                     return
+                lost += 1
         finally:
             self._queue.leave(record.key)
 
