@@ -225,6 +225,9 @@ def upload() -> Exchange:
     )
 
 
+case("upload_parts", "the same, streamed part by part")(upload)
+
+
 @case("file", "a file response of 100 KiB")
 def file() -> Exchange:
     return Exchange(http(path="/file"), body(b""), 200, lambda b: len(b) == 102400)

@@ -26,6 +26,9 @@ SLICE = 0.004
 ALONE = ("bare", "ours", "starlette")
 """Those whose classes work with no framework around them."""
 
+STREAMING = ("bare", "ours", "falcon")
+"""Those that give the parts of a form while they arrive."""
+
 
 class Client:
     """The server's side of one exchange, kept as light as it can be."""
@@ -108,7 +111,10 @@ async def batch(app, clients: list[Client], seconds: float) -> float:
 
 async def application(framework: str, case: str) -> Any:
     """The application of a framework for a case, or None where it has no such thing."""
-    if case.startswith("alone_") and framework not in ALONE:
+    missing = (case.startswith("alone_") and framework not in ALONE) or (
+        case == "upload_parts" and framework not in STREAMING
+    )
+    if missing:
         return None
     app = importlib.import_module(f"frameworks.{framework}").application(case.removesuffix("_many"))
     return await app if inspect.isawaitable(app) else app

@@ -40,6 +40,7 @@ from asgi_requests import (
     MalformedRangeHeader,
     MultiDict,
     MutableHeaders,
+    PartLimits,
     PlainTextResponse,
     QueryParams,
     RangeNotSatisfiable,
@@ -182,6 +183,19 @@ def _multipart(text: str) -> object:
 def _multipart_bytes(n: int) -> Callable[[], object]:
     chunks = [bytes([byte]) for byte in f"{PART * (n // 15)}--b--\r\n".encode()]
     return lambda: body_of(_form, MULTIPART, chunks)
+
+
+@case("multipart parts, streamed in small chunks")
+def _streamed_parts(n: int) -> Callable[[], object]:
+    content = "\r\n--a\r" * (n // 4)
+    text = f"{PART * (n // 40)}{FILE.replace('value', content)}--b--\r\n".encode()
+    chunks = [text[i : i + 7] for i in range(0, len(text), 7)]
+    return lambda: body_of(_parts, MULTIPART, chunks)
+
+
+async def _parts(request: Request[Any]) -> None:
+    async for part in request.parts(limits=PartLimits(max_parts=10**6)):
+        await part.read()
 
 
 async def _form(request: Request[Any]) -> None:

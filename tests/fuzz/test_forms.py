@@ -6,7 +6,20 @@ from random import Random
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
-from asgi_requests import FormData, HTTPException, QueryParams, Request, UploadFile
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser
+
+from asgi_requests import (
+    FormData,
+    Headers,
+    HTTPException,
+    MultiPartException,
+    MultipartPart,
+    QueryParams,
+    Request,
+    UploadFile,
+)
+from asgi_requests._multipart import Feed, PartCallbacks
 from fuzz.harness import chunked, fuzz, mutated
 from raw_asgi import body_messages, http_scope
 
@@ -127,6 +140,111 @@ async def test_a_multipart_form_has_the_parts_that_were_written(random: Random) 
         for name, filename, content in parts
     ]
     assert await read(form) == expected
+
+
+DELIMITERS = [
+    b"\r\n--bound",
+    b"\r\n--boun",
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b"-",
+    b"--",
+    b"d",
+    b"\r\r\n--bound\r",
+    b"\r\n--bound-x",
+]
+
+
+class Collected(PartCallbacks):
+    """The content of each part, and what a parser says of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Any] = []
+
+    def on_part_begin(self) -> None:
+        self._part = MultipartPart()
+
+    def on_headers_finished(self) -> None:
+        self.seen.append((self._part.item_headers, bytearray()))
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self.seen[-1][1].extend(data[start:end])
+
+    def on_part_end(self) -> None:
+        self.seen.append("end")
+
+
+def fed(chunks: list[bytes]) -> list[Any]:
+    collected = Collected()
+    try:
+        feed = Feed(Headers({"content-type": "multipart/form-data; boundary=bound"}), collected)
+        for chunk in chunks:
+            feed.write(chunk)
+        feed.finish()
+    except MultiPartException as exc:
+        collected.seen.append(str(exc))
+    return collected.seen
+
+
+def given_to_the_library(body: bytes) -> list[Any]:
+    """What python-multipart itself says, given the body byte for byte."""
+    collected = Collected()
+    names = (
+        "part_begin",
+        "part_data",
+        "part_end",
+        "header_field",
+        "header_value",
+        "header_end",
+        "headers_finished",
+        "end",
+    )
+    parser = MultipartParser(b"bound", {f"on_{name}": getattr(collected, f"on_{name}") for name in names})  # type: ignore[misc]
+    try:
+        for byte in body:
+            parser.write(bytes([byte]))
+    except MultipartParseError:
+        collected.seen.append("Invalid multipart data.")
+    else:
+        if not collected._ended:
+            collected.seen.append("Multipart data ended before its closing boundary.")
+    return collected.seen
+
+
+@fuzz(4000)
+def test_the_direct_search_finds_what_the_parser_finds(random: Random) -> None:
+    head = b'--bound\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n'
+    content = b"".join(random.choices([*DELIMITERS, b"x" * 50], k=random.randint(0, 30)))
+    body = head + content + random.choice([b"", b"\r\n" + head + b"y" * 40]) + b"\r\n--bound--\r\n"
+    assert fed(chunked(random, body)) == fed([body]) == given_to_the_library(body)
+
+
+@fuzz(1500)
+async def test_streamed_parts_are_those_of_the_form(random: Random) -> None:
+    boundary = b"bound"
+    bodies = [multipart(random_parts(random, boundary), boundary) for _ in range(2)]
+    body = mutated(random, bodies, [b"\r\n", b"--bound", b"--", b'"', b"\r", b"\n", b"Content-Type: x"])
+    messages = iter(body_messages(chunked(random, body)))
+
+    async def receive() -> Any:
+        return next(messages)
+
+    content_type = b"multipart/form-data; boundary=bound"
+    request: Request[Any] = Request(http_scope("POST", headers=[(b"content-type", content_type)]), receive)
+    try:
+        streamed: Any = [
+            (part.name, part.filename, await (part.text() if part.filename is None else part.read()))
+            async for part in request.parts()
+        ]
+    except HTTPException as exc:
+        streamed = str(exc)
+    try:
+        kept: Any = await read(await form_of(content_type.decode(), chunked(random, body)))
+    except HTTPException as exc:
+        kept = str(exc)
+    assert streamed == kept
 
 
 @fuzz(2500)

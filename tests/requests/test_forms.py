@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -283,18 +284,48 @@ def open_temporary_files():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
-async def test_an_upload_takes_few_descriptors(monkeypatch):
+async def test_small_files_take_no_descriptors(monkeypatch):
     monkeypatch.setattr(MultiPartParser, "max_memory_size", 1000)
     before = open_temporary_files()
     contents = {f"f{index}": b"%d," % index * (index % 7 * 100) for index in range(300)}
     form = await multipart(*chunks_of(multipart_body(*[part(name, text, "f") for name, text in contents.items()]), 500))
-    assert open_temporary_files() - before <= 9
+    assert open_temporary_files() == before
     uploads = form.multi_items()
     assert {name: await upload.read() for name, upload in uploads} == contents
+    assert open_temporary_files() == before
     assert [upload.size for _, upload in uploads] == [len(text) for text in contents.values()]
     await form.close()
     assert open_temporary_files() == before
     assert all(upload.file.closed for _, upload in uploads)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+async def test_large_files_take_few_descriptors(monkeypatch):
+    monkeypatch.setattr(MultiPartParser, "spool_max_size", 10)
+    before = open_temporary_files()
+    contents = {f"f{index}": b"%d," % index * (index + 8) for index in range(20)}
+    form = await multipart(multipart_body(*[part(name, text, "f") for name, text in contents.items()]))
+    assert open_temporary_files() - before == 8
+    assert {name: await upload.read() for name, upload in form.multi_items()} == contents
+    await form.close()
+    assert open_temporary_files() == before
+
+
+async def test_what_waits_for_the_disk_in_tiny_chunks_takes_the_room_of_its_bytes(monkeypatch):
+    monkeypatch.setattr(MultiPartParser, "spool_max_size", 0)
+    largest = 0
+
+    class Watched(MultiPartParser):
+        def on_part_data(self, data, start, end):
+            super().on_part_data(data, start, end)
+            nonlocal largest
+            largest = max(largest, *(len(write.chunks) for write in self._pending if isinstance(write, forms._Write)))
+
+    body = multipart_body(part("f", b"x" * 10_000, "f"))
+    form = await multipart(*chunks_of(body, 1), cls=Watched)
+    assert await form["f"].read() == b"x" * 10_000
+    await form.close()
+    assert largest < 1000
 
 
 @pytest.fixture
@@ -367,28 +398,47 @@ def test_an_upload_in_a_shared_file_is_closed_once():
     for use in (first.read, first.fileno, first.truncate):
         with pytest.raises(ValueError, match="closed"):
             use()
+    path = spool._path
+    assert os.path.exists(path)
     second.close()
-    assert spool._file.closed
+    assert not os.path.exists(path)
+
+
+def test_a_shared_file_is_deleted_when_it_is_forgotten_and_not_by_a_forked_process():
+    spool = _spool.Spool()
+    upload = spool.add()
+    upload.append(b"1")
+    path = spool._path
+    _spool._delete(path, os.getpid() + 1)
+    assert os.path.exists(path)
+    del spool, upload
+    gc.collect()
+    assert not os.path.exists(path)
 
 
 async def test_a_full_disk_closes_a_shared_file(monkeypatch):
     monkeypatch.setattr(MultiPartParser, "max_memory_size", 0)
     monkeypatch.setattr(forms, "_MOST_OWN_FILES", 0)
-    written = []
+    written, paths = [], []
 
-    class Nearly(io.BytesIO):
+    class Nearly(io.FileIO):
         def write(self, content):
             written.append(len(content))
             if len(written) == 3:
                 raise OSError(28, "No space left on device")
             return super().write(content[:5])
 
-    disk = Nearly()
-    monkeypatch.setattr(_spool, "TemporaryFile", lambda buffering: disk)
+    def named():
+        descriptor, path = tempfile.mkstemp()
+        paths.append(path)
+        return descriptor, path
+
+    monkeypatch.setattr(_spool, "mkstemp", named)
+    monkeypatch.setattr(_spool, "open", lambda descriptor, mode, buffering: Nearly(descriptor, mode), raising=False)
     with pytest.raises(OSError, match="No space left"):
         await multipart(multipart_body(part("f", b"x" * 12, "f")))
     assert written == [12, 7, 2]
-    assert disk.closed
+    assert not os.path.exists(paths[0])
 
 
 @pytest.mark.parametrize("kept", [3, 20, 60, -8, -9, -10])
@@ -548,7 +598,8 @@ async def test_all_files_in_memory_together_have_a_limit(monkeypatch, watched_fi
     monkeypatch.setattr(MultiPartParser, "max_memory_size", 2500)
     body = multipart_body(*[part(str(i), bytes([i]) * 1000, "f") for i in range(4)], part("t", b"y" * 400))
     form = await multipart(*chunks_of(body, 100))
-    assert [file._rolled for file in watched_files] == [False, False, True, True]
+    assert [file.closed for file in watched_files] == [False, False, True, True]
+    assert [isinstance(form[str(i)].file, io.BufferedRandom) for i in range(4)] == [False, False, True, True]
     assert [await form[str(i)].read() for i in range(4)] == [bytes([i]) * 1000 for i in range(4)]
     await form.close()
 

@@ -95,6 +95,13 @@ def endpoints(ns) -> dict[str, tuple]:
         async with request.form() as form:
             return ns.PlainTextResponse(str(form["file"].size))
 
+    async def upload_parts(request):
+        async for part in request.parts():
+            size = 0
+            async for chunk in part:
+                size += len(chunk)
+        return ns.PlainTextResponse(str(size))
+
     async def file(request):
         return ns.FileResponse(folder() / "file.bin")
 
@@ -112,6 +119,7 @@ def endpoints(ns) -> dict[str, tuple]:
         "stream": ("/stream", stream),
         "form20": ("/form", form, "POST"),
         "upload": ("/upload", upload, "POST"),
+        "upload_parts": ("/upload", upload_parts, "POST"),
         "file": ("/file", file),
         "file_range": ("/file", file),
     }

@@ -123,6 +123,25 @@ async def upload(scope, receive, send):
     await reply(send, 200, str(size).encode(), TEXT_PLAIN)
 
 
+async def upload_parts(scope, receive, send):
+    from python_multipart.multipart import MultipartParser
+
+    size = 0
+
+    def count(data, start, end):
+        nonlocal size
+        size += len(data[start:end])
+
+    boundary = dict(scope["headers"])[b"content-type"].partition(b"boundary=")[2]
+    parser = MultipartParser(boundary, {"on_part_data": count})
+    while True:
+        message = await receive()
+        parser.write(message["body"])
+        if not message["more_body"]:
+            break
+    await reply(send, 200, str(size).encode(), TEXT_PLAIN)
+
+
 async def file(scope, receive, send):
     with (folder() / "file.bin").open("rb") as opened:
         os.fstat(opened.fileno())
@@ -208,6 +227,7 @@ APPLICATIONS = {
     "stream": stream,
     "form20": form,
     "upload": upload,
+    "upload_parts": upload_parts,
     "file": file,
     "file_range": file_range,
     "static": file,

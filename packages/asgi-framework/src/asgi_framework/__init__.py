@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Broadcast,
         ClientDisconnect,
         CommaSeparatedStrings,
+        DiskSink,
         EventLog,
         EventSourceResponse,
         FileResponse,
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
         JSONResponse,
         MultiDict,
         MutableHeaders,
+        Part,
+        PartLimits,
         PlainTextResponse,
         QueryParams,
         RedirectResponse,
@@ -110,6 +113,7 @@ __all__ = [
     "CommaSeparatedStrings",
     "Config",
     "Convertor",
+    "DiskSink",
     "Environ",
     "EventLog",
     "EventSourceResponse",
@@ -135,6 +139,8 @@ __all__ = [
     "MutableHeaders",
     "NoMatchFound",
     "OpenTelemetryMiddleware",
+    "Part",
+    "PartLimits",
     "PlainTextResponse",
     "QueryParams",
     "RedirectResponse",
@@ -189,11 +195,12 @@ _MODULES = {
     "asgi_middleware.wsgi": "WSGIMiddleware",
     "asgi_requests": (
         "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast ClientDisconnect "
-        "CommaSeparatedStrings EventLog EventSourceResponse FileResponse FormData HTMLResponse HTTPConnection "
-        "HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONLinesResponse JSONResponse MultiDict "
-        "MutableHeaders PlainTextResponse QueryParams RedirectResponse Request Response Secret ServerSentEvent "
-        "State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect WebSocketEndpoint "
-        "WebSocketException WebSocketState iterate_in_threadpool last_event_id run_in_threadpool status "
+        "CommaSeparatedStrings DiskSink EventLog EventSourceResponse FileResponse FormData HTMLResponse "
+        "HTTPConnection HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONLinesResponse JSONResponse MultiDict "
+        "MutableHeaders Part PartLimits PlainTextResponse QueryParams RedirectResponse Request Response Secret "
+        "ServerSentEvent State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect "
+        "WebSocketEndpoint WebSocketException WebSocketState iterate_in_threadpool last_event_id run_in_threadpool "
+        "status "
     ),
     "asgi_requests.templating": "Jinja2Templates",
     "asgi_routing": "Convertor NoMatchFound register_url_convertor",

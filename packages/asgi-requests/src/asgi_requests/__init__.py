@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .jsonlines import InvalidJSONLine, JSONLinesResponse, read_json_lines
     from .middleware import BaseHTTPMiddleware, DispatchFunction, RequestResponseEndpoint
     from .multidict import FormData, ImmutableMultiDict, MultiDict, QueryParams
+    from .parts import DiskSink, Part, PartLimits, PartReader, SavedPart, Sink
     from .requests import HTTPConnection, Request
     from .responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
     from .secrets import CommaSeparatedStrings, Secret
@@ -86,6 +87,12 @@ _MODULES = {
     "ImmutableMultiDict": "multidict",
     "MultiDict": "multidict",
     "QueryParams": "multidict",
+    "DiskSink": "parts",
+    "Part": "parts",
+    "PartLimits": "parts",
+    "PartReader": "parts",
+    "SavedPart": "parts",
+    "Sink": "parts",
     "HTTPConnection": "requests",
     "Request": "requests",
     "HTMLResponse": "responses",
@@ -126,6 +133,7 @@ __all__ = [
     "Broadcast",
     "ClientDisconnect",
     "CommaSeparatedStrings",
+    "DiskSink",
     "DispatchFunction",
     "EventLog",
     "EventSourceResponse",
@@ -151,6 +159,9 @@ __all__ = [
     "MultipartPart",
     "MutableHeaders",
     "NotModifiedResponse",
+    "Part",
+    "PartLimits",
+    "PartReader",
     "PlainTextResponse",
     "QueryParams",
     "RangeNotSatisfiable",
@@ -160,8 +171,10 @@ __all__ = [
     "RequestResponseEndpoint",
     "RequestsDeprecationWarning",
     "Response",
+    "SavedPart",
     "Secret",
     "ServerSentEvent",
+    "Sink",
     "State",
     "StaticFiles",
     "StreamingResponse",

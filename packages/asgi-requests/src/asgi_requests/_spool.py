@@ -1,22 +1,30 @@
-"""One temporary file for many uploads, so that a form of a thousand files does not take a thousand descriptors."""
+"""One temporary file for many uploads, so that a form of a thousand files takes no descriptor while nobody reads it."""
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import threading
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, mkstemp
 from typing import IO, Any
+from weakref import finalize
 
 _COPY_SIZE = 1024 * 1024
+# A link put in the place of the file is not followed (POSIX); no line breaks are translated (Windows).
+_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Spool:
-    """A temporary file to which uploads are appended one after the other; it is closed with the last of them."""
+    """A temporary file to which uploads are appended one after the other; it is deleted with the last of them.
+
+    It is opened for each call. Only a process that is killed leaves it behind.
+    """
 
     def __init__(self) -> None:
-        self._file: IO[bytes] | None = None
+        self._path: str | None = None
         self._uploads = 0
-        # Uploads may be read in several threads at once.
+        # Uploads may be closed in several threads at once.
         self._lock = threading.Lock()
 
     def add(self) -> SpooledUpload:
@@ -26,26 +34,38 @@ class Spool:
 
     def read(self, offset: int, size: int) -> bytes:
         """Return bytes of the file."""
-        with self._lock:
-            assert self._file is not None
-            self._file.seek(offset)
-            return self._file.read(size)
+        with self._open() as file:
+            file.seek(offset)
+            return file.read(size)
 
     def append(self, content: bytes) -> int:
         """Write at the end of the file, and return where."""
-        with self._lock:
-            if self._file is None:
-                self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `release`
-            offset = self._file.seek(0, io.SEEK_END)
-            _write_all(self._file, content)
+        with self._open() as file:
+            offset = file.seek(0, io.SEEK_END)
+            write_all(file, content)
             return offset
 
     def release(self) -> None:
-        """Close the file if no other upload is in it."""
+        """Delete the file if no other upload is in it."""
         with self._lock:
             self._uploads -= 1
-            if not self._uploads and self._file is not None:
-                self._file.close()
+            if not self._uploads and self._path is not None:
+                self._delete()
+
+    def _open(self) -> IO[bytes]:
+        if self._path is None:
+            descriptor, self._path = mkstemp()
+            self._delete = finalize(self, _delete, self._path, os.getpid())
+        else:
+            descriptor = os.open(self._path, _FLAGS)
+        return open(descriptor, "r+b", buffering=0)
+
+
+def _delete(path: str, owner: int) -> None:
+    # A forked process has a copy of this object, but not of the file.
+    if os.getpid() == owner:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 class SpooledUpload(io.RawIOBase):
@@ -125,7 +145,7 @@ class SpooledUpload(io.RawIOBase):
                 raise ValueError("I/O operation on closed file.")
             own = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
             for offset in range(0, self._size, _COPY_SIZE):
-                _write_all(own, self._spool.read(self._start + offset, min(_COPY_SIZE, self._size - offset)))
+                write_all(own, self._spool.read(self._start + offset, min(_COPY_SIZE, self._size - offset)))
             own.seek(self._position)
             self._own = own
             self._spool.release()
@@ -133,7 +153,7 @@ class SpooledUpload(io.RawIOBase):
         return self._own
 
 
-def _write_all(file: IO[bytes], content: bytes) -> None:
+def write_all(file: IO[bytes], content: bytes) -> None:
     """Write to an unbuffered file, which may take less at once: of a disk that is nearly full, what is left."""
     written = file.write(content)
     while written < len(content):

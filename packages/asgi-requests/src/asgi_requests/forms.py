@@ -11,14 +11,13 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
+from functools import partial
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+from typing import Any, BinaryIO, ClassVar, cast
 
-from ._charset import decode_text, text_codec
-from ._disposition import extended_filename
-from ._preamble import Preamble
+from ._charset import decode_text
+from ._chunks import Chunks
+from ._multipart import Feed, PartCallbacks
 from ._spool import Spool
 from ._threads import finish_in_thread
 from ._urlencoded import FormParser, FormTooLarge, close_stream
@@ -26,9 +25,6 @@ from .exceptions import MultiPartException
 from .headers import Headers
 from .multidict import FormData
 from .uploads import UploadFile
-
-if TYPE_CHECKING:
-    import python_multipart.multipart
 
 __all__ = [
     "FormParser",
@@ -39,13 +35,10 @@ __all__ = [
     "SpooledTemporaryFile",
 ]
 
-_Call = tuple[Callable[..., Any], *tuple[Any, ...]]
-
 # Bytes for the disk are collected and written in pieces of this size: each takes a visit to a thread.
 _WRITE_SIZE = 1024 * 1024
-# So many files of a form have a temporary file each once they leave memory; the rest share one.
+# So many large files of a form have a temporary file each; the rest share one.
 _MOST_OWN_FILES = 8
-# A quoted string that does not end takes all the rest: searching for its end is not tried again and again.
 
 
 @dataclass
@@ -59,14 +52,14 @@ class MultipartPart:
     item_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
-class MultiPartParser:
+class MultiPartParser(PartCallbacks):
     """A parser of multipart/form-data bodies (RFC 7578); sizes are in bytes.
 
     A file is kept in memory up to `spool_max_size`, and on disk beyond it. All fields and files in memory together
-    stay within `max_memory_size`: past it files go to disk, and fields are refused. Files on disk take at most nine
-    descriptors, however many they are. `max_file_size` is the limit of one file, None for no limit. Raises
-    MultiPartException (400) for a body that is malformed or cut short, FormTooLarge (413) for one beyond a limit, and
-    closes every file then.
+    stay within `max_memory_size`: past it files go to disk, and fields are refused. At most eight files have a
+    descriptor, those larger than `spool_max_size`; the others on disk share a file that is open only while it is used.
+    `max_file_size` is the limit of one file, None for no limit. Raises MultiPartException (400) for a body that is
+    malformed or cut short, FormTooLarge (413) for one beyond a limit, and closes every file then.
     """
 
     spool_max_size: ClassVar[int] = 1024 * 1024
@@ -83,118 +76,50 @@ class MultiPartParser:
         max_fields: int | float = 1000,
         max_part_size: int = 1024 * 1024,
     ) -> None:
+        super().__init__()
         self.headers = headers
         self.stream = stream
         self.max_files = max_files
         self.max_fields = max_fields
         self.max_part_size = max_part_size
         self.items: list[tuple[str, str | UploadFile]] = []
-        self._codec = "utf-8"
-        self._part = MultipartPart()
-        self._header_name = bytearray()
-        self._header_value = bytearray()
+        self._part: MultipartPart = MultipartPart()
         self._field_count = 0
         self._files: list[UploadFile] = []
         self._in_memory = 0
         self._write_to_disk: Callable[[bytes], Any] | None = None
         self._own_files = 0
         self._spool: Spool | None = None
-        self._pending: list[_Call] = []
+        self._pending: list[_Write | Callable[[], Any]] = []
         self._pending_size = 0
-        self._ended = False
 
     async def parse(self) -> FormData:
         """Return the fields and files, in order; raises ImportError without python-multipart."""
-        library = _library()
-        self._library = library
         try:
-            boundary = self._boundary(library)
-            await self._read(self._parser(library, boundary), Preamble(boundary))
-        except BaseException as exc:
+            feed = Feed(self.headers, self)
+            async for chunk in self.stream:
+                feed.write(chunk)
+                if self._pending_size >= _WRITE_SIZE:
+                    await self._flush()
+            feed.finish()
+            if self._pending:
+                await self._flush()
+        except BaseException:
             for upload in self._files:
                 upload.file.close()
             await close_stream(self.stream)
-            if isinstance(exc, library.FormParserError):
-                raise MultiPartException("Invalid multipart data.") from exc
             raise
         return FormData(self.items)
-
-    def _boundary(self, library: Any) -> bytes:
-        content_type = self.headers.get("content-type", "")
-        boundary: bytes | None = library.parse_options_header(content_type)[1].get(b"boundary")
-        if boundary is None:
-            raise MultiPartException("Missing boundary in multipart.")
-        self._codec = text_codec(content_type)
-        return boundary
-
-    def _parser(self, library: Any, boundary: bytes) -> python_multipart.multipart.MultipartParser:
-        callbacks = {
-            name: getattr(self, name)
-            for name in (
-                "on_part_begin",
-                "on_part_data",
-                "on_part_end",
-                "on_header_field",
-                "on_header_value",
-                "on_header_end",
-                "on_headers_finished",
-                "on_end",
-            )
-        }
-        parser: python_multipart.multipart.MultipartParser = library.MultipartParser(boundary, callbacks)
-        return parser
-
-    async def _read(self, parser: python_multipart.multipart.MultipartParser, preamble: Preamble) -> None:
-        empty = True
-        async for chunk in self.stream:
-            empty = empty and not chunk
-            parser.write(chunk if preamble.found else preamble.skip(chunk))
-            if self._pending_size >= _WRITE_SIZE:
-                await self._flush()
-        parser.finalize()
-        if not self._ended and not empty:
-            if preamble.found or preamble.is_cut_short:
-                raise MultiPartException("Multipart data ended before its closing boundary.")
-            raise MultiPartException("Invalid multipart data.")
-        if self._pending:
-            await self._flush()
 
     def on_part_begin(self) -> None:
         """Begin a part."""
         self._part = MultipartPart()
         self._write_to_disk = None
 
-    def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        """Collect the name of a header."""
-        self._header_name += data[start:end]
-
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        """Collect the value of a header."""
-        self._header_value += data[start:end]
-
-    def on_header_end(self) -> None:
-        """Keep a header of the part."""
-        name = bytes(self._header_name.lower())
-        value = bytes(self._header_value)
-        if name == b"content-disposition":
-            self._part.content_disposition = value
-        self._part.item_headers.append((name, value))
-        self._header_name.clear()
-        self._header_value.clear()
-
     def on_headers_finished(self) -> None:
         """Tell a field from a file by the name of the file, and count it."""
         part = self._part
-        options = self._library.parse_options_header(part.content_disposition)[1]
-        name = options.get(b"name")
-        if name is None:
-            raise MultiPartException('The Content-Disposition header field "name" must be provided.')
-        part.field_name = decode_text(name, self._codec)
-        raw_filename = options.get(b"filename")
-        if raw_filename is None:
-            filename = extended_filename(part.content_disposition or b"")
-        else:
-            filename = decode_text(raw_filename, self._codec)
+        part.field_name, filename = self._names()
         if filename is None:
             self._field_count += 1
             if self._field_count > self.max_fields:
@@ -237,20 +162,27 @@ class MultiPartParser:
                 return
             self._in_memory -= after
             write = self._write_to_disk = self._move_to_disk(upload)
-        self._pending.append((write, chunk))
+        self._write_later(write, chunk)
+
+    def _write_later(self, function: Callable[[bytes], Any], chunk: bytes) -> None:
+        last = self._pending[-1] if self._pending else None
+        if not isinstance(last, _Write) or last.function != function:
+            last = _Write(function)
+            self._pending.append(last)
+        last.chunks.append(chunk)
         self._pending_size += len(chunk)
 
     def _move_to_disk(self, upload: UploadFile) -> Callable[[bytes], Any]:
         """Return the function that writes to the file of an upload on disk, after what it has in memory."""
         in_memory = cast(Any, upload.file)
-        if self._own_files < _MOST_OWN_FILES:
+        if (upload.size or 0) > self.spool_max_size and self._own_files < _MOST_OWN_FILES:
             self._own_files += 1
-            self._pending.append((in_memory.rollover,))
+            self._pending.append(in_memory.rollover)
             return cast("Callable[[bytes], Any]", in_memory.write)
         self._spool = self._spool or Spool()
         spooled = self._spool.add()
         in_memory.seek(0)
-        self._pending.append((spooled.append, in_memory.read()))
+        self._write_later(spooled.append, in_memory.read())
         in_memory.close()
         upload.file = io.BufferedRandom(spooled, 4096)
         return spooled.append
@@ -264,38 +196,27 @@ class MultiPartParser:
         if self._write_to_disk is None:
             part.file.file.seek(0)
         else:
-            self._pending.append((part.file.file.seek, 0))
+            self._pending.append(partial(part.file.file.seek, 0))
         self.items.append((part.field_name, part.file))
 
-    def on_end(self) -> None:
-        """Note the closing boundary."""
-        self._ended = True
-
     async def _flush(self) -> None:
-        calls, self._pending, self._pending_size = _join_writes(self._pending), [], 0
-        await finish_in_thread(_call_each, calls)
+        pending, self._pending, self._pending_size = self._pending, [], 0
+        await finish_in_thread(_call_each, pending)
 
 
-def _join_writes(calls: list[_Call]) -> list[_Call]:
-    """Return the calls in order, successive ones of the same `write` joined."""
-    joined: list[_Call] = []
-    for function, group in groupby(calls, key=itemgetter(0)):
-        arguments = [call[1:] for call in group]
-        if len(arguments) > 1:
-            joined.append((function, b"".join([chunk for (chunk,) in arguments])))
-        else:
-            joined.append((function, *arguments[0]))
-    return joined
+class _Write:
+    """Chunks that one function writes, joined."""
+
+    __slots__ = ("chunks", "function")
+
+    def __init__(self, function: Callable[[bytes], Any]) -> None:
+        self.function = function
+        self.chunks = Chunks()
+
+    def __call__(self) -> None:
+        self.function(self.chunks.join())
 
 
-def _call_each(calls: list[_Call]) -> None:
-    for function, *arguments in calls:
-        function(*arguments)
-
-
-def _library() -> Any:
-    try:
-        from python_multipart import multipart
-    except ImportError as exc:
-        raise ImportError("form parsing needs python-multipart: pip install asgi-requests[forms]") from exc
-    return multipart
+def _call_each(functions: list[_Write | Callable[[], Any]]) -> None:
+    for function in functions:
+        function()

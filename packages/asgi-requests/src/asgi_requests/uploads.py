@@ -11,21 +11,18 @@ The file is temporary and closed with the form.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO, Self, TypeVar, TypeVarTuple
 
 import anyio.to_thread
 
+from ._filename import safe_filename
 from .headers import Headers
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _BLOCK_SIZE = 65536
-
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\ud800-\udfff]')
-_WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)", re.IGNORECASE)
 
 
 class UploadFile:
@@ -61,16 +58,7 @@ class UploadFile:
 
         No directories of either slash, no control or reserved characters, no leading dots, no Windows devices.
         """
-        name = (self.filename or "").replace("\\", "/").rpartition("/")[2]
-        name = _UNSAFE.sub("_", name).strip(" .")
-        if _WINDOWS_DEVICE.match(name):
-            name = "_" + name
-        encoded = name.encode()
-        if len(encoded) > 255:
-            _, dot, suffix = name.rpartition(".")
-            ending = (dot + suffix).encode() if len(suffix) <= 16 else b""
-            name = (encoded[: 255 - len(ending)] + ending).decode(errors="ignore")
-        return name or "file"
+        return safe_filename(self.filename)
 
     @property
     def _in_memory(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from .._awaitable import AwaitableOrContextManager
 from .._bodies import BODY_KEY, Delivery, Recall, Replay, shared_body
@@ -17,6 +17,9 @@ from ..headers import Headers
 from ..multidict import FormData
 from ..types import Message, Receive, Scope, Send
 from .connection import HTTPConnection, StateT
+
+if TYPE_CHECKING:
+    from ..parts import PartLimits, PartReader
 
 SERVER_PUSH_HEADERS_TO_COPY = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 
@@ -167,6 +170,16 @@ class Request(HTTPConnection[StateT]):
         """
         coroutine = self._get_form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
         return AwaitableOrContextManager(coroutine, self.close)
+
+    def parts(self, *, limits: PartLimits | None = None) -> PartReader:
+        """Return the parts of a multipart form, to iterate over as they arrive: no file is kept, in memory or on disk.
+
+        Nothing is received before it is asked for. The iteration raises what `stream()` and `form()` raise, and
+        HTTPException (415) for another media type.
+        """
+        from ..parts import PartReader
+
+        return PartReader(self.headers, self.stream(), limits)
 
     async def _get_form(
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
