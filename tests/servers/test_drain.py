@@ -66,3 +66,27 @@ def test_everything_ends_properly_when_the_last_answer_is_out(draining, connect,
     assert answers[0].text == "took 1000 bytes"
     assert draining.wait() in (0, -signal.SIGTERM)
     assert "Traceback" not in draining.output
+
+
+@pytest.mark.parametrize("kind", ["hypercorn", "hypercorn-trio", "daphne", "uvicorn-h11"])
+def test_where_no_signal_comes_it_is_begun_by_hand(kind, serve, connect, until):
+    server = serve(kind, "site_draining_by_hand:app")
+    stream = connect(server)
+    stream.send("GET /events HTTP/1.1")
+    stream.until(b"data: tick\n\n")
+    assert httpx.post(f"{server.url}/begin", timeout=60).text == "begun"
+    assert b"event: bye" in stream.until(b"0\r\n\r\n")
+    until(lambda: "events: closed" in server.output, lambda: server.output)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_is_enough(signum, start, free_port, connect):
+    words = ["uvicorn", "--no-access-log", "--http", "h11", "site_draining_by_hand:app", "--port", free_port]
+    server = start("-m", *words, port=free_port)
+    stream = connect(server)
+    stream.send("GET /events HTTP/1.1")
+    stream.until(b"data: tick\n\n")
+    server.process.send_signal(signum)
+    assert b"event: bye" in stream.until(b"0\r\n\r\n")
+    assert server.wait() in (0, -signum)
+    assert "Traceback" not in server.output
