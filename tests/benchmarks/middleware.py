@@ -159,6 +159,16 @@ ROWS: list[tuple[str, float | None, Callable[[Any], Any], dict[str, Any], dict[s
         {"headers": [*HEADERS[:3], (b"accept-encoding", b"gzip, deflate")]},
         {"starlette": made("starlette.middleware.gzip.GZipMiddleware")},
     ),
+    (
+        "compression, small answer",
+        None,
+        made("asgi_middleware.compression.CompressionMiddleware"),
+        {"headers": [*HEADERS[:3], (b"accept-encoding", b"gzip, deflate, br, zstd")]},
+        {
+            "starlette-compress": made("starlette_compress.CompressMiddleware"),
+            "brotli-asgi": made("brotli_asgi.BrotliMiddleware"),
+        },
+    ),
     ("sessions, unused", None, made("asgi_middleware.sessions.SessionMiddleware", SECRET), {}, {}),
     ("trustedhost", None, made("asgi_middleware.trustedhost.TrustedHostMiddleware", ["testserver"]), {}, {}),
 ]

@@ -101,6 +101,7 @@ from asgi_middleware.around import Around, Stack, When, around_http
 from asgi_middleware.authentication import AuthenticationBackend, AuthenticationMiddleware
 from asgi_middleware.bearer import BearerAuthMiddleware
 from asgi_middleware.body_limit import RequestBodyLimitMiddleware
+from asgi_middleware.compression import CompressionMiddleware
 from asgi_middleware.conditional import ConditionalMiddleware
 from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
@@ -154,6 +155,7 @@ ours: list[MiddlewareFactory[...]] = [*theirs]
 records = [
     Middleware(CORSMiddleware, allow_origins=["*"]),
     Middleware(GZipMiddleware, 1000, compresslevel=6),
+    Middleware(CompressionMiddleware, codings=("br", "gzip"), brotli_quality=5),
     Middleware(HTTPSRedirectMiddleware),
     Middleware(TrustedHostMiddleware, allowed_hosts=["*.example.com"]),
     Middleware(SessionMiddleware, "secret", https_only=True),

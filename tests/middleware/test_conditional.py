@@ -102,6 +102,43 @@ async def test_reading_compares_weakly(tag):
     assert (await ask(page(headers=[(b"etag", tag)]), if_none_match='W/"v1"')).status == 304
 
 
+@pytest.mark.parametrize(("tags", "status"), [('"v1"', 304), ('"v2"', 206)])
+async def test_a_part_of_what_the_client_has_is_a_304(tags, status):
+    part = [(b"content-range", b"bytes 0-4/9")]
+    reply = await ask(page(headers=[*OWN, *part], status=206), if_none_match=tags, range="bytes=0-4")
+    assert reply.status == status
+    assert (await ask(page(headers=part, status=206), if_none_match=tags)).header("etag") is None
+
+
+@pytest.mark.parametrize("tag", [b"v1", b"v", b'"v1', b'W/v1"', b'""v1""', b'"v\xff1"'])
+async def test_a_malformed_tag_of_the_application_matches_itself_only_if_it_is_a_tag(tag):
+    reply = await ask(page(headers=[(b"etag", tag)]), if_none_match=tag.decode("latin-1"))
+    assert reply.status == (304 if tag == b'"v\xff1"' else 200)
+
+
+@pytest.mark.parametrize(
+    ("tags", "matches"),
+    [
+        (", ".join(f'"{i}"' for i in range(80_000)) + ', "v1"', True),
+        (", ".join(f'W/"{i}"' for i in range(80_000)) + ', W/"v1"', True),
+        (", ".join(f'"{i}"' for i in range(80_000)), False),
+        ('"' + '"v1"x' * 80_000, False),  # its quotes never stand around the tag
+        ('"v1', False),
+        ('x"v1', False),
+    ],
+)
+async def test_a_long_list_is_read_to_its_end(tags, matches):
+    assert (await ask(page(headers=OWN), if_none_match=tags)).status == (304 if matches else 200)
+    middleware = ConditionalMiddleware(page(), validators=lambda scope: KNOWN)
+    strong = matches and "W/" not in tags
+    assert (await ask(None, "PUT", middleware=middleware, if_match=tags)).status == (200 if strong else 412)
+
+
+@pytest.mark.parametrize("value", ["Sun, 06 Nov 99999 08:49:37 GMT", "1" * 50, "Sun, 99 Nov 1994 08:49:37 GMT", ","])
+async def test_a_date_that_is_none_is_ignored(value):
+    assert (await ask(page(headers=OWN), if_modified_since=value)).status == 200
+
+
 async def test_the_body_of_what_became_a_304_is_dropped():
     assert (await ask(page(b"abc", headers=OWN, more=True), if_none_match='"v1"')).types == [
         "http.response.start",
@@ -124,7 +161,23 @@ BEFOREHAND = [
     ("PUT", KNOWN, {"if_none_match": '"v1"'}, 412),
     ("PUT", KNOWN, {"if_unmodified_since": THEN_TEXT}, None),
     ("PUT", KNOWN, {"if_unmodified_since": BEFORE}, 412),
-    ("PUT", Validators('"v1"'), {"if_unmodified_since": BEFORE}, 412),
+    ("PUT", Validators('"v1"', THEN.replace(microsecond=999_999)), {"if_unmodified_since": THEN_TEXT}, None),
+    ("GET", Validators('"v1"', THEN.replace(microsecond=999_999)), {"if_modified_since": THEN_TEXT}, 304),
+    # Without a modification date it must be ignored (RFC 9110 §13.1.4).
+    ("PUT", Validators('"v1"'), {"if_unmodified_since": BEFORE}, None),
+    ("PUT", Validators(), {"if_unmodified_since": BEFORE}, None),
+    ("PUT", KNOWN, {"if_unmodified_since": "yesterday"}, None),
+    ("GET", KNOWN, {"if_unmodified_since": BEFORE}, 412),
+    ("GET", KNOWN, {"if_match": '"v2"', "if_none_match": '"v1"'}, 412),
+    ("GET", KNOWN, {"if_match": '"v2", W/"v1"'}, 412),
+    ("GET", KNOWN, {"if_unmodified_since": BEFORE, "if_none_match": '"v1"'}, 412),
+    ("GET", KNOWN, {"if_none_match": '"v2"', "if_modified_since": AFTER}, None),
+    ("HEAD", KNOWN, {"if_none_match": 'W/"v1"'}, 304),
+    ("DELETE", Validators('W/"v1"'), {"if_none_match": '"v1"'}, 412),
+    ("DELETE", KNOWN, {"if_none_match": '"v2"'}, None),
+    # If-Range is for whoever answers with a part: it comes after all of these.
+    ("GET", KNOWN, {"if_range": '"v2"', "range": "bytes=0-1", "if_none_match": '"v1"'}, 304),
+    ("GET", KNOWN, {"if_range": '"v2"', "range": "bytes=0-1"}, None),
     ("PUT", KNOWN, {"if_match": '"v1"', "if_unmodified_since": BEFORE}, None),
     ("PUT", KNOWN, {"if_modified_since": AFTER}, None),
     ("PUT", KNOWN, {}, None),
@@ -191,6 +244,7 @@ async def test_websockets_pass():
     [
         lambda: Validators("v1"),
         lambda: Validators('"a b"'),
+        lambda: Validators('"\u20ac"'),
         lambda: Validators(last_modified=datetime(2026, 1, 1)),
         lambda: ConditionalMiddleware(page(), max_size=-1),
     ],

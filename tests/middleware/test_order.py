@@ -9,6 +9,8 @@ import pytest
 
 from asgi_middleware import Middleware
 from asgi_middleware.authentication import AuthenticationMiddleware
+from asgi_middleware.compression import CompressionMiddleware
+from asgi_middleware.conditional import ConditionalMiddleware
 from asgi_middleware.cors import CORSMiddleware
 from asgi_middleware.csrf import CSRFMiddleware
 from asgi_middleware.drain import DrainMiddleware
@@ -63,6 +65,15 @@ def test_what_does_its_work_twice_is_named():
         Finding("CORSMiddleware", "CORSMiddleware", "the second does the work of the first again")
     ]
     assert "stands there twice" in str(findings([GZipMiddleware] * 2)[0])
+
+
+def test_compression_belongs_outside_of_gzip_and_of_validators():
+    assert pairs([ConditionalMiddleware, GZipMiddleware, CompressionMiddleware]) == {
+        ("CompressionMiddleware", "GZipMiddleware"),
+        ("CompressionMiddleware", "ConditionalMiddleware"),
+        ("GZipMiddleware", "ConditionalMiddleware"),
+    }
+    assert findings([CompressionMiddleware, GZipMiddleware, ConditionalMiddleware]) == []
 
 
 def test_an_application_is_unwrapped():

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from asgi_requests import HTTPException, Request, Response
+from asgi_requests.adapters import request_response
 from asgi_requests.files import evaluate_preconditions
 from asgi_requests.files.conditional import parse_http_date, precondition, range_applies, request_conditions
-from raw_asgi import http_scope
+from raw_asgi import http_scope, request
 
 OLD = "Sun, 06 Nov 1994 08:49:37 GMT"
 NEW = "Mon, 07 Nov 1994 08:49:37 GMT"
@@ -145,3 +147,88 @@ def test_a_date_has_three_forms(value):
 )
 def test_what_is_no_date_is_none(value):
     assert parse_http_date(value) is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "weakly", "strongly"),
+    [
+        (", ".join(f'"{i}"' for i in range(80_000)) + ', "tag"', True, True),
+        (", ".join(f'W/"{i}"' for i in range(80_000)) + ', W/"tag"', True, False),
+        (", ".join(f'"{i}"' for i in range(80_000)), False, False),
+        ('"' + '"tag"x' * 80_000, False, False),  # its quotes never stand around the tag
+        ('W/"tag", "tag"', True, True),
+        ('"tag', False, False),
+        ('x"tag', False, False),
+        ("tag", False, False),
+    ],
+)
+def test_a_list_of_tags_is_read_to_its_end(tags, weakly, strongly):
+    assert precondition("GET", {"if-none-match": tags}, '"tag"', None) == (304 if weakly else None)
+    assert precondition("PUT", {"if-match": tags}, '"tag"', None) == (None if strongly else 412)
+
+
+@pytest.mark.parametrize("etag", ["tag", '"', '"tag', '""tag""', 'W/tag"'])
+def test_a_malformed_tag_matches_nothing(etag):
+    assert precondition("GET", {"if-none-match": etag}, etag, None) is None
+
+
+MOMENT = datetime(1994, 11, 6, 8, 49, 37, 999999, tzinfo=UTC)
+
+
+async def ask(method, conditions, **known):
+    done = []
+
+    @request_response
+    async def app(request):
+        request.check_preconditions(**known)
+        done.append("the work")
+        return Response("done")
+
+    reply = await request(app, method, headers=[(name.encode(), value.encode()) for name, value in conditions.items()])
+    assert done == (["the work"] if reply.status == 200 else [])
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("method", "conditions", "known", "status"),
+    [
+        ("GET", {}, {}, 200),
+        ("GET", {"if-none-match": 'W/"a"'}, {"etag": '"a"'}, 304),
+        ("HEAD", {"if-none-match": '"x", "a"'}, {"etag": 'W/"a"'}, 304),
+        ("GET", {"if-none-match": '"x"'}, {"etag": '"a"'}, 200),
+        ("GET", {"if-modified-since": OLD}, {"last_modified": MOMENT}, 304),
+        ("GET", {"if-modified-since": OLD}, {"last_modified": MOMENT.timestamp()}, 304),
+        ("GET", {"if-none-match": '"x"', "if-modified-since": OLD}, {"etag": '"a"', "last_modified": MOMENT}, 200),
+        ("PUT", {"if-match": '"x"'}, {"etag": '"a"'}, 412),
+        ("PUT", {"if-match": '"a"'}, {"etag": '"a"'}, 200),
+        ("PUT", {"if-match": '"a"'}, {"etag": 'W/"a"'}, 412),
+        ("PUT", {"if-unmodified-since": OLD}, {"last_modified": MOMENT}, 200),
+        ("PUT", {"if-unmodified-since": "Sat, 05 Nov 1994 08:49:37 GMT"}, {"last_modified": MOMENT}, 412),
+        ("PUT", {"if-unmodified-since": OLD}, {"etag": '"a"'}, 200),
+        ("PUT", {"if-none-match": "*"}, {"etag": '"a"'}, 412),
+        ("PUT", {"if-none-match": "*"}, {"exists": False}, 200),
+        ("PUT", {"if-none-match": '"a"'}, {"exists": False}, 200),
+        ("PUT", {"if-match": "*"}, {"exists": False}, 412),
+        ("PUT", {"if-match": "*"}, {}, 200),
+    ],
+)
+async def test_a_handler_checks_preconditions_before_the_work(method, conditions, known, status):
+    assert (await ask(method, conditions, **known)).status == status
+
+
+async def test_the_answer_has_the_validators_and_the_headers_of_the_200():
+    headers = {"Cache-Control": "max-age=60", "ETag": '"other"'}
+    reply = await ask("GET", {"if-none-match": '"a"'}, etag='"a"', last_modified=MOMENT, headers=headers)
+    assert (reply.status, reply.body) == (304, b"")
+    assert reply.headers == [(b"cache-control", b"max-age=60"), (b"etag", b'"a"'), (b"last-modified", OLD.encode())]
+    with pytest.raises(HTTPException, match="412: Precondition Failed"):
+        Request(http_scope("PUT", headers=[(b"if-match", b'"x"')])).check_preconditions(etag='"a"')
+
+
+@pytest.mark.parametrize(
+    "known", [{"etag": "a"}, {"etag": '"a b"'}, {"etag": '"\u20ac"'}, {"last_modified": datetime(2026, 1, 1)}]
+)
+def test_a_malformed_validator_is_refused(known):
+    (name,) = known
+    with pytest.raises(ValueError, match=name):
+        Request(http_scope()).check_preconditions(**known)

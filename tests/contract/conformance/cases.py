@@ -68,6 +68,7 @@ BASE = "asgi_requests.middleware.BaseHTTPMiddleware"
 EXEMPT = {
     ("test_the_start_of_a_page_is_not_held_back", "gzip.GZipMiddleware"): HELD,
     ("test_the_start_of_a_page_is_not_held_back", "gzip.GZipMiddleware+threads"): HELD,
+    ("test_the_start_of_a_page_is_not_held_back", "compression.CompressionMiddleware"): HELD,
     ("test_the_application_runs_in_the_callers_task", BASE): OWN_TASK,
     ("test_a_lifespan_reaches_the_application_as_it_is", "drain.DrainMiddleware"): SHUTDOWN,
     ("test_a_lifespan_reaches_the_application_as_it_is", "health.HealthMiddleware"): SHUTDOWN,

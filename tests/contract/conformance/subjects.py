@@ -193,6 +193,11 @@ SUBJECTS = [
         headers=[(b"accept-encoding", b"gzip")],
     ),
     Subject(
+        "asgi_middleware.compression.CompressionMiddleware",
+        lambda: {"codings": ["gzip"], "minimum_size": 10},
+        headers=[(b"accept-encoding", b"gzip, br, zstd;q=0.9")],
+    ),
+    Subject(
         "asgi_middleware.httpsredirect.HTTPSRedirectMiddleware",
         lambda: {"hsts_max_age": 60},
         scope={"scheme": "https"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from ._headers import RawHeaders, all_values
@@ -12,22 +13,36 @@ _LONGEST = 4096
 _QUALITY = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
-def accepts_gzip(headers: RawHeaders) -> bool:
-    """Return whether gzip is acceptable and not less welcome than no encoding at all."""
-    value = b",".join(all_values(headers, b"accept-encoding"))
+def coding_chooser(codings: Sequence[bytes]) -> Callable[[RawHeaders], bytes | None]:
+    """Return a function that reads Accept-Encoding: it returns the coding to use, or None to send a body as it is.
+
+    `codings` are in the server's order, which decides between those that a client weighs the same. None of them may be
+    less welcome than no coding at all. A client that accepts nothing there is gets the body as it is, too.
+    """
+
+    def choose(value: bytes) -> bytes | None:
+        return _chosen(qualities(value), codings)
+
     # A handful of values make up nearly all requests: browsers and libraries send theirs unchanged.
-    return _remembered(value) if len(value) <= 64 else _allows_gzip(value)
+    remembered = lru_cache(maxsize=64)(choose)
+
+    def chooser(headers: RawHeaders) -> bytes | None:
+        value = b",".join(all_values(headers, b"accept-encoding"))
+        return remembered(value) if len(value) <= 64 else choose(value)
+
+    return chooser
 
 
-def _allows_gzip(value: bytes) -> bool:
-    weights = qualities(value)
-    gzip = max(weights.get(b"gzip", -1.0), weights.get(b"x-gzip", -1.0))
-    if gzip < 0:
-        gzip = weights.get(b"*", 0.0)
-    return 0 < gzip >= weights.get(b"identity", 0.0)
-
-
-_remembered = lru_cache(maxsize=64)(_allows_gzip)
+def _chosen(weights: dict[bytes, float], codings: Sequence[bytes]) -> bytes | None:
+    if b"x-gzip" in weights:  # another name of gzip (RFC 9110 §8.4.1.3)
+        weights[b"gzip"] = max(weights[b"x-gzip"], weights.get(b"gzip", 0.0))
+    unnamed = weights.get(b"*", 0.0)
+    best, most = None, 0.0
+    for coding in codings:
+        weight = weights.get(coding, unnamed)
+        if weight > most:
+            best, most = coding, weight
+    return best if most >= weights.get(b"identity", 0.0) else None
 
 
 def prefers_html(headers: RawHeaders) -> bool:

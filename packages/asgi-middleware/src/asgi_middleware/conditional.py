@@ -30,8 +30,7 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["ConditionalMiddleware", "Validators"]
 
-_TAG = re.compile(rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
-_LONGEST = 8192  # bytes of a list of tags that are read
+_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _KEPT_IN_304 = frozenset(
     {b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"last-modified", b"set-cookie"}
 )
@@ -50,10 +49,20 @@ class Validators:
     last_modified: datetime | None = None
 
     def __post_init__(self) -> None:
-        if self.etag is not None and not _TAG.fullmatch(self.etag.encode("latin-1", "replace")):
+        self._check()
+
+    def _check(self) -> None:
+        if self.etag is not None and not _TAG.fullmatch(self.etag):
             raise ValueError(f"etag={self.etag!r}: an entity tag in quotes, such as '\"v1\"' (RFC 9110 §8.8.3)")
         if self.last_modified is not None and self.last_modified.tzinfo is None:
             raise ValueError(f"last_modified={self.last_modified!r}: a datetime with a time zone")
+
+
+class _Found(Validators):
+    """The validators that an application has sent, whatever their form: a malformed tag matches none."""
+
+    def _check(self) -> None:
+        pass
 
 
 class ConditionalMiddleware:
@@ -117,8 +126,8 @@ class _Conditions:
         if self.if_match:
             if not _matches(self.if_match, known.etag, exists, weakly=False):
                 return 412
-        elif self.if_unmodified_since and (not known.last_modified or known.last_modified > self.if_unmodified_since):
-            return 412
+        elif self.if_unmodified_since and known.last_modified and _seconds(known) > self.if_unmodified_since:
+            return 412  # without a date the field is ignored (§13.1.4)
         return self.evaluate_read(known, exists)
 
     def evaluate_read(self, known: Validators, exists: bool = True) -> int | None:
@@ -126,26 +135,33 @@ class _Conditions:
         if self.if_none_match:
             if _matches(self.if_none_match, known.etag, exists, weakly=True):
                 return 304 if self.is_read else 412
-        elif (
-            self.if_modified_since
-            and known.last_modified
-            and known.last_modified.replace(microsecond=0) <= self.if_modified_since
-        ):
+        elif self.if_modified_since and known.last_modified and _seconds(known) <= self.if_modified_since:
             return 304
         return None
 
 
+def _seconds(known: Validators) -> datetime:
+    """Return the modification date as the client has it: HTTP dates have whole seconds."""
+    assert known.last_modified is not None
+    return known.last_modified.replace(microsecond=0)
+
+
 def _matches(fields: Sequence[bytes], etag: str | None, exists: bool, *, weakly: bool) -> bool:
     """Return whether a list of tags has this one; a weak tag matches in weak comparison alone (§8.8.3.2)."""
-    text = b",".join(fields)[:_LONGEST]
+    text = b",".join(fields)
     if text.strip(b" \t") == b"*":
         return exists
-    if etag is None:
+    if etag is None or not _TAG.fullmatch(etag) or (etag.startswith("W/") and not weakly):
         return False
-    own = etag.encode("latin-1")
+    own = etag.removeprefix("W/").encode("latin-1")
+    if own not in text:  # as in most lists
+        return False
+    # Quotes come in pairs: what stands in them are the tags, what stands before is their mark, if they are weak.
+    parts = text.split(b'"')
+    tags = parts[1:-1:2]
     if weakly:
-        return own.removeprefix(b"W/") in {tag.removeprefix(b"W/") for tag in _TAG.findall(text)}
-    return not own.startswith(b"W/") and own in _TAG.findall(text)
+        return own[1:-1] in tags
+    return any(tag == own[1:-1] and not mark.endswith(b"W/") for mark, tag in zip(parts[::2], tags, strict=False))
 
 
 class _Response:
@@ -163,7 +179,7 @@ class _Response:
         kind = message["type"]
         if self._dropping and kind.startswith("http.response."):
             return None  # the body of what has become a 304
-        if kind == "http.response.start" and message["status"] == 200:
+        if kind == "http.response.start" and message["status"] in (200, 206):
             return await self._start(with_lasting_headers(message))
         if self._held is not None and kind == "http.response.body":
             held, self._held = self._held, None
@@ -184,6 +200,8 @@ class _Response:
         has_validator = first_value(headers, b"etag") is not None or first_value(headers, b"last-modified") is not None
         if has_validator:
             return None if await self._is_answered(start) else await self._send(start)
+        if start["status"] == 206:  # its bytes are not all there are
+            return await self._send(start)
         control = b",".join(all_values(headers, b"cache-control")).lower()
         if not self._max_size or b"no-store" in control or is_endless(self._scope, start) or start.get("trailers"):
             return await self._send(start)
@@ -193,9 +211,7 @@ class _Response:
     async def _is_answered(self, start: Message) -> bool:
         headers = start.get("headers", ())
         etag = first_value(headers, b"etag")
-        known = Validators.__new__(Validators)  # the application's own, whatever its form
-        object.__setattr__(known, "etag", None if etag is None else etag.decode("latin-1"))
-        object.__setattr__(known, "last_modified", _date(first_value(headers, b"last-modified")))
+        known = _Found(None if etag is None else etag.decode("latin-1"), _date(first_value(headers, b"last-modified")))
         if self._conditions.evaluate_read(known) != 304:
             return False
         kept = [pair for pair in headers if pair[0].lower() in _KEPT_IN_304]
@@ -228,6 +244,6 @@ def _date(value: bytes | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(value.decode("latin-1"))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -35,6 +35,7 @@ _RULES: list[tuple[str, tuple[str, ...], str]] = [
     ("RequestBodyLimitMiddleware", ("DecompressionMiddleware",), "the limit is of the bytes that arrive"),
     ("ConcurrencyLimitMiddleware", ("SessionMiddleware", *_COMPRESSING), "work is done for requests that are refused"),
     ("RateLimitMiddleware", ("SessionMiddleware", *_COMPRESSING), "work is done for requests that are refused"),
+    ("CompressionMiddleware", ("GZipMiddleware",), "responses are gzipped before a better coding is chosen"),
     ("CompressionMiddleware", ("ConditionalMiddleware",), "the validator would be that of another coding"),
     ("GZipMiddleware", ("ConditionalMiddleware",), "the validator would be that of another coding"),
 ]

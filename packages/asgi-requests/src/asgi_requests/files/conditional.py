@@ -19,7 +19,7 @@ from ..types import Scope
 _CONDITIONS = frozenset(
     {b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"}
 )
-_ENTITY_TAG = re.compile(r'(W/)?("[^"]*")')
+_ENTITY_TAG = re.compile(r'"[^"]*"')
 # The longest of the three forms of an HTTP date has 33 characters.
 _MAX_DATE = 40
 
@@ -98,7 +98,14 @@ def _matches(tags: str, etag: str | None, *, weak: bool) -> bool:
     if etag is None or (etag[:2] == "W/" and not weak):
         return False
     ours = etag.removeprefix("W/")
-    return any(tag == ours and (weak or not mark) for mark, tag in _ENTITY_TAG.findall(tags))
+    if ours not in tags or not _ENTITY_TAG.fullmatch(ours):  # most lists have not even the text of it
+        return False
+    # Quotes come in pairs: what stands in them are the tags, what stands before is their mark, if they are weak.
+    parts = tags.split('"')
+    listed, opaque = parts[1:-1:2], ours[1:-1]
+    if weak:
+        return opaque in listed
+    return any(tag == opaque and not mark.endswith("W/") for mark, tag in zip(parts[::2], listed, strict=False))
 
 
 def _unchanged_since(since: str, last_modified: str | None) -> bool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -19,6 +19,8 @@ from ..types import Message, Receive, Scope, Send
 from .connection import HTTPConnection, StateT
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..parts import PartLimits, PartReader
 
 SERVER_PUSH_HEADERS_TO_COPY = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
@@ -236,6 +238,25 @@ class Request(HTTPConnection[StateT]):
             shared = self._shared()
             if shared.form is self._form and shared.body is not None:
                 shared.form = None
+
+    def check_preconditions(
+        self,
+        *,
+        etag: str | None = None,
+        last_modified: datetime | float | None = None,
+        exists: bool = True,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raise HTTPException, 304 or 412, where the client's conditions call for it (RFC 9110 §13.2.2).
+
+        `etag` has its quotes, `last_modified` is a datetime with a time zone or seconds since 1970; both are headers of
+        the answer, as are `headers`: those that the 200 would have, such as Cache-Control (§15.4.5). `exists=False` is
+        for a resource that is still to be made: `If-None-Match: *` lets it pass then. Raises ValueError for an `etag`
+        without quotes, or a date without a time zone.
+        """
+        from ..files.preconditions import check_preconditions
+
+        check_preconditions(self.scope, etag, last_modified, exists, headers)
 
     async def is_disconnected(self) -> bool:
         """Return whether the client is known to have left; what it sent before stays to be read.

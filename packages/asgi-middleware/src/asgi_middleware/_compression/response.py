@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-import os
-import zlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
 
-from .._accept import accepts_gzip
-from .._headers import all_values, first_value, merge_vary, without
+from .._headers import RawHeaders, all_values, first_value, merge_vary, without
 from .._marked import marked_async
 from .._threads import in_thread
 from .._watch import ResponseWatcher
 from ..types import Message, Scope, Send
-
-_GZIP_FORMAT = 31
-"""zlib's `wbits` for a gzip wrapper around a full window; its mtime is 0, so equal bodies have equal encodings."""
+from .encoders import Coding, Encoder
 
 
 class Settings(Protocol):
     """The part of the middleware that a response asks."""
 
-    compresslevel: int
     thread_minimum_size: int
-    max_random_bytes: int
+
+    def coding_for(self, headers: RawHeaders) -> Coding | None:
+        """Return the coding for a client with these request headers, or None to send it bodies as they are."""
 
     def may_encode(self, status: int, headers: Sequence[Sequence[bytes]]) -> bool:
-        """Return whether a response with this head could be gzipped for some client."""
+        """Return whether a response with this head could be compressed for some client."""
 
     def is_small(self, size: int) -> bool:
         """Return whether a body of `size` bytes is sent as it is to every client."""
 
 
-class GZipResponse(ResponseWatcher):
+class CompressedResponse(ResponseWatcher):
     """A wrapped `send` that encodes the body of one response, or passes it as it is."""
 
-    __slots__ = ("accepted", "compressor", "held", "padded", "passing", "scope", "settings")
+    __slots__ = ("coding", "encoder", "held", "passing", "scope", "settings")
 
     def __init__(self, settings: Settings, scope: Scope, send: Send) -> None:
         self._send = send
-        self.started = False
+        self.started = self.passing = False
         self.settings = settings
         self.scope = scope
-        self.accepted = self.passing = False
-        self.padded = not settings.max_random_bytes
+        self.coding: Coding | None = None
         self.held: Message | None = None
-        self.compressor: Any = None
+        self.encoder: Encoder | None = None
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
@@ -72,12 +67,12 @@ class GZipResponse(ResponseWatcher):
             length is not None and self.settings.is_small(length) and message["status"] != 304
         ):
             return await self._pass(message)
-        self.accepted = accepts_gzip(self.scope.get("headers", ()))
+        coding = self.coding = self.settings.coding_for(self.scope.get("headers", ()))
         if message["status"] == 304:
             return await self._pass(self._not_modified(message))
         if self.scope.get("method") == "HEAD":
-            return await self._pass(_encoded(message) if self.accepted else _varying(message))
-        if length is not None and not self.accepted:
+            return await self._pass(_varying(message) if coding is None else _encoded(message, coding.name))
+        if length is not None and coding is None:
             return await self._pass(_varying(message))
         self.held = message
         return None
@@ -90,13 +85,13 @@ class GZipResponse(ResponseWatcher):
     def _not_modified(self, start: Message) -> Message:
         """Return a 304 with the validator of the response that it stands for (RFC 9110 §15.4.5).
 
-        Nothing in a 304 tells whether the 200 was gzipped, but the request does: it holds the validator of then. A
+        Nothing in a 304 tells whether the 200 was compressed, but the request does: it holds the validator of then. A
         weak one in place of a strong one would cost a client its ranges (RFC 9110 §13.1.5).
         """
         headers = start.get("headers", ())
         etag = first_value(headers, b"etag") or b""
         held = b",".join(all_values(self.scope.get("headers", ()), b"if-none-match"))
-        weaken = self.accepted and (not held or b"W/" + etag in held)
+        weaken = self.coding is not None and (not held or b"W/" + etag in held)
         return _varying({**start, "headers": _with_weak_validator(headers)} if weaken else start)
 
     async def release(self) -> None:
@@ -114,52 +109,37 @@ class GZipResponse(ResponseWatcher):
     async def _body(self, message: Message) -> None:
         if self.held is not None:
             return await self._first_body(self.held, message)
-        if self.compressor is None:
+        if self.encoder is None:
             return await self._send(message)
-        return await self._send({**message, "body": await self._compressed(self._flush, message)})
+        return await self._send({**message, "body": await self._flushed(self.encoder, message)})
 
     async def _first_body(self, start: Message, message: Message) -> None:
-        body = message.get("body", b"")
+        body, coding = message.get("body", b""), self.coding
         whole = not message.get("more_body", False) or _content_length(start.get("headers", ())) == len(body)
         if whole and self.settings.is_small(len(body)):
             await self.release()
             return await self._send(message)
-        if not self.accepted:
+        if coding is None:
             await self._pass(_varying(start))
             return await self._send(message)
         if not whole:
             self.held = None
-            await self._send(_encoded(start))
-            self.compressor = zlib.compressobj(self.settings.compresslevel, zlib.DEFLATED, _GZIP_FORMAT)
+            await self._send(_encoded(start, coding.name))
+            self.encoder = coding.stream()
             return await self._body(message)
-        encoded = await self._compressed(self._compress, message)
-        await self._pass(_encoded(start, len(encoded)))
+        encoded = await in_thread(coding.encode, body) if self._is_large(body) else coding.encode(body)
+        await self._pass(_encoded(start, coding.name, len(encoded)))
         return await self._send({**message, "body": encoded})
 
-    async def _compressed(self, work: Callable[[Message], bytes], message: Message) -> bytes:
-        large = len(message.get("body", b"")) >= self.settings.thread_minimum_size
-        return await in_thread(work, message) if large else work(message)
-
-    def _compress(self, message: Message) -> bytes:
-        return self._padded(zlib.compress(message.get("body", b""), self.settings.compresslevel, _GZIP_FORMAT))
-
-    def _flush(self, message: Message) -> bytes:
+    async def _flushed(self, encoder: Encoder, message: Message) -> bytes:
         """Return the chunk, encoded so that a client can read all of it at once."""
-        body = message.get("body", b"")
-        encoded: bytes = self.compressor.compress(body) if body else b""
-        if not message.get("more_body", False):
-            encoded += self.compressor.flush()
-        elif body:
-            encoded += self.compressor.flush(zlib.Z_SYNC_FLUSH)
-        return self._padded(encoded)
+        body, last = message.get("body", b""), not message.get("more_body", False)
+        if self._is_large(body):
+            return await in_thread(lambda chunk: encoder(chunk, last), body)
+        return encoder(body, last)
 
-    def _padded(self, encoded: bytes) -> bytes:
-        """Return the encoding, its beginning with a file name in the header, which clients skip (RFC 1952 §2.3.1)."""
-        if self.padded or not encoded:
-            return encoded
-        self.padded = True
-        name = b"a" * (int.from_bytes(os.urandom(4)) % (self.settings.max_random_bytes + 1))
-        return encoded[:3] + b"\x08" + encoded[4:10] + name + b"\0" + encoded[10:]
+    def _is_large(self, body: bytes) -> bool:
+        return len(body) >= self.settings.thread_minimum_size
 
 
 def _content_length(headers: Sequence[Sequence[bytes]]) -> int | None:
@@ -171,11 +151,11 @@ def _varying(start: Message) -> Message:
     return {**start, "headers": merge_vary(start.get("headers", ()), b"Accept-Encoding")}
 
 
-def _encoded(start: Message, length: int | None = None) -> Message:
+def _encoded(start: Message, coding: bytes, length: int | None = None) -> Message:
     """Return the start of the encoded response: other bytes have another length, other ranges, a weak validator."""
     headers = without(start.get("headers", ()), b"content-length", b"accept-ranges")
     headers = merge_vary(_with_weak_validator(headers), b"Accept-Encoding")
-    headers.append((b"content-encoding", b"gzip"))
+    headers.append((b"content-encoding", coding))
     if length is not None and not start.get("trailers", False):  # trailers come in chunks (RFC 9112 §7.1.2)
         headers.append((b"content-length", b"%d" % length))
     return {**start, "headers": headers}

@@ -1,0 +1,1 @@
+"""Compression of responses, which `compression` and `gzip` have in common."""

@@ -1,0 +1,155 @@
+"""The content codings of responses: whole bodies at once, streams flushed chunk by chunk.
+
+Rule: the memory that a stream holds on to is bounded here. A stream may last for hours, and thousands of them may be
+open, so that their windows and tables are smaller than those of whole bodies, which are done with at once.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .._codecs import brotli_module, zstd_module
+
+_GZIP_FORMAT = 31
+"""zlib's `wbits` for a gzip wrapper around a full window; its mtime is 0, so equal bodies have equal encodings."""
+_BROTLI_STREAM_WINDOW = 19  # 512 KiB, as nginx has it: about 2 MiB of memory
+_BROTLI_STREAM_QUALITY = 9  # 10 and 11 need ten times the memory, and seconds for a megabyte
+_ZSTD_STREAM_WINDOW = 21  # 2 MiB, which is that of levels 3 to 8
+_ZSTD_STREAM_TABLE = 18  # two tables of 1 MiB
+_REUSED = 128 * 1024  # bytes up to which a zstd compressor needs little memory, and making one costs more than using it
+
+Encoder = Callable[[bytes, bool], bytes]
+"""Encodes a chunk of a stream, so that a client can read all of it at once; True with the last."""
+
+
+class Coding(Protocol):
+    """A content coding at one level."""
+
+    name: bytes
+
+    def encode(self, body: bytes, /) -> bytes:
+        """Return a whole body encoded."""
+
+    def stream(self) -> Encoder:
+        """Return the encoder of a new stream."""
+
+
+class Gzip:
+    """gzip (RFC 1952), its beginning padded with up to `max_random_bytes` bytes."""
+
+    name = b"gzip"
+
+    def __init__(self, level: int, max_random_bytes: int = 0) -> None:
+        self.level = level
+        self.max_random_bytes = max_random_bytes
+
+    def encode(self, body: bytes, /) -> bytes:
+        encoded = zlib.compress(body, self.level, _GZIP_FORMAT)
+        return self._padded(encoded) if self.max_random_bytes else encoded
+
+    def stream(self) -> Encoder:
+        compressor = zlib.compressobj(self.level, zlib.DEFLATED, _GZIP_FORMAT)
+        pad = bool(self.max_random_bytes)
+
+        def encode(chunk: bytes, last: bool) -> bytes:
+            nonlocal pad
+            encoded = compressor.compress(chunk) if chunk else b""
+            if last:
+                encoded += compressor.flush()
+            elif chunk:
+                encoded += compressor.flush(zlib.Z_SYNC_FLUSH)
+            if pad and encoded:
+                pad = False
+                return self._padded(encoded)
+            return encoded
+
+        return encode
+
+    def _padded(self, encoded: bytes) -> bytes:
+        """Return the encoding with a file name in its header, which clients skip (RFC 1952 §2.3.1)."""
+        name = b"a" * (int.from_bytes(os.urandom(4)) % (self.max_random_bytes + 1))
+        return encoded[:3] + b"\x08" + encoded[4:10] + name + b"\0" + encoded[10:]
+
+
+class Brotli:
+    """Brotli (RFC 7932). Its mode stays generic: that of text makes a difference from quality 10 on only."""
+
+    name = b"br"
+
+    def __init__(self, quality: int, module: Any) -> None:
+        self.quality = quality
+        self._compress = module.compress
+        self._compressor = module.Compressor
+
+    def encode(self, body: bytes, /) -> bytes:
+        encoded: bytes = self._compress(body, quality=self.quality)
+        return encoded
+
+    def stream(self) -> Encoder:
+        quality = min(self.quality, _BROTLI_STREAM_QUALITY)
+        compressor = self._compressor(quality=quality, lgwin=_BROTLI_STREAM_WINDOW)
+
+        def encode(chunk: bytes, last: bool) -> bytes:
+            encoded: bytes = compressor.process(chunk) if chunk else b""
+            if last:
+                encoded += compressor.finish()
+            elif chunk:
+                encoded += compressor.flush()
+            return encoded
+
+        return encode
+
+
+class Zstd:
+    """Zstandard (RFC 8878), its window within the 8 MiB of RFC 9659: levels beyond 19 would exceed them."""
+
+    name = b"zstd"
+
+    def __init__(self, level: int, module: Any) -> None:
+        self.level = level
+        self._compress = module.compress
+        self._compressor = module.ZstdCompressor
+        self._flush, self._end = self._compressor.FLUSH_BLOCK, self._compressor.FLUSH_FRAME
+        parameter = module.CompressionParameter
+        self._options = {parameter.compression_level: level}
+        if level >= 3:  # lower levels have smaller ones already
+            self._options[parameter.window_log] = _ZSTD_STREAM_WINDOW
+        if level >= 4:
+            self._options |= {parameter.hash_log: _ZSTD_STREAM_TABLE, parameter.chain_log: _ZSTD_STREAM_TABLE}
+        self._spare: list[Any] = []
+
+    def encode(self, body: bytes, /) -> bytes:
+        if len(body) >= _REUSED:
+            encoded: bytes = self._compress(body, self.level)
+            return encoded
+        try:
+            compressor = self._spare.pop()  # atomic: another thread cannot have the same
+        except IndexError:
+            compressor = self._compressor(self.level)
+        compressor.set_pledged_input_size(len(body))
+        encoded = compressor.compress(body, self._end)
+        self._spare.append(compressor)
+        return encoded
+
+    def stream(self) -> Encoder:
+        compressor = self._compressor(options=self._options)
+        flush, end = self._flush, self._end
+
+        def encode(chunk: bytes, last: bool) -> bytes:
+            encoded: bytes = compressor.compress(chunk, end if last else flush) if chunk or last else b""
+            return encoded
+
+        return encode
+
+
+def coding_named(name: str, level: int) -> Coding | None:
+    """Return `zstd`, `br` or `gzip` at a level, or None where its library is not installed."""
+    if name == "gzip":
+        return Gzip(level)
+    module = zstd_module() if name == "zstd" else brotli_module()
+    if module is None:
+        return None
+    return Zstd(level, module) if name == "zstd" else Brotli(level, module)
