@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..exceptions import AppTimeout, WebSocketDisconnect
 from ..types import Message
-from .session import Limit, Mode, bytes_of, disconnect_types, framed, joined, json_of, text_of
+from ._sync.messages import Messages
+from .session import Limit, denied, disconnected
 
 if TYPE_CHECKING:
     Cooperative: Any
@@ -51,7 +52,7 @@ def _is_handshake(name: str) -> bool:
     return name.lower().startswith(HANDSHAKE)
 
 
-class LiveSession:
+class LiveSession(Messages):
     """One WebSocket over a socket, with the methods of WebSocketTestSession."""
 
     __test__ = False
@@ -116,7 +117,7 @@ class LiveSession:
             )
             self._socket = self._stack.enter_context(connection)
         except exceptions.InvalidStatus as exc:
-            raise self._refusal(exc.response) from None
+            raise denied(self._client, self._answer(exc.response), exc.response.body or b"") from None
         self.response = self._answer(self._socket.response)
         return self
 
@@ -128,13 +129,6 @@ class LiveSession:
     def _answer(self, response: Any) -> Any:
         headers = [*response.headers.raw_items()]
         return self._client.library.Response(response.status_code, headers=headers, request=self._request)
-
-    def _refusal(self, response: Any) -> BaseException:
-        kind: type[Any] = self._client.denial_response
-        for other in disconnect_types(self._client.websocket_disconnect):
-            kind = joined(kind, other)
-        refusal: BaseException = kind.of(self._answer(response), self._client.library.ByteStream(response.body or b""))
-        return refusal
 
     def _seconds(self, timeout: Limit) -> float | None:
         if timeout != "client":
@@ -152,24 +146,12 @@ class LiveSession:
             self._socket.send(message.get("bytes") if text is None else text)
         return None
 
-    def send_text(self, data: str) -> None:
-        """Send a text message."""
-        self.send({"type": "websocket.receive", "text": data})
-
-    def send_bytes(self, data: bytes) -> None:
-        """Send a binary message."""
-        self.send({"type": "websocket.receive", "bytes": data})
-
-    def send_json(self, data: Any, mode: Mode = "text") -> None:
-        """Send JSON, as text or as bytes."""
-        self.send(framed(data, mode))
-
     def receive(self, timeout: Limit = "client") -> Message:
         """Return the next message: websocket.send, or websocket.close once. Raises AppTimeout at the limit."""
         if self._inbox:
             return self._inbox.popleft()
         if self._end is not None:
-            raise self._disconnected()
+            raise disconnected(self._client, *self._end)
         return self._read(self._seconds(timeout))
 
     def _read(self, seconds: float | None) -> Message:
@@ -184,48 +166,12 @@ class LiveSession:
             return {"type": "websocket.close", "code": self._end[0], "reason": self._end[1]}
         return {"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data}
 
-    def _disconnected(self) -> BaseException:
-        kind: type[Any] = self._client.websocket_disconnect
-        for other in disconnect_types(kind):
-            kind = joined(kind, other)
-        exc: BaseException = kind(*(self._end or (1006, "")))
-        return exc
-
-    def _data(self, message: Message) -> Message:
-        if message["type"] == "websocket.close":
-            raise self._disconnected()
-        return message
-
-    def receive_text(self, timeout: Limit = "client") -> str:
-        """Return the next message, which is text. Raises WebSocketDisconnect if the application has closed."""
-        return text_of(self._data(self.receive(timeout)))
-
-    def receive_bytes(self, timeout: Limit = "client") -> bytes:
-        """Return the next message, which is binary. Raises WebSocketDisconnect if the application has closed."""
-        return bytes_of(self._data(self.receive(timeout)))
-
-    def receive_json(self, mode: Mode = "text", timeout: Limit = "client") -> Any:
-        """Return the next message, parsed. Raises WebSocketDisconnect if the application has closed."""
-        return json_of(self._data(self.receive(timeout)), mode)
-
     def receive_nothing(self, seconds: float = 0.1) -> bool:
         """Return whether the application sends nothing, and does not close, for so many seconds."""
         if not self._inbox and self._end is None:
             with suppress(AppTimeout):
                 self._inbox.append(self._read(seconds))
         return not self._inbox and self._end is None
-
-    def __iter__(self) -> Self:
-        """Iterate over the data of each message, until the WebSocket is closed."""
-        return self
-
-    def __next__(self) -> str | bytes:
-        try:
-            message = self._data(self.receive())
-        except self._client.websocket_disconnect:
-            raise StopIteration from None
-        text: str | None = message.get("text")
-        return bytes_of(message) if text is None else text
 
     def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close from the client's side."""

@@ -107,24 +107,12 @@ class BaseSession:
         self._call, driver, self._owner = response.extensions[CHANNEL]
         return driver, self._call.accepted
 
-    def _disconnected(self, code: int, reason: str) -> BaseException:
-        kind: type[Any] = self._client.websocket_disconnect
-        for other in disconnect_types(kind):
-            kind = joined(kind, other)
-        exc: BaseException = kind(code, reason)
-        return exc
-
     def _refusal(self) -> BaseException:
-        kind: type[Any] = self._client.denial_response if self._call.is_denial else WebSocketDenied
-        for other in disconnect_types(self._client.websocket_disconnect):
-            kind = joined(kind, other)
         if not self._call.is_denial:
             code, reason = self._call.end or (1006, GONE)
-            refusal: BaseException = kind(code, reason, self.response)
+            refusal: BaseException = caught_by_all(WebSocketDenied, self._client)(code, reason, self.response)
             return refusal
-        body = self._client.library.ByteStream(b"".join(self._call.denial))
-        denial: BaseException = kind.of(self.response, body)
-        return denial
+        return denied(self._client, self.response, b"".join(self._call.denial))
 
     def _taken(self) -> Message:
         """Return the next message, once there is one or the application has returned."""
@@ -133,16 +121,9 @@ class BaseSession:
             return call.outbox.popleft()
         self._owner.raise_failure(call)
         if call.exception is not None and call.end is None:
-            raise self._disconnected(1011, "the application raised an exception")
+            raise disconnected(self._client, 1011, "the application raised an exception")
         code, reason = call.end or (1006, GONE)
-        raise self._disconnected(code, reason)
-
-    def _data(self, message: Message) -> Message:
-        """Return a message of data; raise the disconnect of a close."""
-        if message["type"] == "websocket.close":
-            code, reason = self._call.end or (1000, "")
-            raise self._disconnected(code, reason)
-        return message
+        raise disconnected(self._client, code, reason)
 
     def _closing(self, code: int, reason: str | None) -> Callable[[], None]:
         self._closed_here = True
@@ -187,6 +168,25 @@ def disconnect_types(wanted: type[BaseException]) -> list[type[BaseException]]:
     """Return the class that a client raises, and Starlette's if that is in use: its tests expect it."""
     starlette: Any = sys.modules.get("starlette.websockets")
     return [wanted] if starlette is None else [wanted, starlette.WebSocketDisconnect]
+
+
+def caught_by_all(kind: type[Any], client: Any) -> type[Any]:
+    """Return a class of exceptions that an `except` of the client's class, and of Starlette's, catches."""
+    for other in disconnect_types(client.websocket_disconnect):
+        kind = joined(kind, other)
+    return kind
+
+
+def disconnected(client: Any, code: int, reason: str) -> BaseException:
+    """Return the exception of a WebSocket that is closed."""
+    exc: BaseException = caught_by_all(client.websocket_disconnect, client)(code, reason)
+    return exc
+
+
+def denied(client: Any, response: Any, body: bytes) -> BaseException:
+    """Return the exception of a handshake that was answered with a response."""
+    exc: BaseException = caught_by_all(client.denial_response, client).of(response, client.library.ByteStream(body))
+    return exc
 
 
 def text_of(message: Message) -> str:

@@ -6,18 +6,19 @@ from __future__ import annotations
 
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ..._calls.websocket import WebSocketCall
 from ..._errors import raise_or_note
 from ...types import Message
-from ..session import BaseSession, Limit, Mode, bytes_of, framed, json_of, text_of
+from ..session import BaseSession, Limit
 from .driver import AsyncDriver
+from .messages import AsyncMessages
 
 __tracebackhide__ = True  # pytest shows the code of its reader instead
 
 
-class AsyncSession(BaseSession):
+class AsyncSession(BaseSession, AsyncMessages):
     """One WebSocket. Each `receive` waits `timeout` seconds, by default as long as the client does."""
 
     _driver: AsyncDriver[WebSocketCall]
@@ -58,18 +59,6 @@ class AsyncSession(BaseSession):
         else:
             self._driver.host.post(partial(self._call.give, {**message}))
 
-    async def send_text(self, data: str) -> None:
-        """Send a text message."""
-        await self.send({"type": "websocket.receive", "text": data})
-
-    async def send_bytes(self, data: bytes) -> None:
-        """Send a binary message."""
-        await self.send({"type": "websocket.receive", "bytes": data})
-
-    async def send_json(self, data: Any, mode: Mode = "text") -> None:
-        """Send JSON, as text or as bytes."""
-        await self.send(framed(data, mode))
-
     async def receive(self, timeout: Limit = "client") -> Message:
         """Return the next raw message: websocket.send, or websocket.close once.
 
@@ -83,33 +72,9 @@ class AsyncSession(BaseSession):
                 self._owner.raise_failure(self._call)
         return message
 
-    async def receive_text(self, timeout: Limit = "client") -> str:
-        """Return the next message, which is text. Raises WebSocketDisconnect if the application has closed."""
-        return text_of(self._data(await self.receive(timeout)))
-
-    async def receive_bytes(self, timeout: Limit = "client") -> bytes:
-        """Return the next message, which is binary. Raises WebSocketDisconnect if the application has closed."""
-        return bytes_of(self._data(await self.receive(timeout)))
-
-    async def receive_json(self, mode: Mode = "text", timeout: Limit = "client") -> Any:
-        """Return the next message, parsed. Raises WebSocketDisconnect if the application has closed."""
-        return json_of(self._data(await self.receive(timeout)), mode)
-
     async def receive_nothing(self, seconds: float = 0.1) -> bool:
         """Return whether the application sends nothing, and does not close or return, for so many seconds."""
         return not await self._driver.waiter.within(self._call.readable, seconds)
-
-    def __aiter__(self) -> Self:
-        """Iterate over the data of each message, until the WebSocket is closed."""
-        return self
-
-    async def __anext__(self) -> str | bytes:
-        try:
-            message = self._data(await self.receive())
-        except self._client.websocket_disconnect:
-            raise StopAsyncIteration from None
-        text = message.get("text")
-        return bytes_of(message) if text is None else text
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close from the client's side."""

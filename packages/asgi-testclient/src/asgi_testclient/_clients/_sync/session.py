@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ..._calls.websocket import WebSocketCall
 from ..._errors import raise_or_note
 from ...types import Message
-from ..session import BaseSession, Limit, Mode, bytes_of, framed, json_of, text_of
+from ..session import BaseSession, Limit
 from .driver import Driver
+from .messages import Messages
 
 __tracebackhide__ = True  # pytest shows the code of its reader instead
 
 
-class Session(BaseSession):
+class Session(BaseSession, Messages):
     """One WebSocket. Each `receive` waits `timeout` seconds, by default as long as the client does."""
 
     _driver: Driver[WebSocketCall]
@@ -59,18 +60,6 @@ class Session(BaseSession):
         else:
             self._driver.host.post(partial(self._call.give, {**message}))
 
-    def send_text(self, data: str) -> None:
-        """Send a text message."""
-        self.send({"type": "websocket.receive", "text": data})
-
-    def send_bytes(self, data: bytes) -> None:
-        """Send a binary message."""
-        self.send({"type": "websocket.receive", "bytes": data})
-
-    def send_json(self, data: Any, mode: Mode = "text") -> None:
-        """Send JSON, as text or as bytes."""
-        self.send(framed(data, mode))
-
     def receive(self, timeout: Limit = "client") -> Message:
         """Return the next raw message: websocket.send, or websocket.close once.
 
@@ -84,33 +73,9 @@ class Session(BaseSession):
                 self._owner.raise_failure(self._call)
         return message
 
-    def receive_text(self, timeout: Limit = "client") -> str:
-        """Return the next message, which is text. Raises WebSocketDisconnect if the application has closed."""
-        return text_of(self._data(self.receive(timeout)))
-
-    def receive_bytes(self, timeout: Limit = "client") -> bytes:
-        """Return the next message, which is binary. Raises WebSocketDisconnect if the application has closed."""
-        return bytes_of(self._data(self.receive(timeout)))
-
-    def receive_json(self, mode: Mode = "text", timeout: Limit = "client") -> Any:
-        """Return the next message, parsed. Raises WebSocketDisconnect if the application has closed."""
-        return json_of(self._data(self.receive(timeout)), mode)
-
     def receive_nothing(self, seconds: float = 0.1) -> bool:
         """Return whether the application sends nothing, and does not close or return, for so many seconds."""
         return not self._driver.waiter.within(self._call.readable, seconds)
-
-    def __iter__(self) -> Self:
-        """Iterate over the data of each message, until the WebSocket is closed."""
-        return self
-
-    def __next__(self) -> str | bytes:
-        try:
-            message = self._data(self.receive())
-        except self._client.websocket_disconnect:
-            raise StopIteration from None
-        text = message.get("text")
-        return bytes_of(message) if text is None else text
 
     def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close from the client's side."""
