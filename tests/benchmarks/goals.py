@@ -109,6 +109,7 @@ GOALS = [
     share("alone_read_json", 0.75),
     share("alone_form20", 0.3),
     share("alone_upload", 0.4),
+    share("upload_parts", 1.5, "falcon"),
     share("alone_file", 0.15),
     share("alone_file_range", 0.15),
     share("alone_static", 0.15),

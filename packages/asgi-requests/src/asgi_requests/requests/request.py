@@ -187,7 +187,9 @@ class Request(HTTPConnection[StateT]):
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
     ) -> FormData:
         if self._form is None:
-            content_type = self.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
+            content_type = self.headers.get("content-type", "")
+            if content_type != "application/x-www-form-urlencoded":
+                content_type = content_type.partition(";")[0].strip(" \t").lower()
             if content_type == "application/x-www-form-urlencoded":
                 parser: Any = partial(FormParser, max_fields=max_fields, max_part_size=max_part_size)
             elif content_type == "multipart/form-data":
