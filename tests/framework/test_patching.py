@@ -193,3 +193,55 @@ async def test_the_error_middleware_answers_as_its_parts_do(monkeypatch):
         ("/value", 400, b"value", None),
     ]
     assert reported == [("/fail", "KeyError('x')"), ("/late", late_failure)] * 2
+
+
+@pytest.mark.parametrize("middleware", [(), (Middleware(Passing),)], ids=["bare", "with middleware"])
+async def test_a_response_that_an_endpoint_has_started_with_the_send_of_its_request_is_not_answered_again(middleware):
+    async def fail(request):
+        await request._send({"type": "http.response.start", "status": 202, "headers": []})
+        assert request.response_started is True
+        raise KeyError("x")
+
+    app = App(routes=[Route("/", fail)], middleware=middleware)
+    await request(App())
+    for _ in range(2):
+        reply = Reply()
+        with pytest.raises(KeyError):
+            await run(app, http_scope(), body_messages(b""), reply=reply)
+        assert [message["type"] for message in reply.messages] == ["http.response.start"]
+        assert reply.status == 202
+
+
+async def test_an_app_without_middleware_leaves_no_key_of_error_handling_in_the_scope():
+    async def stream(request):
+        async def app(scope, receive, send):
+            seen.append("asgi_middleware.errors" in scope)
+            await PlainTextResponse("app")(scope, receive, send)
+
+        return app
+
+    async def late(request):
+        response = PlainTextResponse("task")
+        response.background = background
+        return response
+
+    async def background():
+        seen.append("background")
+
+    seen = []
+    app = App(routes=[Route("/app", stream), Route("/task", late)])
+    for path in ("/app", "/app", "/task", "/task", "/none"):
+        scope = http_scope(path=path)
+        await run(app, scope, body_messages(b""))
+        assert not {"asgi_middleware.errors", "asgi_middleware.exceptions"} & set(scope)
+    assert seen == [True, True, "background", "background"]
+
+
+async def test_a_client_that_leaves_is_no_error_of_an_app_without_middleware():
+    async def read(request):
+        return PlainTextResponse(await request.body())
+
+    app = App(routes=[Route("/", read, methods=["POST"])])
+    for _ in range(2):
+        reply = await run(app, http_scope("POST"), [{"type": "http.disconnect"}])
+        assert reply.messages == []

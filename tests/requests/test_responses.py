@@ -163,8 +163,8 @@ async def test_a_message_is_made_anew_for_whoever_sends_it():
     start, again = response.start_message(), response.start_message()
     start["headers"].append((b"x-a", b"1"))
     assert again["headers"] == response.raw_headers
-    assert response.body_message(http_scope()) == {"type": "http.response.body", "body": b"hello"}
-    assert response.body_message(http_scope("HEAD")) == {"type": "http.response.body", "body": b""}
+    assert response.messages(http_scope())[1] == {"type": "http.response.body", "body": b"hello"}
+    assert response.messages(http_scope("HEAD"))[1] == {"type": "http.response.body", "body": b""}
 
 
 @pytest.mark.parametrize("before_the_first_response", [True, False])

@@ -7,6 +7,7 @@ header that a mount adds is on its errors too, and the handler gets the very Req
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from asgi_middleware.exceptions import SCOPE_KEY, ExceptionResponder, answer_itself
@@ -20,7 +21,8 @@ from ._signatures import fitting, not_a_response
 from .middleware import ExceptionMiddleware
 from .types import ASGIApp, Message, Receive, Scope, Send
 
-_RESPONSE_CALL = Response.__call__
+RESPONSE_CALL = Response.__call__
+"""Captured at import, before anything can be patched."""
 
 
 def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
@@ -29,27 +31,37 @@ def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
     Warns at once of an endpoint that does not take the request alone. When called, the application raises TypeError,
     naming the function, its file and line, for such a one, and where a function returns no response.
     """
-    call = as_async(fitting(func, 1, "an endpoint takes the request alone"))
+    return partial(serve_function, as_async(fitting(func, 1, "an endpoint takes the request alone")), func)
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        request: Request[Any] = Request(scope, receive, send)
-        try:
-            response = await call(request)
-        except Exception as exc:
-            if not await _answer(exc, request, scope, receive, send):
-                raise
-            return
-        if response.__class__.__call__ is _RESPONSE_CALL:  # what it does for a request, without its coroutine
-            await send(response.start_message())
-            await send(response.body_message(scope))
-            if response.background is not None:
-                await response.background()
-        elif callable(response):
-            await _send(response, request, scope, receive, send)
-        else:
-            raise not_a_response(func, response)
 
-    return app
+async def serve_function(
+    call: Callable[[Request[Any]], Awaitable[Any]], func: Any, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Serve a request with an async function; `func` is the one to be named in errors."""
+    request: Request[Any] = Request(scope, receive, send)
+    try:
+        response = await call(request)
+    except Exception as exc:
+        if not await answer_exception(exc, request, scope, receive, send):
+            raise
+        return
+    if response.__class__.__call__ is RESPONSE_CALL:  # what it does for a request, without its coroutine
+        start, body = response.messages(scope)
+        await send(start)
+        await send(body)
+        if response.background is not None:
+            await response.background()
+    else:
+        await send_response(response, func, request, scope, receive, send)
+
+
+async def send_response(
+    response: Any, func: Any, request: Request[Any], scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Send what a function returned, if it is no plain response; raises TypeError, naming the function, for others."""
+    if not callable(response):
+        raise not_a_response(func, response)
+    await _send(response, request, scope, receive, send)
 
 
 def handle_exceptions(app: ASGIApp) -> ASGIApp:
@@ -73,7 +85,7 @@ async def _send(app: ASGIApp, request: Request[Any], scope: Scope, receive: Rece
     try:
         await app(scope, receive, watch)
     except Exception as exc:
-        if started or not await _answer(exc, request, scope, receive, send):
+        if started or not await answer_exception(exc, request, scope, receive, send):
             raise
 
 
@@ -91,13 +103,13 @@ def websocket_session(func: Callable[[WebSocket[Any]], Awaitable[None]]) -> ASGI
             # knows how far the handshake came.
             if not isinstance(responder, ExceptionMiddleware) or responder.handler_for(exc) is answer_itself:
                 raise
-            if not await _answer(exc, websocket, scope, receive, send):
+            if not await answer_exception(exc, websocket, scope, receive, send):
                 raise
 
     return app
 
 
-async def _answer(exc: Exception, connection: Any, scope: Scope, receive: Receive, send: Send) -> bool:
+async def answer_exception(exc: Exception, connection: Any, scope: Scope, receive: Receive, send: Send) -> bool:
     """Let the active middleware answer with the request that the endpoint had; return False if it has no handler."""
     responder: ExceptionResponder | None = scope.get(SCOPE_KEY)
     if responder is None:

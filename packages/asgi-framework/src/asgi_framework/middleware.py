@@ -14,12 +14,13 @@ from typing import Any, Protocol
 import asgi_middleware.authentication
 import asgi_middleware.errors
 import asgi_middleware.exceptions
-from asgi_middleware.errors import ERRORS_KEY, ResponseWatcher, debug_answer
-from asgi_middleware.exceptions import SCOPE_KEY, answer_itself
+from asgi_middleware.errors import debug_answer
+from asgi_middleware.exceptions import answer_itself
 from asgi_requests.exceptions import ClientDisconnect, HTTPException, WebSocketException
 from asgi_requests.requests import HTTPConnection, Request
 from asgi_requests.responses import PlainTextResponse, Response
 from asgi_requests.websockets import WebSocket
+from asgi_routing import Router
 
 from ._handlers import ExceptionHandler, call_handler, connection_of, has_started, send_answer
 from ._signatures import fitting, not_a_response
@@ -130,47 +131,36 @@ class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):
 
 
 class ErrorMiddleware(ServerErrorMiddleware):
-    """ServerErrorMiddleware around ExceptionMiddleware, in one coroutine instead of two.
+    """ServerErrorMiddleware around ExceptionMiddleware around a router: the whole stack of an App without middleware.
 
-    It is the outermost part of an App without other middleware. Rule: it does what its two parts do, and only while
-    they are themselves: once one of them or its `__call__` is replaced, by instrumentation say, both are called.
+    An App does in its own coroutine what the three do. Rule: only as long as they are themselves: it asks for each
+    request whether one of them, or its `__call__`, has been replaced, by instrumentation say.
     """
+
+    app: Any
 
     def __init__(self, app: ExceptionMiddleware, handler: ExceptionHandler | None = None, debug: bool = False) -> None:
         super().__init__(app, handler, debug)
-        self._usual = ("http", app, *_ORIGINAL_CALLS)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exceptions: Any = self.app
-        if (
-            SCOPE_KEY in scope  # this application is mounted in another
-            or self._usual != (scope["type"], exceptions, ServerErrorMiddleware.__call__, ExceptionMiddleware.__call__)
-        ):
-            return await super().__call__(scope, receive, send)
-        scope[ERRORS_KEY] = watcher = ResponseWatcher(send)
-        scope[SCOPE_KEY] = exceptions
-        try:
-            try:
-                await exceptions.app(scope, receive, watcher.send)
-            except Exception as exc:
-                if not await exceptions.answer(exc, scope, receive, watcher.send, started=watcher.started):
-                    raise
-            finally:
-                del scope[SCOPE_KEY], scope[ERRORS_KEY]
-        except Exception as exc:
-            if not await self.answer(exc, scope, receive, watcher):
-                raise
-        return None
+        self.exceptions: Any = app
+        entrance: Any = app.app
+        self.entrance = entrance
+        self.router: Any = entrance.__self__
 
     @classmethod
-    def fits(cls, outer: object, app: ASGIApp) -> bool:
-        """Return whether it stands for a middleware of the class `outer` around `app`, both as they are here."""
-        calls = (ServerErrorMiddleware.__call__, ExceptionMiddleware.__call__)
-        return outer is ServerErrorMiddleware and type(app) is ExceptionMiddleware and calls == _ORIGINAL_CALLS
+    def fits(cls, outer: object, app: Any) -> bool:
+        """Return whether it stands for a middleware of the class `outer` around `app`, all as they are here."""
+        return (
+            outer is ServerErrorMiddleware
+            and type(app) is ExceptionMiddleware
+            and getattr(app.app, "__func__", None) is Router.dispatch
+            and ServerErrorMiddleware.__call__ is SERVER_ERROR_CALL
+            and ExceptionMiddleware.__call__ is EXCEPTION_CALL
+        )
 
 
 # Captured at import, before anything can be patched.
-_ORIGINAL_CALLS = (ServerErrorMiddleware.__call__, ExceptionMiddleware.__call__)
+SERVER_ERROR_CALL = ServerErrorMiddleware.__call__
+EXCEPTION_CALL = ExceptionMiddleware.__call__
 
 
 class Backend(Protocol):

@@ -26,11 +26,10 @@ _MOST_REASON_BYTES = 123  # a control frame holds 125 bytes, two of them for the
 class ResponseWatcher:
     """A wrapped `send` of one HTTP exchange; `started` is True once the response has begun."""
 
-    __slots__ = ("_send", "started")
+    started = False
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.started = False
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:

@@ -18,14 +18,13 @@ WITHOUT_BODY = frozenset({*range(100, 200), 204, 205, 304})
 """The statuses whose responses never have a body (RFC 9110 §6.4.1, §15.3.6)."""
 
 
-class _Lengths(dict[int, tuple[bytes, bytes]]):
-    """The Content-Length field of a body by its size: ready for small bodies, made for each larger one."""
-
-    def __missing__(self, size: int) -> tuple[bytes, bytes]:
-        return b"content-length", b"%d" % size
+LENGTHS = tuple((b"content-length", b"%d" % size) for size in range(1024))
+"""The Content-Length field of each small body, by its size."""
 
 
-LENGTHS = _Lengths((size, (b"content-length", b"%d" % size)) for size in range(1024))
+def length_field(size: int) -> tuple[bytes, bytes]:
+    """Return the Content-Length field of a body of that size."""
+    return LENGTHS[size] if size < len(LENGTHS) else (b"content-length", b"%d" % size)
 
 
 class _Names(dict[str, bytes]):

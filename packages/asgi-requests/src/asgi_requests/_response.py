@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ._fields import LENGTHS, WITHOUT_BODY, encode_name, encode_value, framed_without_body
+from ._fields import LENGTHS, WITHOUT_BODY, encode_name, encode_value, framed_without_body, length_field
 from ._setcookie import SameSite, format_cookie
 from ._text import encode_text
 from .background import BackgroundTask
@@ -22,7 +22,8 @@ RawHeaders = list[Field]
 _encode_name = lru_cache(maxsize=512)(encode_name)
 # Content types come from the program, but some programs take them from a client: the table must not grow forever.
 _MAX_TYPES = 256
-_TYPES: dict[tuple[str | None, str], Field] = {}
+_TYPES: dict[str | None, Field] = {}
+"""The Content-Type field of each media type, in UTF-8."""
 
 
 class Response:
@@ -59,9 +60,10 @@ class Response:
         self.body = body
         if headers is None and status_code == 200 and self.__class__.init_headers is _INIT_HEADERS:
             # The headers of most responses, without a call; a patched or overridden init_headers is still called.
-            field = _TYPES.get((self.media_type, self.charset))
-            if field is not None:
-                self.raw_headers = [LENGTHS[len(body)], field]
+            field = _TYPES.get(self.media_type)
+            if field is not None and self.charset == "utf-8":
+                size = len(body)
+                self.raw_headers = [LENGTHS[size] if size < 1024 else length_field(size), field]
                 return
         self.init_headers(headers)
 
@@ -109,9 +111,9 @@ class Response:
                 elif key == b"content-type":
                     media_type = None
         if body is not None:
-            raw.append(LENGTHS[len(body)])
+            raw.append(length_field(len(body)))
         if media_type is not None:
-            raw.append(_TYPES.get((media_type, self.charset)) or _content_type(media_type, self.charset))
+            raw.append(_content_type(media_type, self.charset))
         self.raw_headers = raw
 
     @property
@@ -172,18 +174,24 @@ class Response:
             return {"type": "http.response.start", "status": status, "headers": headers}
         return {"type": "http.response.start", "status": status, "headers": [*self.raw_headers]}
 
-    def body_message(self, scope: Scope) -> Message:
-        """Return the message with the whole body; it is empty for HEAD and for a status that allows no body."""
-        if self.status_code in WITHOUT_BODY or scope.get("method") == "HEAD":
-            return {"type": "http.response.body", "body": b""}
-        return {"type": "http.response.body", "body": self.body}
+    def messages(self, scope: Scope) -> tuple[Message, Message]:
+        """Return the two messages of the response; there is no body for HEAD and for a status that allows none."""
+        status = self.status_code
+        if status in WITHOUT_BODY:
+            return self.start_message(), {"type": "http.response.body", "body": b""}
+        body = b"" if scope.get("method") == "HEAD" else self.body
+        return (
+            {"type": "http.response.start", "status": status, "headers": [*self.raw_headers]},
+            {"type": "http.response.body", "body": body},
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, then run the background task."""
         if scope["type"] != "http":
             send = denial_send(scope, send)
-        await send(self.start_message())
-        await send(self.body_message(scope))
+        start, body = self.messages(scope)
+        await send(start)
+        await send(body)
         if self.background is not None:
             await self.background()
 
@@ -198,12 +206,14 @@ def _takes_length(status: int) -> bool:
 
 
 def _content_type(media_type: str, charset: str) -> Field:
+    if charset == "utf-8" and media_type in _TYPES:
+        return _TYPES[media_type]
     value = media_type
     if value.startswith("text/") and "charset=" not in value.lower():
         value = f"{value}; charset={charset}"
     field = b"content-type", encode_value(value)
-    if len(_TYPES) < _MAX_TYPES:
-        _TYPES[media_type, charset] = field
+    if charset == "utf-8" and len(_TYPES) < _MAX_TYPES:
+        _TYPES[media_type] = field
     return field
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from ._close import check_close_code, check_reason, close_message, code_for_status
-from ._fields import LENGTHS, WITHOUT_BODY, RawHeaders, encode_field, framed_without_body
+from ._fields import WITHOUT_BODY, RawHeaders, encode_field, framed_without_body, length_field
 from ._text import encode_text
 from .types import Message, Receive, Scope, Send
 
@@ -60,8 +60,7 @@ class HTTPException(Exception):
                 body = f"{self.detail}".encode()
             except UnicodeEncodeError:
                 body = encode_text(f"{self.detail}")
-            size = len(body)
-            headers = [LENGTHS[size] if size < 1024 else (b"content-length", b"%d" % size), _PLAIN_TEXT]
+            headers = [length_field(len(body)), _PLAIN_TEXT]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
 
@@ -151,7 +150,7 @@ def _parts(status: int, detail: object, given: Mapping[str, str] | None) -> tupl
         return framed_without_body(status, headers), b""
     body = encode_text(f"{detail}")  # it may quote a lone surrogate from a client's JSON
     names = {name for name, _ in headers}
-    own = [(b"content-length", b"%d" % len(body)), _PLAIN_TEXT]
+    own = [length_field(len(body)), _PLAIN_TEXT]
     return headers + [field for field in own if field[0] not in names], body
 
 

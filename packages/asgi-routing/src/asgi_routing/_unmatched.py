@@ -21,7 +21,7 @@ Partial = Sequence[tuple[IndexedRoute, Any]]
 
 
 def serve_unmatched(
-    router: Router, lookup: Lookup, scope: Scope, receive: Receive, send: Send, path: str, partial: Partial
+    router: Router, lookup: Lookup, path: str, partial: Partial, scope: Scope, receive: Receive, send: Send
 ) -> Awaitable[None]:
     """Return what serves the connection, to be awaited."""
     if partial:
@@ -71,7 +71,7 @@ async def _serve_partial(
         route: Any = indexed.route
         shown, child_scope = lookup.view(route, scope.get(PREFIX, "")), child_scope_of(indexed, found, scope)
         if indexed.extract is None:
-            return await serve_match(route, shown, scope, child_scope, receive, send, router)
+            return await serve_match(route, shown, child_scope, router, scope, receive, send)
         scope.update(child_scope, route=shown)
         await route.handle(scope, receive, send)
     finally:

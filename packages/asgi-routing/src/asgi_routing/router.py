@@ -13,6 +13,7 @@ The first route that matches path and method answers; what matches none is a 404
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from ._lookup import IndexedRoute, Lookup
@@ -121,6 +122,13 @@ class Router:
 
         This is no coroutine function: a request that a route serves needs none for the router.
         """
+        return self.application_for(scope)(scope, receive, send)
+
+    def application_for(self, scope: Scope) -> ASGIApp:
+        """Write the route of a connection to its scope, and return the application to call with this scope.
+
+        That is the `app` of a route that matches, whose `handle` would do nothing but call it.
+        """
         routes = self._routes
         if scope["type"] == "http":
             lookup = routes.http or routes.compile("http")
@@ -130,7 +138,7 @@ class Router:
             method = ""
         else:
             assert scope["type"] == "lifespan", f"Routers serve HTTP, WebSocket and lifespan, not {scope['type']!r}"
-            return self.lifespan(scope, receive, send)
+            return self.lifespan
         prefix = None
         if "router" in scope:
             prefix = scope.get(PREFIX)
@@ -138,42 +146,34 @@ class Router:
             # An outer application has called `entrance`; `__call__` may have been patched since.
             scope["router"] = self
             if self.__class__.__call__ is not self._call:
-                return self(scope, receive, send)
+                return self
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
         known = lookup.static.get((path, method))
         if known is not None:
             route, params = known
-            params = {**params}
+            params = {**params} if params else {}
         else:
-            indexed, found = lookup.find(path, method, scope)
+            indexed, params = lookup.find(path, method, scope)
             if indexed is None:
-                return serve_unmatched(self, lookup, scope, receive, send, path, found)
+                return partial(serve_unmatched, self, lookup, path, params)
             route = indexed.route
             if not indexed.direct:
-                return self._serve_indirect(lookup, indexed, found, path, scope, receive, send)
-            params = found
+                return self._indirect_application(lookup, indexed, params, path, scope)
         if "path_params" in scope:
             params = {**scope["path_params"], **params}
         shown = lookup.view(route, prefix) if prefix else route
         if route.__class__.handle is not lookup.handle:
             keys = {"endpoint": route.endpoint, "path_params": params}
-            return serve_match(route, shown, scope, keys, receive, send, self)
-        # The route's `handle` would only call `app`: the method is one that it serves.
+            return partial(serve_match, route, shown, keys, self)
         scope["path_params"] = params
         scope["endpoint"] = route.endpoint
         scope["route"] = shown
-        return route.app(scope, receive, send)
+        app: ASGIApp = route.app
+        return app
 
-    def _serve_indirect(
-        self,
-        lookup: Lookup,
-        indexed: IndexedRoute,
-        found: Any,
-        path: str,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> Awaitable[None]:
+    def _indirect_application(
+        self, lookup: Lookup, indexed: IndexedRoute, found: Any, path: str, scope: Scope
+    ) -> ASGIApp:
         """Return what serves a match of a mount, a host or a route with ways of its own."""
         route = indexed.route
         shown = lookup.view(route, scope.get(PREFIX, ""))
@@ -181,11 +181,10 @@ class Router:
         if template is None:
             child_scope = child_scope_of(indexed, found, scope)
         elif route.__class__.handle is _MOUNT_HANDLE and "handle" not in vars(route):
-            own_path = take_own_path(found, path, template)
-            return serve_mount(route, shown, template, own_path, found, scope, receive, send, self)
+            return partial(serve_mount, route, shown, template, take_own_path(found, path, template), found, self)
         else:
             child_scope = route.child_scope(scope, path, found)
-        return serve_match(route, shown, scope, child_scope, receive, send, self)
+        return partial(serve_match, route, shown, child_scope, self)
 
     def is_match(self, scope: Scope) -> bool:
         """Return whether some route matches an HTTP request, even if with other methods only."""

@@ -48,11 +48,20 @@ class Request(HTTPConnection[StateT]):
     _stream_consumed = False
     _is_disconnected = False
 
+    response_started = False
+    """Whether a response has been started with the `send` of this request, which a program may pass to one."""
+
     def __init__(self, scope: Scope, receive: Receive = empty_receive, send: Send = empty_send) -> None:
         assert scope["type"] == "http"
         self.scope = scope
         self._receive = receive
-        self._send = send
+        self._given_send = send
+
+    async def _send(self, message: Message) -> None:
+        # Known by this name to code that has a response of its own sent: here it is seen.
+        if message["type"] == "http.response.start":
+            self.response_started = True
+        await self._given_send(message)
 
     @property
     def method(self) -> str:

@@ -65,22 +65,22 @@ class BaseRoute:
         if match is Match.NONE:
             return await reject(scope, receive, send)
         shown = with_mount_prefix(self, scope.get(PREFIX, ""))
-        return await serve_match(self, shown, scope, child_scope, receive, send)
+        return await serve_match(self, shown, child_scope, None, scope, receive, send)
 
 
 async def serve_match(
     route: BaseRoute,
     shown: BaseRoute,
-    scope: Scope,
     child_scope: Scope,
+    router: object,
+    scope: Scope,
     receive: Receive,
     send: Send,
-    router: object = None,
 ) -> None:
     """Add to the scope what matched, and let the route handle it; `shown` is the route for `scope["route"]`.
 
     If a router below finds nothing, all is put back but `route` and `endpoint`: they say how far the path led.
-    `router` is taken out of the scope then, if it stands there.
+    `router`, if it is not None, is taken out of the scope then.
     """
     before = {key: scope.get(key) for key in child_scope}
     nested = UNMATCHED in scope

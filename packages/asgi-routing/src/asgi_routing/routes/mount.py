@@ -133,10 +133,10 @@ async def serve_mount(
     template: str,
     own_path: str,
     params: dict[str, Any],
+    router: object,
     scope: Scope,
     receive: Receive,
     send: Send,
-    router: object,
 ) -> None:
     """Do as `serve_match` does for a mount whose `handle` is the one above, in half the steps."""
     path_params, root_path = scope.get("path_params"), scope.get("root_path")
