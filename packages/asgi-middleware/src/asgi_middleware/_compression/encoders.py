@@ -16,9 +16,9 @@ from .._codecs import brotli_module, zstd_module
 _GZIP_FORMAT = 31
 """zlib's `wbits` for a gzip wrapper around a full window; its mtime is 0, so equal bodies have equal encodings."""
 _BROTLI_STREAM_WINDOW = 19  # 512 KiB, as nginx has it: about 2 MiB of memory
-_BROTLI_STREAM_QUALITY = 9  # 10 and 11 need ten times the memory, and seconds for a megabyte
+_BROTLI_STREAM_QUALITY = 6  # 4 MiB; 7 needs 10, 9 more than 30, and 11 seconds for a megabyte
 _ZSTD_STREAM_WINDOW = 21  # 2 MiB, which is that of levels 3 to 8
-_ZSTD_STREAM_TABLE = 18  # two tables of 1 MiB
+_ZSTD_STREAM_HASHES, _ZSTD_STREAM_CHAINS = 20, 19  # 4 and 2 MiB, which are those of levels 7 and 8
 _REUSED = 128 * 1024  # bytes up to which a zstd compressor needs little memory, and making one costs more than using it
 
 Encoder = Callable[[bytes, bool], bytes]
@@ -117,8 +117,8 @@ class Zstd:
         self._options = {parameter.compression_level: level}
         if level >= 3:  # lower levels have smaller ones already
             self._options[parameter.window_log] = _ZSTD_STREAM_WINDOW
-        if level >= 4:
-            self._options |= {parameter.hash_log: _ZSTD_STREAM_TABLE, parameter.chain_log: _ZSTD_STREAM_TABLE}
+        if level >= 9:
+            self._options |= {parameter.hash_log: _ZSTD_STREAM_HASHES, parameter.chain_log: _ZSTD_STREAM_CHAINS}
         self._spare: list[Any] = []
 
     def encode(self, body: bytes, /) -> bytes:
