@@ -6,8 +6,9 @@
 zstd is part of Python from 3.14 on, before it needs `pip install asgi-middleware[zstd]`; brotli needs
 `asgi-middleware[brotli]`. The coding with the highest q-value is used, the first in the server's order among several.
 
-A whole body is sent with its new Content-Length; a stream is flushed chunk by chunk, so that nothing waits for more,
-and its encoder holds about 3 MiB at most, 10 at higher levels. A response that names a Content-Encoding, even `identity` or none, passes
+A whole body is sent with its new Content-Length; a stream is flushed chunk by chunk, so that nothing waits for more.
+The encoder of a stream holds about 3 MiB at most, 10 at higher levels: streams have smaller windows and tables than
+whole bodies, and brotli no quality above 6. A response that names a Content-Encoding, even `identity` or none, passes
 untouched, and so does what is partial, digested, marked `no-transform`, small, or of an excluded type: events, images,
 archives. A 304 and the answer to HEAD have the validator that the 200 would have (RFC 9110 §9.3.2, §15.4.5).
 
