@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 
 import anyio
@@ -44,6 +45,14 @@ def test_an_id_of_another_log_is_a_gap():
     other, other_ids = filled(10, "a")
     assert texts(log.since(other_ids[0])) == (["a"], True)
     assert texts(log.since(other.last_id)) == (["a"], True)
+
+
+def test_workers_that_were_forked_give_different_ids(monkeypatch):
+    log = EventLog()
+    elsewhere = log.last_id
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert texts(log.since(elsewhere)) == ([], True)
+    assert log.append("a").id.removesuffix("1") == log._number(0).removesuffix("0") != elsewhere.removesuffix("0")
 
 
 def test_a_log_without_events_has_an_id_to_come_back_with():

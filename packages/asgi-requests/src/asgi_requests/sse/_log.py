@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections import deque
@@ -34,8 +35,8 @@ class EventLog:
         self._name = secrets.token_hex(4)
         self._count = 0
         self._lock = threading.RLock()
-        # The id of a client that has seen all that came before the first event kept.
-        self._before = f"{self._name}-0"
+        # The id of the last event that is kept no longer.
+        self._forgotten: str | None = None
 
     def __len__(self) -> int:
         return len(self._events)
@@ -46,6 +47,15 @@ class EventLog:
         with self._lock:
             return str(self._events[-1].id) if self._events else self._before
 
+    @property
+    def _before(self) -> str:
+        """The id of a client that has seen all that came before the first event kept."""
+        return self._number(0) if self._forgotten is None else self._forgotten
+
+    def _number(self, count: int) -> str:
+        # A server may load the application once and fork: its workers have the same log, and then different events.
+        return f"{self._name}.{os.getpid():x}-{count}"
+
     def append(self, event: Any) -> ServerSentEvent:
         """Keep an event, or text or JSON as one, and return it with its id; raises ValueError for an empty id."""
         kept = event if isinstance(event, ServerSentEvent) else ServerSentEvent(event)
@@ -54,8 +64,7 @@ class EventLog:
         with self._lock:
             self._count += 1
             if kept.id is None:
-                number = f"{self._name}-{self._count}"
-                kept = ServerSentEvent(kept.data, kept.event, number, kept.retry, kept.comment)
+                kept = ServerSentEvent(kept.data, kept.event, self._number(self._count), kept.retry, kept.comment)
             self._events.append(kept)
             self._numbers[str(kept.id)] = self._count
             if len(self._events) > self.size:
@@ -64,10 +73,10 @@ class EventLog:
 
     def _forget_first(self) -> None:
         number = self._count - len(self._events) + 1
-        self._before = str(self._events.popleft().id)
+        forgotten = self._forgotten = str(self._events.popleft().id)
         # An id that was given twice stands for its last event.
-        if self._numbers.get(self._before) == number:
-            del self._numbers[self._before]
+        if self._numbers.get(forgotten) == number:
+            del self._numbers[forgotten]
 
     def since(self, last_id: str | None) -> Replay:
         """Return the events after the one with this id: none for None, which is a client that has seen no event.
