@@ -51,15 +51,16 @@ def test_connections_that_end_and_break_lose_no_event_and_repeat_none(browser, s
 
 
 def test_a_server_that_stops_says_goodbye_and_the_next_one_says_what_is_missing(browser, site, start):
+    # The browser may come back in the moment in which the old server still listens: it is sent away once more.
     page = browser.open(site.url + "/")
     page.wait_for("opened > 0")
     publish(site, 0, 1)
     page.wait_for("seen.length == 1")
     site.process.send_signal(signal.SIGTERM)
-    page.wait_for("byes == 1")
+    page.wait_for("byes > 0")
     assert site.wait() in (0, -signal.SIGTERM)
     uvicorn(start, site.port)
-    page.wait_for("reloads == 1")
+    page.wait_for("reloads > 0")
     publish(site, 1, 1)
     page.wait_for("seen.length == 2")
     assert page.run("seen") == [0, 1]
