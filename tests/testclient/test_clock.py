@@ -306,8 +306,15 @@ def test_options_of_the_loop_go_with_a_clock() -> None:
 @BACKENDS
 def test_a_deadline_that_is_over_needs_no_time(backend: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        with anyio.CancelScope(deadline=anyio.current_time() - 1):
-            await anyio.sleep_forever()
+        limit = anyio.CancelScope()
+
+        async def shorten() -> None:
+            limit.deadline = anyio.current_time() - 1
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(shorten)
+            with limit:
+                await anyio.sleep_forever()
         await answer(send)
 
     clock = Clock(auto=False)

@@ -20,6 +20,7 @@ from asgi_testclient import (
     WebSocketDenied,
     WebSocketDisconnect,
 )
+from asgi_testclient.server import RUNNERS
 
 NAMES: list[Any] = ["uvicorn", "granian", "hypercorn", "hypercorn-trio"]
 NEEDED = ("uvicorn", "granian", "hypercorn", "trio", "websockets")
@@ -312,3 +313,11 @@ def test_websockets_say_what_they_need(client: LiveClient, monkeypatch: pytest.M
     monkeypatch.setitem(__import__("sys").modules, "websockets.sync.client", None)
     with pytest.raises(ImportError, match="pip install websockets"), client.websocket_connect("/"):
         raise AssertionError
+
+
+@SERVERS
+def test_a_server_that_does_not_run_yet_may_be_stopped(name: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        runner = RUNNERS[name](Site(), listener, 1)
+        runner.stop()
+        runner.force()

@@ -214,3 +214,12 @@ def test_a_file_of_another_kind_is_named(path: Path, text: str, words: str) -> N
 def test_a_file_that_is_not_there_says_how_it_is_made(path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"write it with asgi_testclient.save"):
         Replay(path)
+
+
+@BACKENDS
+def test_a_client_that_leaves_in_its_request_asks_for_nothing(path: Path, backend: Any) -> None:
+    recorded(path, ("POST", "/", b"one"))
+    replay = Replay(path)
+    client = TestClient(replay, backend=backend, disconnect_after=("request", 2))
+    assert client.post("/", content=b"two").status_code == 499
+    assert replay.unused == ["POST /"]

@@ -87,7 +87,10 @@ class Replay:
             return await _live(receive, send)
         if scope["type"] != "http":
             raise ReplayMismatch(f"{self.path} holds HTTP requests, and was asked for a {scope['type']}")
-        request = _request(scope, await _body(receive), frozenset())
+        body = await _body(receive)
+        if body is None:
+            return None
+        request = _request(scope, body, frozenset())
         for message in self._answer(request):
             await send(message)
         return None
@@ -239,13 +242,14 @@ def _shown(value: object) -> str:
     return shortened(value, 200)
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes | None:
+    """Return the body of a request, or None if the client leaves before its end."""
     body = bytearray()
     while (message := await receive())["type"] == "http.request":
         body += message.get("body", b"")
         if not message.get("more_body", False):
-            break
-    return bytes(body)
+            return bytes(body)
+    return None
 
 
 async def _live(receive: Receive, send: Send) -> None:

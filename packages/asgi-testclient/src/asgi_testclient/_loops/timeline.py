@@ -107,7 +107,7 @@ class Timeline:
         """Note that a thread waits for a future that the loop resolves."""
         future.add_done_callback(self.wake)
         with self.mutex:
-            if not future.done():
+            if not future.done():  # pragma: no branch - it is a race
                 self.wait(future)
 
     def hold(self) -> None:
