@@ -10,15 +10,23 @@ from typing import Any
 
 
 class Counter:
-    """Counts instructions, of all code but this file's, in this thread and in those that begin meanwhile."""
+    """Counts instructions, of all code but this file's, in this thread and in those that begin meanwhile.
 
-    def __init__(self) -> None:
+    `only` counts those of the files alone whose name has it, `without` leaves one file out.
+    """
+
+    def __init__(self, only: str = "", without: str = "") -> None:
+        self.only = only
+        self.without = (__file__, without)
         self.count = 0
+
+    def _counts(self, code: CodeType) -> bool:
+        return self.only in code.co_filename and code.co_filename not in self.without
 
     if sys.version_info >= (3, 12):
 
         def _instruction(self, code: CodeType, offset: int) -> Any:
-            if code.co_filename == __file__:
+            if not self._counts(code):
                 return sys.monitoring.DISABLE
             self.count += 1
             return None
@@ -38,7 +46,7 @@ class Counter:
     else:
 
         def _trace(self, frame: Any, event: str, arg: object) -> Any:
-            if frame.f_code.co_filename == __file__:
+            if not self._counts(frame.f_code):
                 return None
             frame.f_trace_opcodes = True
             frame.f_trace_lines = False

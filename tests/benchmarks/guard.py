@@ -13,11 +13,10 @@ import argparse
 import asyncio
 import json
 import sys
-import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import CodeType
-from typing import Any
+
+sys.path.insert(1, str(Path(__file__).parents[1]))
 
 from cases import CASES
 from frameworks import ours
@@ -25,6 +24,7 @@ from worker import Client, checked
 
 import asgi_framework
 from asgi_framework.testclient import TestClient
+from steps import Counter
 
 RECORD = Path(__file__).with_name("guard.json")
 VERSION = "{}.{}".format(*sys.version_info)
@@ -33,66 +33,13 @@ COMMAND = "hatch run bench:guard-record"
 TOLERANCE = 1.05
 
 
-class Counter:
-    """Counts the bytecode instructions that are executed, in all threads that begin while it counts."""
-
-    def __init__(self, only: str = "") -> None:
-        self.only = only
-        self.count = 0
-
-    def _counts(self, code: CodeType) -> bool:
-        return self.only in code.co_filename and code.co_filename != __file__
-
-    if sys.version_info >= (3, 12):
-
-        def _instruction(self, code: CodeType, offset: int) -> Any:
-            if not self._counts(code):
-                return sys.monitoring.DISABLE
-            self.count += 1
-            return None
-
-        def __enter__(self) -> Counter:
-            monitoring = sys.monitoring
-            monitoring.use_tool_id(monitoring.PROFILER_ID, "guard")
-            monitoring.register_callback(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION, self._instruction)
-            monitoring.set_events(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION)
-            return self
-
-        def __exit__(self, *exc: object) -> None:
-            sys.monitoring.set_events(sys.monitoring.PROFILER_ID, 0)
-            sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
-            sys.monitoring.restart_events()
-
-    else:
-
-        def _trace(self, frame: Any, event: str, arg: object) -> Any:
-            if not self._counts(frame.f_code):
-                return None
-            frame.f_trace_opcodes = True
-            frame.f_trace_lines = False
-            return self._opcode
-
-        def _opcode(self, frame: Any, event: str, arg: object) -> Any:
-            self.count += event == "opcode"
-            return self._opcode
-
-        def __enter__(self) -> Counter:
-            threading.settrace(self._trace)
-            sys.settrace(self._trace)
-            return self
-
-        def __exit__(self, *exc: object) -> None:
-            sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]
-
-
 async def counted(call: Callable[[], Awaitable[None]]) -> int:
     """The instructions of a call: the least of some, as a thread may make the loop go round once more."""
     for _ in range(3):
         await call()
     counts = []
     for _ in range(5):
-        with Counter() as counter:
+        with Counter(without=__file__) as counter:
             await call()
         counts.append(counter.count)
     return min(counts)
@@ -119,7 +66,7 @@ def of_test_client() -> int:
         return asgi_framework.PlainTextResponse("Hello, World!")
 
     counts = []
-    counter = Counter("asgi_testclient")
+    counter = Counter("asgi_testclient", without=__file__)
     with counter, TestClient(asgi_framework.App(routes=[asgi_framework.Route("/", hello)])) as client:
         for _ in range(10):
             before = counter.count
