@@ -75,15 +75,16 @@ class PathPattern:
 
 def extract_of(route: Any) -> Extract:
     """Return the function of a route with a path: by its `path_regex` where a program has set another."""
-    pattern = vars(route).get("path_regex")
-    known: tuple[Any, Extract] | None = vars(route).get("_extract")
+    own = vars(route)
+    pattern = own.get("path_regex")
+    known: tuple[Any, Extract] | None = own.get("_extract")
     if known is not None and known[0] is pattern:
         return known[1]
     if is_own_pattern(route):
         extract = compile_extract(route.path_format, route.param_convertors)
     else:
         extract = by_pattern(route.path_regex, route.param_convertors)
-    vars(route)["_extract"] = pattern, extract
+    own["_extract"] = pattern, extract
     return extract
 
 

@@ -14,6 +14,8 @@ from ..paths import parse_path
 from ..types import ASGIApp, Receive, Scope, Send
 from .base import BaseRoute, Match, MiddlewareRecords, check_params, fill_template, get_name, wrap
 
+_NONE, _FULL = Match.NONE, Match.FULL  # Python 3.11 looks members up by a function
+
 
 class PathRoute(BaseRoute):
     """One path, and the ASGI application that serves connections of one type there.
@@ -46,11 +48,11 @@ class PathRoute(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != self.scope_type:
-            return Match.NONE, {}
-        params = extract_of(self)(get_route_path(scope))
+            return _NONE, {}
+        params = extract_of(self)(get_route_path(scope) if scope.get("root_path") else scope["path"])
         if params is None:
-            return Match.NONE, {}
-        return Match.FULL, {"endpoint": self.endpoint, "path_params": {**scope.get("path_params", {}), **params}}
+            return _NONE, {}
+        return _FULL, {"endpoint": self.endpoint, "path_params": {**scope.get("path_params", {}), **params}}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         if name != self.name:

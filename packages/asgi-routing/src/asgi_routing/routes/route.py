@@ -14,6 +14,7 @@ from .base import Match, MiddlewareRecords
 from .path import PathRoute
 
 ALLOWED_METHODS = "asgi_routing.allowed_methods"
+_PARTIAL, _FULL = Match.PARTIAL, Match.FULL
 
 
 class Route(PathRoute):
@@ -48,9 +49,9 @@ class Route(PathRoute):
                 self.methods.add("HEAD")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child_scope = super().matches(scope)
-        if match is Match.FULL and self.methods and scope["method"] not in self.methods:
-            return Match.PARTIAL, child_scope
+        match, child_scope = PathRoute.matches(self, scope)
+        if match is _FULL and self.methods and scope["method"] not in self.methods:
+            return _PARTIAL, child_scope
         return match, child_scope
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
