@@ -141,7 +141,7 @@ class WebSocketCall(AppCall):
             headers=self.headers,
             stream=httpx.ByteStream(body),
             extensions={
-                "http_version": f"HTTP/{self.scope['http_version']}".encode("ascii"),
+                "http_version": f"HTTP/{self.settings.http_version}".encode("ascii"),
                 CHANNEL: (self, driver, owner),
             },
         )
