@@ -176,6 +176,12 @@ async def test_any_origin_gets_a_star_and_with_credentials_its_own_name():
         (["http://[::1]:8000", "null"], None, ["http://[::1]:8000", "null"], ["http://[::1]"]),
         (["chrome-extension://abcdef"], None, ["chrome-extension://abcdef"], ["chrome-extension://abc"]),
         (SITE, None, [SITE], ["https", "https://shop"]),
+        (
+            [],
+            "https://.*",
+            [SITE],
+            ["https://a b", "https://a,b", "https://a\tb", "https://é"],
+        ),  # no browser sends them
     ],
 )
 async def test_origins_may_be_patterns_that_match_as_a_whole(patterns, regex, allowed, refused):
@@ -184,6 +190,13 @@ async def test_origins_may_be_patterns_that_match_as_a_whole(patterns, regex, al
         assert (await request(cors, headers=origin(value))).header("access-control-allow-origin") == value
     for value in refused:
         assert granted(await request(cors, headers=origin(value))) == set()
+
+
+async def test_only_options_is_a_preflight():
+    cors = CORSMiddleware(app, [SITE])
+    assert (await request(cors, "OPTIONS", headers=preflight())).text == "OK"
+    for method in ("GET", "PATCH", "POST", "QUERY"):
+        assert (await request(cors, method, headers=preflight())).text == "hello"
 
 
 async def test_a_subclass_may_decide_about_origins():

@@ -459,6 +459,13 @@ async def test_json_spaced_by_another_program_is_not_written_again():
     assert await read(cookie_of(await request(app, headers=headers))) == {"a": [1, 2]}
 
 
+@pytest.mark.parametrize("value", [0, 2])
+async def test_a_change_inside_of_a_value_is_written_whichever_way_it_goes(value):
+    headers = [(b"cookie", signed({"a": [1]}))]
+    app = SessionMiddleware(using(lambda session: session["a"].__setitem__(0, value)), "secret")
+    assert await read(cookie_of(await request(app, headers=headers))) == {"a": [value]}
+
+
 def replacing(value):
     async def app(scope, receive, send):
         if value is KeyError:
