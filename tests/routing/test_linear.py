@@ -182,12 +182,13 @@ def test_a_lookup_takes_steps_in_proportion_to_the_path(template, before, repeat
     router = Router([Route(template, app), Mount(template, app)], redirect_slashes=False)
     lookup = router._routes.compile("http")
     steps = []
-    for n in (100, 200, 400, 800):
+    # The first is not counted: CPython 3.12 reports no instructions of a function that nobody has traced before.
+    for n in (100, 100, 200, 400, 800):
         path = before + repeated * n + after
         with Counter() as counter:
             lookup.find(path, "GET", http_scope("GET", path))
         steps.append(counter.count)
-    for fewer, more in itertools.pairwise(steps):
+    for fewer, more in itertools.pairwise(steps[1:]):
         assert more <= 2.4 * fewer + 2000, steps
 
 
