@@ -12,7 +12,6 @@ import pytest
 from asgi_middleware import _codecs
 from asgi_middleware.decompression import DecompressionMiddleware, UndecodableBody
 from asgi_middleware.decompression._decoders import ZlibDecoder
-from asgi_requests import Request
 from raw_asgi import Reply, body_messages, http_scope, run, websocket_scope
 
 brotli = pytest.importorskip("brotli", reason="pip install 'brotli>=1.2'")
@@ -306,7 +305,8 @@ async def test_a_plain_body_that_is_named_identity_keeps_its_length():
 async def test_an_answer_that_ignores_a_damaged_body_is_replaced(status, sent):
     async def app(scope, receive, send):
         try:
-            await Request(scope, receive).body()
+            while (await receive()).get("more_body"):
+                pass
         except UndecodableBody as exc:
             assert (exc.status_code, exc.detail) == (400, "Bad Request: the body cannot be decoded")  # noqa: PT017
         try:
@@ -336,6 +336,8 @@ async def test_a_failure_of_another_request_passes():
 
 
 async def test_what_an_outer_request_has_read_is_decoded():
+    Request = pytest.importorskip("asgi_requests", reason="pip install asgi-requests").Request
+
     async def app(scope, receive, send):
         assert await Request(scope, receive).body() == b"hello"
         await send({"type": "http.response.start", "status": 200, "headers": []})
