@@ -8,11 +8,11 @@ import os
 import anyio
 import pytest
 
-from asgi_requests._staticpaths import is_safe
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.files import FileResponse
 from asgi_requests.responses import PlainTextResponse
 from asgi_requests.staticfiles import NotModifiedResponse, StaticFiles
+from asgi_requests.staticfiles._paths import is_safe
 from raw_asgi import http_scope, request, run, websocket_scope
 
 
@@ -555,9 +555,9 @@ async def test_an_etag_of_your_own_replaces_the_time(root):
 
 
 async def test_entity_tags_are_remembered_within_bounds(root, monkeypatch):
-    from asgi_requests import staticfiles
+    from asgi_requests.staticfiles._representations import Tags
 
-    monkeypatch.setattr(staticfiles, "_MOST_TAGS", 2)
+    monkeypatch.setattr(Tags, "MOST", 2)
     app = StaticFiles(directory=root, etag=lambda path, status: '"tag"')
     for path in ("/app.js", "/css/site.css", "/docs/index.html", "/app.js"):
         assert (await request(app, path=path)).header("etag") == '"tag"'

@@ -236,7 +236,12 @@ class FileResponse(Response):
             return _Answer(status, headers, ())
         requested = conditions.get("range")
         # A Range has no meaning for other methods than GET, HEAD included (RFC 9110 §14.2).
-        if requested is None or method != "GET" or not range_applies(conditions, etag, last_modified):
+        if requested is None or method != "GET":
+            return None
+        if "if-range" in conditions and "accept-encoding" in self.headers.get("vary", "").lower():
+            # All codings of a file have its date, which is therefore no strong validator (RFC 9110 §8.8.2.2, §13.1.5).
+            last_modified = None
+        if not range_applies(conditions, etag, last_modified):
             return None
         try:
             ranges = parse_range_header(requested, size, self.max_ranges)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
+from collections.abc import Sequence
 
 # Refused on every system, so that what is safe on one is safe on the other: NUL, backslash, a drive, an absolute
 # path, a way up.
@@ -30,6 +32,37 @@ def is_safe(path: str, *, dotfiles: bool, windows: bool = os.name == "nt") -> bo
     if path == _WELL_KNOWN or path.startswith(_WELL_KNOWN + "/"):
         path = path[len(_WELL_KNOWN) :]
     return dotfiles or _HIDDEN(path) is None
+
+
+_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
+
+
+class Search:
+    """Directories that are searched in their order; each is resolved once."""
+
+    def __init__(self, directories: Sequence[str | os.PathLike[str]], *, follow_symlink: bool) -> None:
+        # The very list of its user, who may change it.
+        self.directories = directories
+        self.follow_symlink = follow_symlink
+        self._resolved: dict[str, Directory] = {}
+
+    def find(self, path: str) -> tuple[str, os.stat_result] | None:
+        """Return the full path and status of what a safe path leads to; raises OSError where the system fails."""
+        for directory in self.directories:
+            key = os.fspath(directory)
+            searched = self._resolved.get(key) or self._resolved.setdefault(key, Directory(key))
+            try:
+                found = searched.find(path, follow_symlink=self.follow_symlink)
+            except ValueError:
+                # A name that cannot be encoded for this file system.
+                continue
+            except OSError as exc:
+                if exc.errno not in _NOTHING_THERE:
+                    raise
+                continue
+            if found is not None:
+                return found
+        return None
 
 
 class Directory:

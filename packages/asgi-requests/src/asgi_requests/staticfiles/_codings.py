@@ -1,0 +1,69 @@
+"""Choose among a file and its compressed siblings by Accept-Encoding (RFC 9110 §12.5.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from ..types import Scope
+
+SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+"""The suffix of a sibling by its coding, in the order of preference at equal q-values."""
+IDENTITY = "identity"
+
+_QUALITY = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
+# Browsers send some thirty bytes; a field of kilobytes is not worth reading.
+_LONGEST = 1024
+_ONLY_IDENTITY = (IDENTITY,)
+# Less than any q-value that can be written: an unmentioned identity is acceptable, and the last choice.
+_UNMENTIONED = 0.0001
+
+
+def accepted_codings(scope: Scope) -> tuple[str, ...]:
+    """Return the acceptable codings, best first, `identity` among them unless it is refused.
+
+    Without Accept-Encoding anything is acceptable, but clients that send none mean that they decode nothing.
+    """
+    value: bytes | None = None
+    for name, each in scope.get("headers", ()):
+        if name == b"accept-encoding":
+            value = each if value is None else value + b"," + each
+    if value is None or len(value) > _LONGEST:
+        return _ONLY_IDENTITY
+    return _rank(value) if len(value) <= 64 else _rank.__wrapped__(value)
+
+
+@lru_cache(maxsize=64)
+def _rank(value: bytes) -> tuple[str, ...]:
+    weights = _qualities(value)
+    rest = weights.get("*")
+    ranked = [(weights.get(coding, rest or 0.0), coding) for coding in SUFFIXES]
+    ranked.append((weights.get(IDENTITY, _UNMENTIONED if rest is None else rest), IDENTITY))
+    ranked.sort(key=lambda pair: -pair[0])  # stable: at equal weights the order above counts
+    return tuple(coding for weight, coding in ranked if weight > 0)
+
+
+def _qualities(value: bytes) -> dict[str, float]:
+    """Return the q-value of each lower-case coding; a malformed one counts as 0, and of two the higher."""
+    weights: dict[str, float] = {}
+    for element in value.lower().split(b","):
+        coding, *parameters = (part.strip(b" \t") for part in element.split(b";"))
+        weight = 1.0
+        for parameter in parameters:
+            key, _, quality = parameter.partition(b"=")
+            if key == b"q":
+                weight = float(quality) if _QUALITY(quality) else 0.0
+        name = coding.decode("latin-1").removeprefix("x-")  # x-gzip is gzip (§8.4.1.3)
+        weights[name] = max(weight, weights.get(name, 0.0))
+    return weights
+
+
+def check_codings(precompressed: bool | Iterable[str]) -> tuple[str, ...]:
+    """Return the codings to look for, in the order of preference; raises ValueError for an unknown one."""
+    if isinstance(precompressed, bool):
+        return tuple(SUFFIXES) if precompressed else ()
+    wanted = {precompressed} if isinstance(precompressed, str) else set(precompressed)
+    if unknown := sorted(wanted - SUFFIXES.keys()):
+        raise ValueError(f"Unknown coding {unknown[0]!r}: precompressed takes {', '.join(map(repr, SUFFIXES))}")
+    return tuple(coding for coding in SUFFIXES if coding in wanted)

@@ -1,0 +1,42 @@
+"""Tell the navigation of a person to a page from requests for scripts, pictures and answers of an API."""
+
+from __future__ import annotations
+
+import re
+
+from ..types import Scope
+
+VARY = ("Accept", "Sec-Fetch-Mode", "Sec-Fetch-Dest")
+"""The headers that decide, for caches."""
+
+_WANTED = {b"sec-fetch-mode": (b"navigate",), b"sec-fetch-dest": (b"document", b"iframe", b"frame")}
+_HTML = re.compile(rb"(?:^|,)[ \t]*(?:text/html|application/xhtml\+xml)[ \t]*(;[^,]*)?(?=,|$)", re.IGNORECASE).finditer
+_REFUSED = re.compile(rb";[ \t]*q=0(?:\.0{0,3})?[ \t]*(?:;|$)", re.IGNORECASE).search
+_LONGEST = 4096
+# Not the table of media types, which differs between systems and holds "com": a path may end in an address.
+_ASSETS = re.compile(
+    r"css|[cm]?js|map|jsonl?|xml|txt|csv|webmanifest|wasm|pdf|zip|gz|br|zst|tar|png|jpe?g|gif|svg|webp|avif|ico|bmp|"
+    r"woff2?|ttf|otf|eot|mp[34]|m4a|webm|og[gv]|wav|flac|mov",
+    re.IGNORECASE,
+).fullmatch
+
+
+def is_navigation(scope: Scope) -> bool:
+    """Return whether a GET or HEAD request is for an HTML document whose path has no suffix of an asset.
+
+    HTML must be named in Accept: `*/*` is what scripts and command-line clients send. Browsers say it in Sec-Fetch-Mode
+    and Sec-Fetch-Dest as well, by which a script that asks for HTML is told apart.
+    """
+    if _is_asset(scope.get("path", "")):
+        return False
+    accept = b""
+    for name, value in scope.get("headers", ()):
+        if name == b"accept":
+            accept += b"," + value
+        elif value not in _WANTED.get(name, (value,)):
+            return False
+    return len(accept) <= _LONGEST and any(_REFUSED(match[1] or b"") is None for match in _HTML(accept))
+
+
+def _is_asset(path: str) -> bool:
+    return _ASSETS(path.rpartition("/")[2].rpartition(".")[2]) is not None
