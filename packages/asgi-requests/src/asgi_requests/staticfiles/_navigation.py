@@ -39,4 +39,5 @@ def is_navigation(scope: Scope) -> bool:
 
 
 def _is_asset(path: str) -> bool:
-    return _ASSETS(path.rpartition("/")[2].rpartition(".")[2]) is not None
+    _, dot, suffix = path.rpartition("/")[2].rpartition(".")
+    return bool(dot) and _ASSETS(suffix) is not None
