@@ -107,6 +107,20 @@ async def test_the_record_is_written_at_the_last_byte_and_not_after_background_w
 async def test_a_file_that_the_server_sends_is_an_end(logged):
     (entry,) = await logged(answering({"type": "http.response.pathsend", "path": "/etc/motd"}))
     assert (entry["outcome"], entry["status"]) == ("complete", 200)
+    (entry,) = await logged(answering({"type": "http.response.zerocopysend", "file": 3}))
+    assert (entry["outcome"], entry["status"]) == ("complete", 200)
+
+
+async def test_the_page_that_a_client_comes_from_may_have_secrets_in_its_query(logged):
+    for referer, expected in [
+        (b"https://a.example/reset?user=1&token=swordfish", "https://a.example/reset?user=1&token=***"),
+        (b"https://a.example/token=1", "https://a.example/token=1"),
+        (b"https://a.example/?" + b"x" * 3000, "https://a.example/?" + "x" * 2029),
+    ]:
+        (entry,) = await logged(answering(), http_scope(headers=[(b"referer", referer)]))
+        assert entry["referer"] == expected
+        (entry,) = await logged(answering(), http_scope(headers=[(b"referer", referer)]), redact=())
+        assert entry["referer"] == referer.decode()[:2048]
 
 
 def failing(after=()):
@@ -267,6 +281,13 @@ def test_the_combined_format_is_apaches():
     assert re.fullmatch(pattern, combined(entry)) or combined(entry).startswith("1.2.3.4 - - [31/Dec/1969")
     empty = Entry(0.0, "http", None, "GET", "/", "2")
     assert re.fullmatch(r'- - - \[.*\] "GET / HTTP/2" - - "-" "-"', combined(empty))
+
+
+def test_no_name_of_a_client_or_user_is_another_field():
+    entry = Entry(0.0, "http", '1.2.3.4 - - [x] "GET / "', "GET", "/", "1.1", 200, user='a [b] "c')
+    assert combined(entry).startswith(r"1.2.3.4\x20-\x20-\x20[x]\x20\"GET\x20/\x20\" - a\x20[b]\x20\"c [")
+    entry = Entry(0.0, "http", "", "GET", "/", "1.1", 200, user="")
+    assert combined(entry).startswith("- - - [")
 
 
 @pytest.mark.parametrize("style", [combined, logfmt, json_lines])

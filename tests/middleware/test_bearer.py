@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import sys
@@ -11,7 +12,7 @@ import time
 import anyio
 import pytest
 
-from asgi_middleware.bearer import BearerAuthMiddleware, JWTVerifier
+from asgi_middleware.bearer import BearerAuthMiddleware, JWTVerifier, VerificationUnavailable
 from raw_asgi import request, run, websocket_scope
 
 RESOURCE = "https://api.example/mcp"
@@ -168,6 +169,12 @@ jwt = pytest.importorskip("jwt", reason="pip install 'pyjwt[crypto]'")
 ISSUER, AUDIENCE = "https://login.example", RESOURCE
 
 
+def jwt_of(header):
+    """A token with this header, which nobody has signed."""
+    text = header if isinstance(header, str) else json.dumps({"alg": "RS256"} | header)
+    return f"{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}.e30.AAAA"
+
+
 class Keys:
     """A key set of an issuer, and how often it was fetched."""
 
@@ -302,8 +309,99 @@ async def test_keys_grow_old_and_survive_an_issuer_that_is_down(keys):
     keys.fails = True
     assert await verify(keys.token(), {}) is not None
     assert keys.fetches == 2
-    with pytest.raises(OSError, match="the issuer is down"):
-        await verifier(keys)(keys.token(), {})
+
+
+async def test_without_keys_nobody_is_told_that_the_token_is_not_valid(keys):
+    keys.fails = True
+    verify = verifier(keys)
+    for _ in range(2):  # the second does not ask again
+        with pytest.raises(VerificationUnavailable, match="the keys of the issuer"):
+            await verify(keys.token(), {})
+    assert keys.fetches == 1
+    app = BearerAuthMiddleware(page, verify)
+    reply = await ask(app, f"Bearer {keys.token()}")
+    assert (reply.status, reply.header("retry-after"), reply.header("www-authenticate")) == (503, "10", None)
+    scope = websocket_scope(headers=[(b"authorization", f"Bearer {keys.token()}".encode())])
+    reply = await run(app, scope, [{"type": "websocket.connect"}])
+    assert reply.messages[0]["status"] == 503
+
+
+async def test_who_fetches_the_keys_may_be_cancelled(keys):
+    began, go_on = anyio.Event(), anyio.Event()
+    users = []
+
+    async def fetch():
+        if not began.is_set():
+            began.set()
+            await go_on.wait()
+        return await keys.fetch()
+
+    verify = JWTVerifier(issuer=ISSUER, audience=AUDIENCE, fetch=fetch, min_interval=60)
+
+    async def check():
+        users.append(await verify(keys.token(), {}))
+
+    async with anyio.create_task_group() as tasks:
+        with anyio.CancelScope() as first:
+            async with anyio.create_task_group() as inner:
+                inner.start_soon(check)
+                await began.wait()
+                for _ in range(5):
+                    tasks.start_soon(check)
+                await anyio.wait_all_tasks_blocked()
+                first.cancel()
+    assert ([user.identity for user in users], keys.fetches) == (["ada"] * 5, 1)
+
+
+@pytest.mark.parametrize("document", [[], {}, {"keys": None}, {"keys": {"kid": "one"}}, None])
+async def test_what_is_no_key_set_is_as_good_as_none(document):
+    async def fetch():
+        return document
+
+    with pytest.raises(VerificationUnavailable):
+        await JWTVerifier(issuer=ISSUER, audience=AUDIENCE, fetch=fetch)(jwt_of({"typ": "at+jwt", "kid": "one"}), {})
+
+
+@pytest.mark.parametrize(
+    "header", ['{"typ":' + "[" * 5000, '{"alg":"RS256","typ":"at+jwt","kid":"one","crit":["x"],"x":1}', "[]", "{"]
+)
+async def test_headers_of_tokens_are_of_any_kind(keys, header):
+    assert await verifier(keys)(jwt_of(header), {}) is None
+
+
+async def test_keys_behind_a_redirect_are_as_private_as_their_url(keys):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            elsewhere = self.headers["host"].replace("127.0.0.1", "127.0.0.2")
+            self.send_response(302 if "127.0.0.1" in self.headers["host"] else 200)
+            self.send_header("location", f"http://{elsewhere}/keys")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.HTTPServer(("", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/keys"
+        verify = JWTVerifier(issuer=ISSUER, audience=AUDIENCE, jwks_url=url)
+        with pytest.raises(VerificationUnavailable):
+            await verify(keys.token(), {})
+        server.shutdown()
+
+
+async def test_browsers_may_ask_for_the_metadata_with_a_header_of_theirs():
+    app = guarded()
+    reply = await request(app, "OPTIONS", WELL_KNOWN, headers=[(b"origin", b"https://a.example")])
+    assert (reply.status, reply.header("access-control-allow-headers")) == (204, "*")
+    assert (reply.header("access-control-allow-origin"), reply.header("allow")) == ("*", "GET, HEAD, OPTIONS")
+    reply = await request(app, "POST", WELL_KNOWN)
+    assert (reply.status, reply.header("allow"), reply.body) == (405, "GET, HEAD, OPTIONS", b"")
+
+
+async def test_the_query_of_a_resource_stays_behind_its_metadata():
+    reply = await ask(guarded(resource="https://api.example/mcp?tenant=a"))
+    assert '/.well-known/oauth-protected-resource/mcp?tenant=a"' in reply.header("www-authenticate")
 
 
 async def test_keys_that_are_for_something_else_are_left_out(keys):
@@ -346,6 +444,8 @@ async def test_keys_come_from_a_url(keys):
         ({}, "either"),
         ({"jwks_url": "https://a", "fetch": verify}, "either"),
         ({"jwks_url": "http://login.example"}, "https"),
+        ({"jwks_url": "http://localhost.login.example"}, "https"),
+        ({"jwks_url": "file:///etc/keys"}, "https"),
         ({"fetch": verify, "algorithms": ["HS256"]}, "algorithms"),
         ({"fetch": verify, "algorithms": []}, "algorithms"),
     ],

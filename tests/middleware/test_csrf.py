@@ -284,9 +284,17 @@ async def test_the_cookie_that_is_there_is_used_again():
         assert (await ask(app, [HOST, sent, ("x-csrf-token", token)])).status == 200
 
 
-async def test_a_page_with_a_new_token_is_private():
-    reply = await ask(protected(), [HOST], "GET")
-    assert (reply.header("cache-control"), reply.header("x-a")) == ("private", "1")
+async def test_a_page_with_a_token_is_private_whether_the_cookie_is_new_or_not():
+    _, cookie = await token_and_cookie(protected())
+    for headers in ([HOST], [HOST, ("cookie", cookie.partition(";")[0])]):
+        reply = await ask(protected(), headers, "GET")
+        assert (reply.header("cache-control"), reply.header("x-a")) == ("private", "1")
+        assert reply.header("vary") == "cookie"
+
+
+async def test_a_page_without_a_token_stays_as_it_is():
+    reply = await ask(protected(), [HOST, (SITE, "same-origin")])
+    assert (reply.header("cache-control"), reply.header("vary"), reply.header("set-cookie")) == (None, None, None)
 
 
 async def test_over_http_the_cookie_has_no_prefix_where_that_is_allowed():

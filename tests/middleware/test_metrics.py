@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from uuid import uuid4
 
 import pytest
 
@@ -70,6 +72,54 @@ async def test_made_up_methods_and_paths_make_no_series(registry):
         (("method", "GET"), ("route", "/users/{id}"), ("status", "200")),
         (("method", "_OTHER"), ("route", ""), ("status", "404")),
     }
+
+
+MOUNTS = {
+    "/n/{n:int}": ["/n/1", "/n/01", "/n/001", "/n/0001"],
+    "/1/{n:int}": ["/1/1", "/1/01", "/1/001", "/1/0001"],
+    "/{n:int}/{m:int}": ["/1/1", "/01/001", "/1/0001", "/00001/1"],
+    "/v{n:int}": ["/v1", "/v01", "/v001", "/v0001"],
+    "/f/{x:float}": ["/f/1.5", "/f/1.50", "/f/01.5", "/f/1.500"],
+    "/u/{id:uuid}": [f"/u/{uuid}" for uuid in (str(uuid4()), str(uuid4()).upper(), str(uuid4()).title(), str(uuid4()))],
+    "/v1/n-{n:int}": ["/v1/n-1", "/v1/n-01", "/v1/n-001", "/v1/n-2"],
+    "/u/{number}": ["/u/1", "/u/2", "/u/3", "/u/4"],
+    "/{name}": ["/a", "/b", "/%7Bname%7D", "/ä"],
+    "/p-{a}-{b}": ["/p-x-y", "/p-x-z", "/p-zz-x", "/p-{b}-q"],
+}
+
+
+SHOWN = [(template, inner, False) for template in MOUNTS for inner in ("id", "number")]
+HIDDEN = [(template, inner, True) for template, inner, _ in SHOWN if f"{{{inner}" not in template]
+
+
+@pytest.mark.parametrize(("template", "inner", "wrapped"), SHOWN + HIDDEN)
+async def test_however_a_value_of_a_mount_is_written_it_makes_no_series(template, inner, wrapped, registry):
+    pytest.importorskip("starlette", reason="pip install starlette")
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Mount, Route
+
+    async def endpoint(request):
+        return Response()
+
+    app = Starlette(routes=[Mount(template, routes=[Route(f"/x/{{{inner}:int}}", endpoint)])])
+    if wrapped:  # a router that does not show its routes
+
+        async def without_router(scope, receive, send):
+            scope["router"] = None
+            await app(scope, receive, send)
+
+    middleware = PrometheusMiddleware(without_router if wrapped else app, registry=registry)
+    for path in MOUNTS[template]:
+        for number in ("/x/1", "/x/01"):
+            assert (await request(middleware, path=path + number)).status == 200
+    (metric,) = [one for one in registry.collect() if one.name == "http_request_duration_seconds"]
+    routes = {sample.labels["route"] for sample in metric.samples}
+    if wrapped:
+        assert all(route.endswith(f"/x/{{{inner}}}") for route in routes)
+        assert len(routes) <= 2, routes
+    else:
+        assert routes == {re.sub(":[a-z]+", "", template) + f"/x/{{{inner}}}"}
 
 
 async def test_requests_in_progress_are_counted_until_the_last_byte(registry, value):

@@ -91,6 +91,33 @@ async def test_the_client_decides(accept, wanted):
     assert (reply.header("content-type") == "application/problem+json") is wanted
 
 
+@pytest.mark.parametrize("accept", [b"application/json", b"text/html"])
+async def test_a_cache_is_told_that_the_client_has_decided(accept):
+    app = answering(404, b"no", headers=[TEXT, (b"vary", b"cookie")])
+    reply = await request(ProblemDetailsMiddleware(app), headers=[(b"accept", accept)])
+    assert reply.header("vary") == "cookie, accept"
+    reply = await request(ProblemDetailsMiddleware(answering(200, b"ok")), headers=[(b"accept", accept)])
+    assert reply.header("vary") is None
+
+
+async def test_to_head_no_other_length_is_told_than_to_get():
+    async def app(scope, receive, send):
+        headers = [TEXT, (b"content-length", b"12")]
+        await send({"type": "http.response.start", "status": 404, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else b"No such user"})
+
+    got = await request(ProblemDetailsMiddleware(app))
+    head = await request(ProblemDetailsMiddleware(app), "HEAD")
+    assert head.header("content-length") in (None, got.header("content-length"))
+    assert head.header("content-type") == got.header("content-type")
+
+
+async def test_a_header_of_a_problem_cannot_become_two():
+    app = ProblemDetailsMiddleware(raising(Problem(401, headers={"WWW-Authenticate": "x\r\nset-cookie: a=b"})))
+    with pytest.raises(ValueError, match="control character"):
+        await request(app)
+
+
 async def test_a_problem_is_raised_with_all_its_members():
     problem = Problem(
         409, "Closed", type="https://a.example/closed", title="Account closed", instance="/accounts/7",

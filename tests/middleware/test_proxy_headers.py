@@ -59,7 +59,8 @@ CLIENTS = {
     "more after the brackets": (for_("[::1]x"), {}, PEER),
     "no port after the brackets": (for_("[::1]:"), {}, PEER),
     "too long": (for_("2" * 65), {}, PEER),
-    "too many": (for_(",".join(["203.0.113.7"] * 65)), {}, PEER),
+    "a long list of the client's own": (for_("6.6.6.6," * 70 + "203.0.113.7"), {}, ("203.0.113.7", 0)),
+    "too many": (for_("203.0.113.7," + ",".join(["10.1.1.1"] * 64)), {}, ("10.1.1.1", 0)),
     "one hop, whoever": (for_("6.6.6.6, 198.51.100.7"), {"trusted": "*", "hops": 1}, ("198.51.100.7", 0)),
     "two hops": (for_("6.6.6.6, 198.51.100.7, 203.0.113.9"), {"trusted": ["*"], "hops": 2}, ("198.51.100.7", 0)),
     "fewer than the hops": (for_("198.51.100.7"), {"trusted": ["*"], "hops": 2}, PEER),
@@ -79,6 +80,10 @@ async def test_the_client_is_the_first_that_no_trusted_proxy_stands_for(headers,
         (("::ffff:10.0.0.1", 1), ["10.0.0.0/8"], True),
         (("::1", 1), ["127.0.0.1", "::1"], True),
         (("fe80::1%eth0", 1), ["fe80::/10"], True),
+        (("10.0.0.1", 1), ["::ffff:10.0.0.0/104"], True),
+        (("::ffff:10.0.0.1", 1), ["::ffff:10.0.0.1"], True),
+        (("11.0.0.1", 1), ["::ffff:10.0.0.0/104"], False),
+        (("10.0.0.1", 1), ["::/0"], False),
         (("11.0.0.1", 1), ["10.0.0.0/8"], False),
         (None, ["unix"], True),
         (("", 0), ["unix"], True),
@@ -101,6 +106,18 @@ async def test_an_untrusted_peer_can_mislead_nobody():
     scope = await forwarded(headers, client=("11.0.0.1", 1))
     assert names(scope) == ["host", "x-other"]
     assert scope["scheme"] == "http"
+
+
+async def test_a_server_that_leaves_names_as_they_were_sent_misleads_nobody():
+    headers = [("X-Forwarded-For", "6.6.6.6"), ("Forwarded", "for=6.6.6.6")]
+    assert names(await forwarded(headers, client=("11.0.0.1", 1))) == ["host"]
+    assert (await forwarded(headers))["client"] == ("6.6.6.6", 0)
+
+
+async def test_an_entry_of_any_length_is_not_kept():
+    middleware = ProxyHeadersMiddleware(None, trusted=["10.0.0.0/8"])
+    assert middleware._walk(["x" * 65, "10.1.1.1"]) == [("10.1.1.1", 0)]
+    assert middleware._node.cache_info().currsize == 1
 
 
 async def test_the_other_family_is_removed():
@@ -230,6 +247,10 @@ FORWARDED = {
     "white space": (["for=203.0.113.7 ; proto=https"], ("203.0.113.7", 0), "https"),
     "twice": (["for=203.0.113.7;for=6.6.6.6"], PEER, "http"),
     "an open quote": (['for="203.0.113.7'], PEER, "http"),
+    "an open quote on the left": (['for="6.6.6.6, for=203.0.113.7;proto=https'], ("203.0.113.7", 0), "https"),
+    "an open quote in a line before": (['for="', 'for="203.0.113.7:1"'], ("203.0.113.7", 1), "http"),
+    "an escaped quote": (['for=203.0.113.7;host="a\\",b\\\\", for=10.1.1.1'], ("203.0.113.7", 0), "http"),
+    "backslashes on the left": (["\\\\\\, for=203.0.113.7"], ("203.0.113.7", 0), "http"),
     "a malformed element ends the chain": (
         ["for=203.0.113.7, for, for=10.1.1.1;proto=https"],
         ("10.1.1.1", 0),
@@ -349,7 +370,8 @@ PIECES += [
 ]
 
 
-async def test_made_up_chains_are_read_as_a_plain_reading_has_them():
+@pytest.mark.parametrize("sets", [6_000, pytest.param(100_000, marks=pytest.mark.whole)])
+async def test_made_up_chains_are_read_as_a_plain_reading_has_them(sets):
     seed = random.randrange(2**32)
     dice = random.Random(seed)
     clients = []
@@ -360,10 +382,45 @@ async def test_made_up_chains_are_read_as_a_plain_reading_has_them():
     for networks in (["10.0.0.0/8"], ["10.0.0.0/8", "::1", "2001:db8::/32"]):
         for hops in (None, 1, 2):
             middleware = ProxyHeadersMiddleware(app, trusted=networks, hops=hops)
-            for _ in range(1000):
+            for _ in range(sets // 6 + 1):
                 peer = (dice.choice(["10.0.0.1", "192.0.2.9", "::1", "2001:db8::5"]), 1)
                 lines = [", ".join(dice.choices(PIECES, k=dice.randrange(4))) for _ in range(dice.randrange(1, 3))]
                 headers = [(b"x-forwarded-for", line.encode()) for line in lines]
                 await middleware({"type": "http", "headers": headers, "client": peer}, None, None)
                 expected = plainly(lines, peer, networks, hops)
                 assert clients.pop() == expected, (seed, networks, hops, peer, lines)
+
+
+HOSTS_OF_CLIENTS = ["a.example", "a,b", '";for=6.6.6.6', "x, for=6.6.6.6;y=", '\\",for=6.6.6.6;y="']
+
+
+@pytest.mark.parametrize("sets", [3_000, pytest.param(100_000, marks=pytest.mark.whole)])
+async def test_nothing_that_a_client_writes_hides_what_the_proxies_add(sets):
+    seed = random.randrange(2**32)
+    dice = random.Random(seed)
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((scope["client"], scope["scheme"]))
+
+    def written(value):
+        """A value as a token, or quoted, with escapes that mean nothing."""
+        if dice.random() < 0.3 and value.replace(".", "").isalnum():
+            return value
+        return '"' + "".join("\\" + c if c in '\\"' or dice.random() < 0.1 else c for c in value) + '"'
+
+    middleware = ProxyHeadersMiddleware(app, trusted=["10.0.0.0/8"], family="forwarded")
+    for _ in range(sets):
+        address, scheme = dice.choice(["203.0.113.7", "198.51.100.9"]), dice.choice(["http", "https"])
+        nodes = [(address, scheme), *[(f"10.0.0.{i}", "http") for i in range(dice.randrange(4))]]
+        parts = ["".join(dice.choices('for=1.,;"\\ x', k=dice.randrange(12)))]
+        for node, proto in nodes:
+            pairs = [f"for={written(node)}", f"Proto={written(proto)}"]
+            pairs.append("host=" + written(dice.choice(HOSTS_OF_CLIENTS)))
+            parts.append(";".join(dice.sample(pairs, 3)))
+        cut = dice.randrange(1, len(parts))
+        lines = [", ".join(parts[:cut]), ",".join(parts[cut:])] if dice.random() < 0.5 else [" , ".join(parts)]
+        headers = [(b"forwarded", line.encode()) for line in lines]
+        scope = {"type": "http", "scheme": "http", "headers": headers, "client": PEER}
+        await middleware(scope, None, None)
+        assert seen.pop() == ((address, 0), scheme), (seed, lines)

@@ -37,6 +37,7 @@ async def ask(*headers, **options):
 async def test_a_clean_id_of_the_client_is_kept_and_set_once():
     reply = await ask((b"host", b"a"), (b"x-request-id", b"abc-1.2_3"))
     assert (reply.text, reply.header("x-request-id"), reply.header("x-other")) == ("abc-1.2_3", "abc-1.2_3", "1")
+    assert (await ask((b"X-Request-ID", b"abc"))).text == "abc"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,9 @@ async def test_a_clean_id_of_the_client_is_kept_and_set_once():
         [(b"x-request-id", b"x" * 129)],
         [(b"x-request-id", b"\xe9")],
         [(b"x-request-id", b"one"), (b"x-request-id", b"two")],
+        [(b"x-request-id", b"one"), (b"X-Request-ID", b"two")],
+        [(b"x-request-id", b"x" * 10_000)],
+        [(b"x-request-id", b"a\r\nset-cookie: b=c")],
     ],
 )
 async def test_any_other_is_made_anew(headers):

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from asgi_middleware.security_headers import NONCE, SELF, SecurityHeadersMiddleware, csp_nonce
-from raw_asgi import http_scope, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 
 def answering(*headers, status=200, nonce=False):
@@ -157,3 +157,13 @@ def test_a_nonce_outside_of_the_middleware_says_what_is_missing():
 def test_what_would_change_the_structure_is_refused(options, text):
     with pytest.raises(ValueError, match=text):
         SecurityHeadersMiddleware(answering(), **options)
+
+
+async def test_a_page_with_a_nonce_may_have_any_bytes_in_cache_control(caplog):
+    async def app(scope, receive, send):
+        csp_nonce(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"max-age=9, \xe9")]})
+
+    reply = await request(SecurityHeadersMiddleware(app))
+    assert reply.header("cache-control") == "no-store"
+    assert r"max-age=9, \xe9" in caplog.text

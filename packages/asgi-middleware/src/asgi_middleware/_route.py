@@ -6,10 +6,14 @@ innermost router, and `root_path` has their mounts as they were requested; Lites
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from .types import Scope
+
+_UNNAMED = "/{mount}"
 
 
 def route_of(scope: Scope) -> str | None:
@@ -35,9 +39,38 @@ def _below(scope: Scope, mounted: str) -> str | None:
     own = getattr(route, "path_format", None)
     if not isinstance(own, str):
         return None
+    mounts = _template_of_mounts(getattr(scope.get("router"), "routes", ()), mounted) if mounted else ""
     if hasattr(route, "routes"):  # a mount, which stands in root_path already, and whose application named no route
-        return _template_of(mounted, params) if mounted else own.removesuffix("/{path}")
-    return _template_of(mounted, params, own) + own
+        if not mounted:
+            return own.removesuffix("/{path}")
+        return _template_of(mounted, params) if mounts is None else mounts
+    return (_template_of(mounted, params, own) if mounts is None else mounts) + own
+
+
+def _template_of_mounts(routes: Iterable[Any], mounted: str) -> str | None:
+    """Return the template of the mounts that a path went through, of what the outermost router says of its routes.
+
+    A parameter that a route inside has under the same name has no value in the scope any more, but a name here.
+    """
+    for route in routes:
+        inner, regex = getattr(route, "routes", None), getattr(route, "path_regex", None)
+        if inner is None:
+            continue
+        if regex is None:  # of a host, which takes nothing from the path
+            below, template = mounted, ""
+        else:
+            found = regex.match(f"{mounted}/")
+            if found is None:
+                continue
+            template = str(route.path_format).removesuffix("/{path}")
+            below = found["path"].rstrip("/")
+            if not below:
+                return template
+            below = f"/{below}"
+        rest = _template_of_mounts(inner, below)
+        if rest is not None:
+            return template + rest
+    return None
 
 
 def _begins_with(template: str, mounted: str) -> bool:
@@ -49,15 +82,43 @@ def _begins_with(template: str, mounted: str) -> bool:
 
 
 def _template_of(path: str, params: Mapping[str, Any], template: str = "") -> str:
-    """Return the path of mounts with the names of parameters for their values, but for those in a route's template."""
+    """Return the path of mounts with the names of parameters for their values, but for those in a route's template.
+
+    A value may be written in many ways, `7` as `007`, a UUID in capitals: where it is not found as a client wrote it,
+    the whole path has one name, since what is left in it would be the client's to choose.
+    """
+    if not path:
+        return path
     for name, value in params.items():
         text = str(value)
-        if not text or f"{{{name}}}" in template:
+        if not text or f"{{{name}}}" in template or f"{{{name}:" in template:
             continue
-        segments = path.split("/")
+        segments, marked = path.split("/"), f"{{{name}}}"
         if text in segments:
-            segments[segments.index(text)] = f"{{{name}}}"
-            path = "/".join(segments)
-        else:  # a part of a segment, or several segments
-            path = path.replace(text, f"{{{name}}}", 1)
+            segments[segments.index(text)] = marked
+        alike = [marked if _is_alike(segment, value) else segment for segment in segments]
+        if alike != path.split("/"):
+            path = "/".join(alike)
+        elif _is_certain(path, text, value):  # a part of a segment, or several segments
+            path = path.replace(text, marked, 1)
+        else:
+            return _UNNAMED
     return path
+
+
+def _is_certain(path: str, text: str, value: Any) -> bool:
+    """Return whether nothing of a value is left in a path from which its text is taken."""
+    if isinstance(value, str):
+        return text in path or text.lower() not in path.lower()  # the value of a host is not in the path
+    before, found, after = path.partition(text)
+    return bool(found) and text not in after and not before[-1:].isdigit() and not after[:1].isdigit()
+
+
+def _is_alike(segment: str, value: Any) -> bool:
+    """Return whether a segment is another way to write a value of the usual convertors."""
+    if not isinstance(value, (int, float, Decimal, UUID)) or segment == str(value):
+        return False
+    try:
+        return bool(type(value)(segment) == value)
+    except (ValueError, ArithmeticError):
+        return False

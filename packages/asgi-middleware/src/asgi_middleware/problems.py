@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ._accept import qualities
-from ._headers import all_values, first_value, without
+from ._headers import all_values, encode_name, encode_value, first_value, merge_vary, without
 from ._scope import request_headers
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -123,6 +123,8 @@ class _Answer:
                 if _is_bare(message["headers"]):
                     self._held = message
                     return None
+            elif self._middleware.plain and message["status"] >= 400:
+                message = {**message, "headers": merge_vary(message.get("headers") or (), b"accept")}
         elif self._held is not None and kind == "http.response.body":
             held, self._held = self._held, None
             body = message.get("body", b"")
@@ -145,18 +147,26 @@ class _Answer:
         status = start["status"]
         text = body.decode("utf-8", "replace").strip() if status < 500 else ""
         problem = Problem(status, text if text and text != phrase(status) else None)
-        await self._send_document(problem, list(without(start["headers"], *_REPLACED)), start)
+        length = first_value(start["headers"], b"content-length") or b"0"
+        # To HEAD an application says how long its text is, not what it is: the problem's length is unknown
+        # (RFC 9110 §8.6).
+        is_known = body != b"" or status >= 500 or length == b"0"
+        await self._send_document(problem, without(start["headers"], *_REPLACED), start, is_known=is_known)
 
     async def send_problem(self, problem: Problem) -> None:
         """Answer for the application."""
         self.started = True
-        headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in problem.headers.items()]
+        headers = [(encode_name(name), encode_value(name, value)) for name, value in problem.headers.items()]
         await self._send_document(problem, headers, {"type": "http.response.start"})
 
-    async def _send_document(self, problem: Problem, headers: list[Any], start: Message) -> None:
+    async def _send_document(
+        self, problem: Problem, headers: list[Any], start: Message, *, is_known: bool = True
+    ) -> None:
         members = {"title": phrase(problem.status)} | problem.members | dict(self._middleware.extend(self._scope))
         body = json.dumps(members).encode()
-        headers += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/problem+json")]
+        headers = [*merge_vary(headers, b"accept"), (b"content-type", b"application/problem+json")]
+        if is_known:
+            headers.append((b"content-length", b"%d" % len(body)))
         await self._send({**start, "status": problem.status, "headers": headers})
         is_head = self._scope.get("method") == "HEAD"
         await self._send({"type": "http.response.body", "body": b"" if is_head else body})

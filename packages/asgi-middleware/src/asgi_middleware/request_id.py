@@ -105,7 +105,8 @@ class RequestIDMiddleware:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         ids, traces = [], []
-        for name, value in request_headers(scope):
+        for key, value in request_headers(scope):
+            name = key.lower()  # ASGI has them in lower case; two spellings of one name would be one id each
             if name == self._header:
                 ids.append(value)
             elif name == b"traceparent":

@@ -168,7 +168,7 @@ def _uncached(headers: list[Sequence[bytes]]) -> list[Sequence[bytes]]:
         if name.lower() == b"cache-control":
             if _PRIVATE.search(value):
                 return headers
-            _log.warning("a page with a CSP nonce asked to be cached (%s): it is sent with no-store", value.decode())
+            _log.warning("a page with a CSP nonce asked to be cached (%s): it is sent with no-store", value)
     kept = [pair for pair in headers if pair[0].lower() != b"cache-control"]
     return [*kept, (b"cache-control", b"no-store")]
 

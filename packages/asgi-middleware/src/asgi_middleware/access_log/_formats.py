@@ -55,9 +55,14 @@ def combined(entry: Entry) -> str:
     when = _when(int(entry.began))
     request = f"{entry.method} {entry.target} HTTP/{entry.http_version}"
     return (
-        f'{entry.client or "-"} - {_escape(entry.user)} [{when}] "{_escape(request)}" {entry.status or "-"} '
+        f'{_word(entry.client)} - {_word(entry.user)} [{when}] "{_escape(request)}" {entry.status or "-"} '
         f'{entry.bytes_out or "-"} "{_escape(entry.referer)}" "{_escape(entry.user_agent)}"'
     )
+
+
+def _word(text: str | None) -> str:
+    """Return a field that has no quotes around it: a blank would begin the next one."""
+    return _escape(text or None).replace(" ", "\\x20")
 
 
 @lru_cache(maxsize=16)

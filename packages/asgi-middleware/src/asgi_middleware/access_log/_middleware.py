@@ -85,9 +85,14 @@ class AccessLogMiddleware:
         raw = scope.get("raw_path")
         target = raw.decode("latin-1") if raw else scope["path"]
         query = scope.get("query_string", b"").decode("latin-1")
-        if query:
-            target += "?" + (query if self._redact is None else self._redact.sub(r"\1***", query))
-        return str(target)[:_MOST_CHARACTERS]
+        return self._hidden(f"{target}?{query}" if query else target)
+
+    def _hidden(self, url: str) -> str:
+        """Return a URL, or as much of it as a line holds, without the secrets in its query."""
+        path, mark, query = url.partition("?")
+        if query and self._redact is not None:
+            url = path + mark + self._redact.sub(r"\1***", query)
+        return url[:_MOST_CHARACTERS]
 
     def write(self, entry: Entry, scope: Scope) -> None:
         """Complete an entry with what is known at the end only, and write it."""
@@ -101,7 +106,8 @@ class AccessLogMiddleware:
         user = scope.get("user")
         entry.user = str(name) if (name := getattr(user, "display_name", None)) else None
         given = request_headers(scope)
-        entry.referer = _text(first_value(given, b"referer"))
+        referer = first_value(given, b"referer")
+        entry.referer = None if referer is None else self._hidden(referer.decode("latin-1"))
         entry.user_agent = _text(first_value(given, b"user-agent"))
         for name, key in self._headers:
             value = _text(first_value(given, key))
@@ -172,7 +178,7 @@ class _Exchange:
             self.finish("complete")
 
     def _is_last(self, kind: str, message: Message) -> bool:
-        if kind.endswith("http.response.body"):
+        if kind.endswith("http.response.body") or kind == "http.response.zerocopysend":
             return not message.get("more_body", False) and not self._trailers
         if kind == "http.response.trailers":
             return not message.get("more_trailers", False)

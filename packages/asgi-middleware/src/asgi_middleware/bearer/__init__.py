@@ -21,6 +21,6 @@ what the authorization of the Model Context Protocol asks of a server. `JWTVerif
 from __future__ import annotations
 
 from ._jwt import JWTUser, JWTVerifier
-from ._middleware import BearerAuthMiddleware, BearerCredentials
+from ._middleware import BearerAuthMiddleware, BearerCredentials, VerificationUnavailable
 
-__all__ = ["BearerAuthMiddleware", "BearerCredentials", "JWTUser", "JWTVerifier"]
+__all__ = ["BearerAuthMiddleware", "BearerCredentials", "JWTUser", "JWTVerifier", "VerificationUnavailable"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from .._cancel import Waiter
 from .._threads import in_thread
 from ..types import Scope
+from ._middleware import VerificationUnavailable
 
 _ASYMMETRIC = frozenset(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"])
 _REQUIRED = ("exp", "iat", "iss", "aud", "sub", "client_id", "jti")  # RFC 9068 §2.2
@@ -18,6 +21,8 @@ _MOST_BYTES = 1 << 20  # of a key set
 
 Fetch = Callable[[], Awaitable[Mapping[str, Any]]]
 """Returns a JSON Web Key Set (RFC 7517 §5)."""
+
+_log = logging.getLogger("asgi_middleware.bearer")
 
 
 class JWTUser:
@@ -40,9 +45,11 @@ class JWTVerifier:
 
     The keys come from `jwks_url`, or from `fetch()`, an async function that returns a key set. They are fetched when
     they are first needed, again after `lifetime` seconds, and at a key id that is not known: by one request for all
-    that wait, and at most once in `min_interval` seconds, so that made-up ids cost nothing. `leeway` is for clocks, in
-    seconds. `algorithms` are asymmetric ones. `strict` asks for the type and the claims of RFC 9068; without it only
-    exp, iss, aud and sub are asked for. Raises ImportError without PyJWT, ValueError for symmetric algorithms.
+    that wait, and at most once in `min_interval` seconds, so that made-up ids cost nothing. While the issuer is down
+    the keys that are known stay; without any, VerificationUnavailable is raised, which the middleware answers with 503:
+    the token may well be valid. `leeway` is for clocks, in seconds. `algorithms` are asymmetric ones. `strict` asks for
+    the type and the claims of RFC 9068; without it only exp, iss, aud and sub are asked for. Raises ImportError without
+    PyJWT, ValueError for symmetric algorithms.
     """
 
     def __init__(
@@ -78,7 +85,8 @@ class JWTVerifier:
         self.min_interval = min_interval
         self._fetch: Fetch = fetch if fetch is not None else _fetcher(jwks_url or "", timeout)
         self._keys: dict[str, Any] = {}
-        self._fetched = float("-inf")
+        self._fetched = self._tried = float("-inf")
+        self._attempts = 0
         self._fetching = False
         self._done = Waiter()
 
@@ -86,13 +94,13 @@ class JWTVerifier:
         """Return the user of a valid token, None for any other."""
         try:
             header = self._jwt.get_unverified_header(token)
-        except self._jwt.InvalidTokenError:
+        except (self._jwt.InvalidTokenError, RecursionError):  # of JSON that is nested deep
             return None
         kind = str(header.get("typ", "")).lower().removeprefix("application/")
         if self.strict and kind != "at+jwt":  # an ID token is not an access token (RFC 9068 §4, RFC 8725 §3.11)
             return None
         key = await self._key(header.get("kid"))
-        if key is None:
+        if key is None or "crit" in header:  # extensions that must be understood (RFC 7515 §4.1.11): none is here
             return None
         try:
             claims: dict[str, Any] = self._jwt.decode(
@@ -104,38 +112,47 @@ class JWTVerifier:
                 leeway=self.leeway,
                 options={"require": list(_REQUIRED if self.strict else _REQUIRED[:1] + _REQUIRED[2:5])},
             )
-        except (self._jwt.InvalidTokenError, TypeError, ValueError):
+        except (self._jwt.InvalidTokenError, TypeError, ValueError, OverflowError):
             return None
         return JWTUser(claims)
 
     async def _key(self, kid: object) -> Any:
         if not isinstance(kid, str):
             return None
-        age = time.monotonic() - self._fetched
-        if age > self.lifetime or (kid not in self._keys and age > self.min_interval):
+        now = time.monotonic()
+        wanted = kid not in self._keys or now - self._fetched > self.lifetime
+        if wanted and now - self._tried > self.min_interval:
             await self._refresh()
+        if self._fetched == float("-inf"):
+            raise VerificationUnavailable("the keys of the issuer could not be fetched")
         return self._keys.get(kid)
 
     async def _refresh(self) -> None:
         """Fetch the keys, once for all who wait; what was known stays where that fails."""
-        if self._fetching:
-            return await self._done.wait()
+        attempts = self._attempts
+        while self._fetching:
+            await self._done.wait()
+        if self._attempts != attempts:  # else whoever fetched was cancelled, and it is our turn
+            return
         self._fetching = True
         try:
-            document = await self._fetch()
-            self._keys = self._read(document)
-        except (OSError, ValueError):
-            if not self._keys:
-                raise
-        finally:
+            self._keys = self._read(await self._fetch())
             self._fetched = time.monotonic()
+            self._attempts += 1
+        except Exception:  # of whatever client `fetch` uses
+            _log.warning("the keys of %s could not be fetched", self.issuer, exc_info=True)
+            self._attempts += 1
+        finally:
             self._fetching = False
             self._done.wake()
-        return None
+        self._tried = time.monotonic()
 
-    def _read(self, document: Mapping[str, Any]) -> dict[str, Any]:
+    def _read(self, document: object) -> dict[str, Any]:
+        entries = document.get("keys") if isinstance(document, Mapping) else None
+        if not isinstance(entries, list):
+            raise ValueError("a JSON Web Key Set is an object with a list of keys (RFC 7517 §5)")
         keys = {}
-        for entry in document.get("keys", ()):
+        for entry in entries:
             # Keys for encryption, and symmetric ones, do not verify anything here.
             if not isinstance(entry, dict) or entry.get("use", "sig") != "sig" or entry.get("kty") == "oct":
                 continue
@@ -147,12 +164,14 @@ class JWTVerifier:
 
 
 def _fetcher(url: str, timeout: float) -> Fetch:
-    if not url.startswith(("https://", "http://localhost", "http://127.0.0.1")):
+    if not _is_private(url):
         raise ValueError(f"jwks_url={url!r}: an https URL")
 
     def load(address: str) -> Mapping[str, Any]:
         request = Request(address, headers={"accept": "application/json"})  # noqa: S310 - checked above
         with urlopen(request, timeout=timeout) as response:  # noqa: S310
+            if not _is_private(response.geturl()):  # where redirects have led to
+                raise ValueError(f"the keys of {address} are not at an https URL: {response.geturl()}")
             document: Mapping[str, Any] = json.loads(response.read(_MOST_BYTES))
         return document
 
@@ -160,3 +179,9 @@ def _fetcher(url: str, timeout: float) -> Fetch:
         return await in_thread(load, url)
 
     return fetch
+
+
+def _is_private(url: str) -> bool:
+    """Return whether nobody on the way to a URL can replace what is there."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))

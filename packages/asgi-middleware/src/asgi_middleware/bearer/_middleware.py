@@ -21,6 +21,11 @@ _LONGEST = 8192  # characters of a token
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token (RFC 6750 §2.1)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # scope-token (RFC 6749 §3.3)
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_ALLOWED = b"GET, HEAD, OPTIONS"
+
+
+class VerificationUnavailable(Exception):
+    """Raised by a `verify` that cannot tell whether a token is valid, since what it asks does not answer."""
 
 
 class BearerCredentials:
@@ -39,7 +44,8 @@ class BearerAuthMiddleware:
     `authorization_servers` its metadata is served at the well-known path (RFC 9728 §3.1), `metadata` adding to it.
     `exempt_paths` are exact. Tokens in the query string or the body are not read (RFC 9700 §4.3.2).
 
-    Answers 401 without a valid token, 403 without the scopes, 400 for a malformed request (RFC 6750 §3.1). Raises
+    Answers 401 without a valid token, 403 without the scopes, 400 for a malformed request (RFC 6750 §3.1), and 503
+    where `verify` raises VerificationUnavailable: a 401 would make clients throw away tokens that are valid. Raises
     ValueError for a `resource` that is not an absolute URL without a fragment, and for an invalid scope.
     """
 
@@ -92,9 +98,13 @@ class BearerAuthMiddleware:
             if len(credentials) == 1 and not _is_bearer(credentials[0]):
                 return await self._challenge(scope, receive, send, 401, "")  # another scheme is no bearer token
             return await self._challenge(scope, receive, send, 400, "invalid_request")
-        user = self.verify(token, scope)
-        if hasattr(user, "__await__"):
-            user = await user
+        try:
+            user = self.verify(token, scope)
+            if hasattr(user, "__await__"):
+                user = await user
+        except VerificationUnavailable:
+            headers = [(b"cache-control", b"no-store"), (b"retry-after", b"10")]
+            return await reject(scope, receive, send, 503, "Service Unavailable", headers)
         if user is None:
             return await self._challenge(scope, receive, send, 401, "invalid_token")
         granted = list(getattr(user, "scopes", ()))
@@ -115,16 +125,25 @@ class BearerAuthMiddleware:
         await reject(scope, receive, send, status, text, headers)
 
     async def _serve_metadata(self, scope: Scope, send: Send) -> None:
-        """Answer with the metadata, which browsers of any origin may read."""
-        headers = [
-            (b"access-control-allow-origin", b"*"),
-            (b"cache-control", b"max-age=3600"),
-            (b"content-length", b"%d" % len(self._metadata)),
-            (b"content-type", b"application/json"),
-        ]
-        body = b"" if scope["method"] == "HEAD" else self._metadata
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        """Answer with the metadata, which browsers of any origin may read.
+
+        Clients of the Model Context Protocol name its version in a header, for which browsers ask first (Fetch §4.8).
+        """
+        headers = [(b"access-control-allow-origin", b"*")]
+        method, body = scope["method"], b""
+        if method in ("GET", "HEAD"):
+            status, body = 200, self._metadata
+            headers += [(b"cache-control", b"max-age=3600"), (b"content-type", b"application/json")]
+            headers.append((b"content-length", b"%d" % len(body)))
+        elif method == "OPTIONS":
+            status = 204
+            headers += [(b"access-control-allow-methods", b"GET"), (b"access-control-allow-headers", b"*")]
+            headers.append((b"allow", _ALLOWED))
+        else:
+            status = 405
+            headers += [(b"allow", _ALLOWED), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
 
 
 def _is_bearer(value: bytes) -> bool:
@@ -145,7 +164,7 @@ def _well_known(resource: str) -> tuple[str, str]:
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment or not resource.isascii():
         raise ValueError(f"resource={resource!r}: an absolute https URL without a fragment (RFC 9728 §1.2)")
     path = _WELL_KNOWN + parts.path.rstrip("/")
-    return path, f"{parts.scheme}://{parts.netloc}{path}"
+    return path, f"{parts.scheme}://{parts.netloc}{path}" + (f"?{parts.query}" if parts.query else "")
 
 
 def _metadata(resource: str, servers: Sequence[str], scopes: list[str], more: dict[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .._configuration import paths
-from .._headers import first_value
+from .._headers import first_value, merge_vary
 from .._replies import reject
 from .._scope import request_headers
 from ..types import ASGIApp, Message, Receive, Scope, Send
@@ -85,12 +85,13 @@ class CSRFMiddleware:
                 return await self.reject(scope, receive, send)
 
         async def send_with_cookie(message: Message) -> None:
-            if exchange.is_new and message["type"] == "http.response.start":
-                cookie = name + b"=" + exchange.cookie_value() + b"; Path=/; HttpOnly; SameSite=lax"
-                cookie += b"; Secure" if secure else b""
-                # A page with a token in it is one visitor's (RFC 9111 §5.2.2.7).
-                added = [(b"set-cookie", cookie), (b"cache-control", b"private")]
-                message = {**message, "headers": [*message.get("headers", ()), *added]}
+            if exchange.is_shown and message["type"] == "http.response.start":
+                # A page with a token in it is one visitor's (RFC 9111 §5.2.2.7), whoever set the cookie and when.
+                headers = [*merge_vary(message.get("headers") or (), b"cookie"), (b"cache-control", b"private")]
+                if exchange.is_new:
+                    cookie = name + b"=" + exchange.cookie_value() + b"; Path=/; HttpOnly; SameSite=lax"
+                    headers.append((b"set-cookie", cookie + (b"; Secure" if secure else b"")))
+                message = {**message, "headers": headers}
             await send(message)
 
         return await self.app(scope, receive, send_with_cookie)

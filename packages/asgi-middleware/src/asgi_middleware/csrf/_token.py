@@ -64,9 +64,11 @@ class TokenExchange:
         self._cookie_name = cookie_name
         self.secret: bytes | None = None
         self.is_new = False
+        self.is_shown = False
 
     def token(self) -> str:
         """Return the secret under a new mask, so that compression does not give it away (BREACH)."""
+        self.is_shown = True
         if self.secret is None:
             self.secret = self._secret_of_cookie()
         if self.secret is None:

@@ -6,11 +6,12 @@ Rule: what cannot be read is None, and whoever walks the entries stops there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
-MOST_ENTRIES = 64  # proxies in one chain; a longer list is not read
+MOST_ENTRIES = 64  # proxies in one chain, counted from the right: what is further left is the client's own
+LONGEST_NODE = 64  # characters of one entry
 
 Address = IPv4Address | IPv6Address
 
@@ -18,6 +19,7 @@ _PAIR = re.compile(
     r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([!#$%&'*+.^_`|~0-9A-Za-z-]+|\"(?:[^\"\\]|\\.)*\")[ \t]*", re.DOTALL
 )
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_MARK = re.compile(r"\\+|[\",]")  # what divides a list, what hides a comma from that, and what escapes a quote
 
 
 class Node(NamedTuple):
@@ -41,8 +43,6 @@ def read_node(text: str) -> Node | None:
     `unknown` and obfuscated names (RFC 7239 §6.2, §6.3) are nobody that could be trusted or logged.
     """
     text = text.strip(" \t")
-    if len(text) > 64:
-        return None
     host, port = text, ""
     if text[:1] == "[":
         host, bracket, rest = text[1:].partition("]")
@@ -70,42 +70,52 @@ def read_address(text: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def split_list(values: Iterable[bytes]) -> list[str] | None:
-    """Return the entries of X-Forwarded fields, those of several lines in one list; None for too many."""
+def split_list(values: Iterable[bytes]) -> list[str]:
+    """Return the entries of X-Forwarded fields, those of several lines in one list: the last, where there are many."""
     text = ",".join([value.decode("latin-1") for value in values])
-    if text.count(",") >= MOST_ENTRIES:
-        return None
-    return [entry.strip(" \t") for entry in text.split(",")] if text.strip(" \t") else []
+    if not text.strip(" \t"):
+        return []
+    return [entry.strip(" \t") for entry in text.rsplit(",", MOST_ENTRIES)[-MOST_ENTRIES:]]
 
 
 def parse_forwarded(values: Sequence[bytes]) -> list[Element | None]:
     """Return the elements of Forwarded from left to right; None stands for one, and all to its left, that is malformed.
 
-    The right end of the list was written by the proxy next to us, so the list is read as far as it is well-formed
-    from there: that is why it is split first, outside of quotes.
+    The right end of the list was written by the proxy next to us, so the list is read from there, as far as it is
+    well-formed: a quote that a client leaves open on the left hides nothing of what the proxies have added.
     """
     elements: list[Element | None] = []
-    for text in reversed(_split_outside_quotes(", ".join([value.decode("latin-1") for value in values]))):
-        element = _parse_element(text)
-        elements.insert(0, element)
-        if element is None or len(elements) > MOST_ENTRIES:
+    for text in _split_from_the_right(", ".join([value.decode("latin-1") for value in values])):
+        elements.append(_parse_element(text))
+        if elements[-1] is None or len(elements) == MOST_ENTRIES:
             break
-    return elements
+    return elements[::-1]
 
 
-def _split_outside_quotes(text: str) -> list[str]:
-    parts, begin, quoted, escaped = [], 0, False, False
-    for place, character in enumerate(text):
-        if escaped:
-            escaped = False
-        elif quoted and character == "\\":
-            escaped = True
-        elif character == '"':
+def _split_from_the_right(text: str) -> Iterator[str]:
+    """Yield the parts between the commas outside of quotes, the last one first.
+
+    In a well-formed list a quote is escaped where an odd number of backslashes stands before it (RFC 9110 §5.6.4).
+    """
+    end, quoted = len(text), False
+    for mark in reversed(list(_mark_places(text))):
+        character = text[mark]
+        if character == '"':
             quoted = not quoted
-        elif character == "," and not quoted:
-            parts.append(text[begin:place])
-            begin = place + 1
-    return [*parts, text[begin:]]
+        elif not quoted:
+            yield text[mark + 1 : end]
+            end = mark
+    yield text[:end]
+
+
+def _mark_places(text: str) -> Iterator[int]:
+    """Yield the places of commas, and of quotes that are not escaped."""
+    escape_end = -1
+    for found in _MARK.finditer(text):
+        if found[0][0] == "\\":
+            escape_end = found.end() if len(found[0]) % 2 else -1
+        elif found[0] == "," or found.start() != escape_end:
+            yield found.start()
 
 
 def _parse_element(text: str) -> Element | None:

@@ -13,7 +13,7 @@ from .._headers import RawHeaders, all_values, without
 from .._host import default_port, parse_host
 from .._scope import request_headers
 from ..types import ASGIApp, Receive, Scope, Send
-from ._entries import Element, Node, parse_forwarded, read_address, read_node, split_list
+from ._entries import LONGEST_NODE, Element, Node, parse_forwarded, read_address, read_node, split_list
 
 SCOPE_KEY = "asgi_middleware.proxy_headers"
 _X_FORWARDED = tuple(b"x-forwarded-%s" % name for name in (b"for", b"proto", b"host", b"port", b"prefix"))
@@ -78,10 +78,12 @@ class ProxyHeadersMiddleware:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         headers = request_headers(scope)
-        if not any(name in _ALL for name, _ in headers):
-            # Nothing to read; names are lower case in a scope (ASGI, HTTP connection scope).
-            return await self.app(scope, receive, send)
-        return await self.app(self._forwarded(scope, headers), receive, send)
+        for name, _ in headers:
+            # Names are lower case in a scope (ASGI, HTTP connection scope); of a server that leaves them as they were
+            # sent, none gets past all the same.
+            if name.lower() in _ALL:
+                return await self.app(self._forwarded(scope, headers), receive, send)
+        return await self.app(scope, receive, send)
 
     def _forwarded(self, scope: Scope, headers: RawHeaders) -> Scope:
         """Return a copy of the scope with what the proxies say, and without what was not to be read."""
@@ -111,12 +113,12 @@ class ProxyHeadersMiddleware:
 
     def _apply_x_forwarded(self, scope: dict[str, Any], headers: RawHeaders) -> None:
         entries = split_list(all_values(headers, b"x-forwarded-for"))
-        steps = [] if entries is None else self._walk(list(entries))
+        steps = self._walk(entries)
         if self.hops is not None and not steps:
             return
         if steps:
             scope["client"] = steps[-1]
-        aligned = _Aligned(headers, len(entries or ()), len(steps))
+        aligned = _Aligned(headers, len(entries), len(steps))
         self._set_scheme(scope, aligned.value(b"x-forwarded-proto"))
         host = aligned.value(b"x-forwarded-host") if self.host else None
         port = aligned.value(b"x-forwarded-port") if self.port else None
@@ -131,7 +133,8 @@ class ProxyHeadersMiddleware:
             return []
         steps: list[tuple[str, int]] = []
         for entry in reversed(entries):
-            peer = None if entry is None else self._node(entry)
+            # A long entry names nobody, and would be kept in the table.
+            peer = None if entry is None or len(entry) > LONGEST_NODE else self._node(entry)
             if peer is None:
                 break
             steps.append(peer.client)
@@ -177,10 +180,13 @@ class _Aligned:
 
 
 def _network(entry: str) -> IPv4Network | IPv6Network:
+    """Return a network, one of IPv4-mapped addresses as IPv4: so are the addresses that are looked for in it."""
     try:
-        return ip_network(entry)
+        network = ip_network(entry)
     except ValueError as exc:
         raise ValueError(f"trusted proxy {entry!r}: an address, a network like 10.0.0.0/8, unix or *: {exc}") from exc
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return network if mapped is None or network.prefixlen < 96 else IPv4Network((mapped, network.prefixlen - 96))
 
 
 def _originals(scope: Scope) -> dict[str, Any]:
