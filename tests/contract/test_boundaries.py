@@ -27,7 +27,7 @@ MODULES = {
 # What a module may use where its user has it already; it is imported under a guard and declared nowhere.
 USED_WHERE_PRESENT = {
     "asgi_testclient": {"asgiref", "django", "pytest", "pytest_asyncio", "pytest_trio", "trio"},
-    "asgi_requests": {"django", "trio", "typing_extensions"},
+    "asgi_requests": {"django", "msgspec", "orjson", "pydantic", "pydantic_core", "trio", "typing_extensions"},
     "asgi_middleware": set(),
     "asgi_routing": set(),
     "asgi_framework": set(),

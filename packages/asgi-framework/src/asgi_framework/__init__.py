@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         HTTPEndpoint,
         HTTPException,
         ImmutableMultiDict,
+        JSONCodec,
         JSONLinesResponse,
         JSONResponse,
         MultiDict,
@@ -70,6 +71,9 @@ if TYPE_CHECKING:
         WebSocketState,
         iterate_in_threadpool,
         last_event_id,
+        msgspec_codec,
+        orjson_codec,
+        pydantic_codec,
         run_in_threadpool,
         status,
     )
@@ -129,6 +133,7 @@ __all__ = [
     "Headers",
     "Host",
     "ImmutableMultiDict",
+    "JSONCodec",
     "JSONLinesResponse",
     "JSONResponse",
     "Jinja2Templates",
@@ -176,6 +181,9 @@ __all__ = [
     "around_http",
     "iterate_in_threadpool",
     "last_event_id",
+    "msgspec_codec",
+    "orjson_codec",
+    "pydantic_codec",
     "register_url_convertor",
     "requires",
     "run_in_threadpool",
@@ -196,6 +204,7 @@ _MODULES = {
     "asgi_requests": (
         "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast ClientDisconnect "
         "CommaSeparatedStrings DiskSink EventLog EventSourceResponse FileResponse FormData HTMLResponse "
+        "JSONCodec msgspec_codec orjson_codec pydantic_codec "
         "HTTPConnection HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONLinesResponse JSONResponse MultiDict "
         "MutableHeaders Part PartLimits PlainTextResponse QueryParams RedirectResponse Request Response Secret "
         "ServerSentEvent State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect "

@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable, content_disposition
     from .forms import FormParser, FormTooLarge, MultiPartParser, MultipartPart
     from .headers import Headers, MutableHeaders
+    from .jsoncodec import (
+        JSONCodec,
+        check_codec,
+        msgspec_codec,
+        orjson_codec,
+        pydantic_codec,
+        serve_with_codec,
+    )
     from .jsonlines import InvalidJSONLine, JSONLinesResponse, read_json_lines
     from .middleware import BaseHTTPMiddleware, DispatchFunction, RequestResponseEndpoint
     from .multidict import FormData, ImmutableMultiDict, MultiDict, QueryParams
@@ -77,6 +85,12 @@ _MODULES = {
     "MultipartPart": "forms",
     "Headers": "headers",
     "MutableHeaders": "headers",
+    "JSONCodec": "jsoncodec",
+    "check_codec": "jsoncodec",
+    "msgspec_codec": "jsoncodec",
+    "orjson_codec": "jsoncodec",
+    "pydantic_codec": "jsoncodec",
+    "serve_with_codec": "jsoncodec",
     "InvalidJSONLine": "jsonlines",
     "JSONLinesResponse": "jsonlines",
     "read_json_lines": "jsonlines",
@@ -149,6 +163,7 @@ __all__ = [
     "ImmutableMultiDict",
     "InvalidFrame",
     "InvalidJSONLine",
+    "JSONCodec",
     "JSONLinesResponse",
     "JSONResponse",
     "Jinja2Templates",
@@ -189,15 +204,20 @@ __all__ = [
     "WebSocketException",
     "WebSocketState",
     "__version__",
+    "check_codec",
     "content_disposition",
     "cookie_parser",
     "is_async_callable",
     "iterate_in_threadpool",
     "last_event_id",
+    "msgspec_codec",
+    "orjson_codec",
+    "pydantic_codec",
     "read_json_lines",
     "request_response",
     "run_in_threadpool",
     "run_until_first_complete",
+    "serve_with_codec",
     "status",
     "websocket_session",
 ]

@@ -27,9 +27,22 @@ class SharedBody(Messages):
     """The body that every Request over one `receive` reads; `json` and `form` once they are parsed.
 
     `taker` is the Request that has begun to take the body in pieces, `consumed` whether it has the last one.
+    `json_codec` is set with `json`: the codec that has read it, None for the standard library.
     """
 
-    __slots__ = ("_passing_on", "_streaming_task", "_streams", "body", "consumed", "form", "json", "taker")
+    __slots__ = (
+        "_passing_on",
+        "_streaming_task",
+        "_streams",
+        "body",
+        "consumed",
+        "form",
+        "json",
+        "json_codec",
+        "taker",
+    )
+
+    json_codec: Any
 
     def __init__(self, receive: Receive) -> None:
         super().__init__(receive)

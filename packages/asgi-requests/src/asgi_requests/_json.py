@@ -6,11 +6,14 @@ Rule: bodies, JSONResponse and WebSockets read and write JSON with nothing else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from json import encoder as stdlib
 from typing import Any
 
 from .exceptions import HTTPException
+
+CODEC_KEY = "asgi_requests.json"
+"""The scope key of the application's codec, which reads and writes in place of this module."""
 
 
 class InvalidJSON(HTTPException, json.JSONDecodeError):
@@ -59,6 +62,34 @@ def load_json(text: str | bytes) -> Any:
     except (StopIteration, ValueError, RecursionError):
         pass
     return _load_carefully(text)
+
+
+def load_json_of(scope: Mapping[str, Any], text: str | bytes) -> Any:
+    """Return the value of JSON text as the codec of the application reads it; raises InvalidJSON."""
+    codec = scope.get(CODEC_KEY)
+    return load_json(text) if codec is None else _load_with(codec, text)
+
+
+def dump_json_of(scope: Mapping[str, Any], content: Any) -> bytes:
+    """Return content as JSON that the codec of the application has written; raises what it raises."""
+    codec = scope.get(CODEC_KEY)
+    written: bytes = dump_json(content).encode() if codec is None else codec.dumps(content)
+    return written
+
+
+def _load_with(codec: Any, text: str | bytes) -> Any:
+    try:
+        return codec.loads(text)
+    except InvalidJSON:
+        raise
+    except json.JSONDecodeError as exc:
+        raise InvalidJSON(exc.msg, _readable(text), exc.pos) from None
+    except UnicodeDecodeError as exc:
+        raise InvalidJSON(f"Not {exc.encoding}", _readable(text), 0) from exc
+    except RecursionError:
+        raise InvalidJSON("Nested too deep", _readable(text), 0) from None
+    except ValueError as exc:
+        raise InvalidJSON(f"{exc}"[:200], _readable(text), 0) from exc
 
 
 def _load_carefully(text: str | bytes) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from ._json import load_json
+from ._json import load_json_of
 from .adapters import call_in_thread, not_a_response
 from .concurrency import is_async_callable
 from .exceptions import HTTPException, handled_above
@@ -120,7 +120,7 @@ class WebSocketEndpoint:
             return await self._expected(websocket, content, "Expected bytes websocket messages, but got text")
         assert self.encoding == "json", f"Unsupported 'encoding' attribute {self.encoding}"
         try:
-            return load_json(text if text is not None else content or b"")
+            return load_json_of(self.scope, text if text is not None else content or b"")
         except ValueError as exc:
             await websocket.close(code=1003)
             raise RuntimeError("Malformed JSON data received.") from exc

@@ -12,7 +12,7 @@ async for row in request.json_lines(max_line=64 * 1024):
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from ._json import InvalidJSON, load_json
@@ -59,27 +59,30 @@ class JSONLinesResponse(StreamingResponse):
         return line + b"\n"
 
 
-async def read_json_lines(stream: AsyncGenerator[bytes, None], max_line: int) -> AsyncGenerator[Any, None]:
+async def read_json_lines(
+    stream: AsyncGenerator[bytes, None], max_line: int, loads: Callable[[str], Any] = load_json
+) -> AsyncGenerator[Any, None]:
     """Iterate over the values of JSON Lines in UTF-8, in chunks that end anywhere; empty lines are passed over.
 
-    Memory is that of a chunk and of a line. Raises InvalidJSONLine, which answers 400, HTTPException (413) for a line
-    of more than `max_line` bytes, and what the stream raises; the stream is closed in the end.
+    `loads` raises InvalidJSON for a line that is not JSON. Memory is that of a chunk and of a line. Raises
+    InvalidJSONLine, which answers 400, HTTPException (413) for a line of more than `max_line` bytes, and what the
+    stream raises; the stream is closed in the end.
     """
     lines = Lines(max_line)
     try:
         async for chunk in stream:
             for line in lines.feed(chunk):
                 if line:
-                    yield _load(line, lines.number)
+                    yield _load(line, lines.number, loads)
         if line := lines.end():
-            yield _load(line, lines.number)
+            yield _load(line, lines.number, loads)
     finally:
         await stream.aclose()
 
 
-def _load(line: bytes, number: int) -> Any:
+def _load(line: bytes, number: int, loads: Callable[[str], Any]) -> Any:
     try:
-        return load_json(line.decode())
+        return loads(line.decode())
     except UnicodeDecodeError as exc:
         raise InvalidJSONLine("Not utf-8", line.decode("utf-8", "replace"), 0, number) from exc
     except InvalidJSON as exc:

@@ -5,7 +5,8 @@
         response.set_cookie("seen", "1", secure=True, httponly=True)
         await response(scope, receive, send)
 
-`JSONResponse.render` is the one place that turns content into JSON; with another encoder it is two lines:
+`JSONResponse.render` is the one place that turns content into JSON. `App(json=...)` sets the encoder of a whole
+application; for one response another encoder is two lines:
 
     class ORJSONResponse(JSONResponse):
         render = staticmethod(orjson.dumps)
@@ -70,7 +71,9 @@ class PlainTextResponse(Response):
 class JSONResponse(Response):
     """Anything JSON can hold, as compact UTF-8; override `render(content) -> bytes` to encode it differently.
 
-    Raises TypeError, naming the type, for what JSON cannot hold, and ValueError for NaN and infinities.
+    Within an application that has a JSON codec, the codec encodes it, at once; what is made outside of a request, such
+    as a constant, is encoded by the standard library. Raises TypeError, naming the type, for what JSON cannot hold, and
+    ValueError for NaN and infinities.
     """
 
     media_type = "application/json"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._close import check_close_code, check_reason, close_message
 from ._fields import encode_field
-from ._json import InvalidJSON, dump_json, load_json
+from ._json import InvalidJSON, dump_json_of, load_json_of
 from .exceptions import UnexpectedFrame, WebSocketDisconnect, WebSocketDisconnected, WebSocketException
 from .requests import HTTPConnection, StateT
 from .types import Message, Receive, Scope, Send
@@ -194,7 +194,7 @@ class WebSocket(HTTPConnection[StateT]):
             raise RuntimeError('The "mode" argument should be "text" or "binary".')
         content = await self._frame("text" if mode == "text" else "bytes")
         try:
-            return load_json(content)
+            return load_json_of(self.scope, content)
         except InvalidJSON as exc:
             raise InvalidFrame(exc.msg, exc.doc, exc.pos) from None
 
@@ -244,11 +244,11 @@ class WebSocket(HTTPConnection[StateT]):
         """
         if mode not in ("text", "binary"):
             raise RuntimeError('The "mode" argument should be "text" or "binary".')
-        text = dump_json(data)
+        written = dump_json_of(self.scope, data)
         if mode == "text":
-            await self.send({"type": "websocket.send", "text": text})
+            await self.send({"type": "websocket.send", "text": written.decode()})
         else:
-            await self.send({"type": "websocket.send", "bytes": text.encode()})
+            await self.send({"type": "websocket.send", "bytes": written})
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close the connection, or refuse it if it has not been accepted.

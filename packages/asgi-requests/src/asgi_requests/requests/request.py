@@ -10,7 +10,7 @@ from .._awaitable import AwaitableOrContextManager
 from .._bodies import BODY_KEY, Delivery, Recall, Replay, shared_body
 from .._body import MISSING, UNKNOWN, SharedBody
 from .._fields import encode_value, refuse_control_characters
-from .._json import load_json
+from .._json import CODEC_KEY, load_json_of
 from .._urlencoded import FormParser
 from ..exceptions import ClientDisconnect
 from ..headers import Headers
@@ -154,10 +154,12 @@ class Request(HTTPConnection[StateT]):
         if not hasattr(self, "_json"):
             body = await self.body()
             shared = self._shared()
+            codec = self.scope.get(CODEC_KEY)
             if shared.body is not body:
-                self._json = load_json(body)
-            elif shared.json is MISSING:
-                self._json = shared.json = load_json(body)
+                self._json = load_json_of(self.scope, body)
+            elif shared.json is MISSING or shared.json_codec is not codec:
+                self._json = shared.json = load_json_of(self.scope, body)
+                shared.json_codec = codec
             else:
                 self._json = shared.json
         return self._json
@@ -169,7 +171,7 @@ class Request(HTTPConnection[StateT]):
         """
         from ..jsonlines import read_json_lines
 
-        return read_json_lines(self.stream(), max_line)
+        return read_json_lines(self.stream(), max_line, partial(load_json_of, self.scope))
 
     def form(
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024

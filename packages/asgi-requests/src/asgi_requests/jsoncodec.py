@@ -1,0 +1,154 @@
+"""Encoders and decoders of JSON for an application: the engine that responses, requests and WebSockets use.
+
+    from asgi_framework import App
+    from asgi_requests.jsoncodec import orjson_codec
+
+    app = App(routes=[...], json=orjson_codec())
+
+A codec is any object with `dumps` and `loads`, the module `orjson` itself among them. Those made here fall back to the
+standard library for what their engine does not know (UTF-16, a byte order mark, a lone surrogate, huge integers), so
+that a request is refused with the same words whichever engine reads it. Engines write NaN and infinities as null.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from . import responses
+from ._json import CODEC_KEY, dump_json, json_chunks, load_json
+from .types import ASGIApp, Receive, Scope, Send
+
+__all__ = [
+    "JSONCodec",
+    "check_codec",
+    "msgspec_codec",
+    "orjson_codec",
+    "pydantic_codec",
+    "serve_with_codec",
+]
+
+_codec: ContextVar[JSONCodec | None] = ContextVar("asgi_requests.json", default=None)
+# Engines read 1e400 as infinity, and some read integers over 64 bits as floats: such texts are the standard library's.
+_has_huge_number = re.compile(r"[eE]\+?\d{3}|\d{19}").search
+_has_huge_number_bytes = re.compile(rb"[eE]\+?\d{3}|\d{19}").search
+
+
+class JSONCodec(Protocol):
+    """An encoder and decoder of JSON: `dumps` returns UTF-8, `loads` raises ValueError for text that is not JSON."""
+
+    @property
+    def dumps(self) -> Callable[[Any], bytes]:
+        """Return the content as JSON in UTF-8; raise TypeError or ValueError for what it cannot hold."""
+        ...
+
+    @property
+    def loads(self) -> Callable[[Any], Any]:
+        """Return the value of JSON text, a str or bytes; raise ValueError for what is not JSON."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """An engine, with the standard library behind it."""
+
+    dumps: Callable[[Any], bytes]
+    loads: Callable[[Any], Any]
+
+
+def orjson_codec(default: Callable[[Any], Any] | None = None, option: int | None = None) -> JSONCodec:
+    """Return the codec of orjson; `default` and `option` are those of `orjson.dumps`."""
+    import orjson
+
+    return _behind(lambda content: orjson.dumps(content, default, option), orjson.loads)
+
+
+def msgspec_codec(enc_hook: Callable[[Any], Any] | None = None) -> JSONCodec:
+    """Return the codec of msgspec; `enc_hook` is that of `msgspec.json.Encoder`."""
+    import msgspec
+
+    return _behind(msgspec.json.Encoder(enc_hook=enc_hook).encode, msgspec.json.Decoder().decode)
+
+
+def pydantic_codec(**options: Any) -> JSONCodec:
+    """Return the codec of pydantic-core, which writes models too; `options` are those of `pydantic_core.to_json`."""
+    import pydantic_core
+
+    options = {"inf_nan_mode": "null", **options}
+
+    def loads(text: str | bytes) -> Any:
+        return pydantic_core.from_json(text, allow_inf_nan=False)
+
+    return _behind(lambda content: pydantic_core.to_json(content, **options), loads)
+
+
+def _behind(engine_dumps: Callable[[Any], bytes], engine_loads: Callable[[Any], Any]) -> JSONCodec:
+    """Return a codec that turns to the standard library where the engine fails."""
+
+    def dumps(content: Any) -> bytes:
+        try:
+            return engine_dumps(content)
+        except (TypeError, ValueError):
+            try:
+                return dump_json(content).encode()
+            except (TypeError, ValueError, RecursionError):
+                pass
+            raise
+
+    def loads(text: str | bytes) -> Any:
+        search: Any = _has_huge_number if isinstance(text, str) else _has_huge_number_bytes
+        if search(text) is None:
+            try:
+                return engine_loads(text)
+            except (ValueError, RecursionError):
+                pass
+        return load_json(text)
+
+    return _Codec(dumps, loads)
+
+
+def check_codec(codec: Any) -> JSONCodec:
+    """Return the codec; raises TypeError, saying what to write, unless it has `dumps`, to bytes, and `loads`."""
+    if not callable(getattr(codec, "dumps", None)) or not callable(getattr(codec, "loads", None)):
+        raise TypeError(f"json takes an object with dumps(content) -> bytes and loads(text), not {codec!r}")
+    made = codec.dumps(None)
+    if not isinstance(made, bytes):
+        raise TypeError(
+            f"json: dumps must return bytes, and that of {codec!r} returns {type(made).__name__}: "
+            "write a class whose dumps encodes what it returns"
+        )
+    return codec  # type: ignore[no-any-return]
+
+
+async def serve_with_codec(codec: JSONCodec | None, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a connection with a codec for all JSON of the application; None stands for that of an outer application.
+
+    It holds in the tasks and worker threads that the application starts, and for nothing after it has returned.
+    """
+    responses.__dict__["json_chunks"] = _chunks
+    outer = scope.get(CODEC_KEY)
+    if codec is None:
+        codec = outer
+    else:
+        scope[CODEC_KEY] = codec
+    token = _codec.set(codec)
+    try:
+        await app(scope, receive, send)
+    finally:
+        _codec.reset(token)
+        if outer is not None:
+            scope[CODEC_KEY] = outer
+        elif codec is not None:
+            del scope[CODEC_KEY]
+
+
+def _chunks(content: Any, depth: int) -> Any:
+    """Return the JSON of a response in chunks, made by the codec of the context.
+
+    It takes the place of the standard encoder once an application has a codec: until then responses look for none.
+    """
+    codec = _codec.get()
+    return json_chunks(content, depth) if codec is None else (codec.dumps(content).decode(),)
