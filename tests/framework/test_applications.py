@@ -326,3 +326,21 @@ async def test_in_debug_middleware_in_the_wrong_order_is_logged(caplog):
     assert [record.getMessage() for record in caplog.records if "GZip" in record.getMessage()] == [
         "GZipMiddleware stands there twice: the second does the work of the first again"
     ]
+
+
+async def test_the_nonce_of_a_template_is_that_of_the_policy(tmp_path):
+    pytest.importorskip("jinja2", reason="pip install jinja2")
+    from asgi_middleware.security_headers import SecurityHeadersMiddleware
+    from asgi_requests.templating import Jinja2Templates
+
+    (tmp_path / "page.html").write_text('<script nonce="{{ csp_nonce() }}">start()</script>')
+    templates = Jinja2Templates(tmp_path)
+
+    async def page(request):
+        return templates.TemplateResponse(request, "page.html")
+
+    reply = await request(App(routes=[Route("/", page)], middleware=[Middleware(SecurityHeadersMiddleware)]))
+    nonce = reply.text.split('"')[1]
+    assert len(nonce) >= 22
+    assert f"'nonce-{nonce}'" in reply.header("content-security-policy")
+    assert reply.header("cache-control") == "no-store"

@@ -66,6 +66,14 @@ async def test_a_request_may_cost_more():
     assert (await request(limited)).header("ratelimit").startswith('"default";r=3')
 
 
+async def test_what_costs_nothing_passes_and_nothing_gives_quota_back():
+    limited = RateLimitMiddleware(page, "1/hour", cost=lambda scope: int(scope["path"][1:]))
+    assert [(await request(limited, path=path)).status for path in ("/0", "/1", "/0", "/1")] == [200, 200, 200, 429]
+    with pytest.raises(ValueError, match="cost"):
+        await request(limited, path="/-1")
+    assert (await request(limited, path="/1")).status == 429
+
+
 @pytest.mark.parametrize(
     ("client", "key"),
     [
@@ -219,6 +227,7 @@ async def test_a_mistake_in_a_store_is_raised():
         ({"limits": "often"}, "100/minute"),
         ({"on_store_error": "maybe"}, "'open' or 'closed'"),
         ({"store_timeout": 0}, "above 0"),
+        ({"cost": -1}, "0 or more"),
     ],
 )
 def test_options_without_a_meaning_are_refused(options, text):

@@ -188,6 +188,21 @@ def test_the_arithmetic_is_that_of_a_plain_reading(algorithm, plain):
         assert passed == plain(times, quota, window, cost), (seed, quota, window, cost)
 
 
+@pytest.mark.parametrize("back", [0.001, 1.0, 59.0, 60.0, 3600.0, 1e9])
+@pytest.mark.parametrize("algorithm", ["gcra", "sliding"])
+def test_a_clock_that_is_set_back_gives_no_quota_and_locks_nobody_out(algorithm, back):
+    limit, now = Limit(3, 60, algorithm=algorithm), 2e9 + 40.0001  # just behind the beginning of a window
+    state = None
+    for _ in range(3):
+        spent, (state,) = arithmetic.decide([limit], [state], 1, now)
+        assert spent.allowed
+    spent, (state,) = arithmetic.decide([limit], [state], 1, now - back)
+    assert (spent.allowed, spent.states[0].remaining) == (False, 0)
+    assert 0 < spent.states[0].retry_after <= 120
+    spent, (state,) = arithmetic.decide([limit], [state], 1, now - back + spent.states[0].retry_after + 1e-3)
+    assert spent.allowed
+
+
 def test_a_cost_beyond_the_quota_never_passes():
     for algorithm in ("gcra", "sliding"):
         spent, _ = arithmetic.decide([Limit(2, 60, algorithm=algorithm)], [None], 3, 1000.0)

@@ -172,6 +172,14 @@ def test_context_processors_add_to_the_context_and_leave_the_given_one_alone(dir
     assert given == {"name": "given", "other": 2}
 
 
+def test_the_nonce_of_the_page_is_there_where_a_middleware_makes_one():
+    env = jinja2.Environment(loader=jinja2.DictLoader({"a": "{{ csp_nonce() }}-{{ csp_nonce() }}"}))
+    scope = http_scope() | {"asgi_middleware.csp_nonce": lambda: "abc"}
+    assert Jinja2Templates(env=env).TemplateResponse(Request(scope), "a").body == b"abc-abc"
+    with pytest.raises(RuntimeError, match="content security policies"):
+        Jinja2Templates(env=env).TemplateResponse(Request(http_scope()), "a")
+
+
 def test_an_environment_of_ones_own_keeps_its_url_for():
     env = jinja2.Environment(loader=jinja2.DictLoader({"a": "{{ url_for() }}"}))
     env.globals["url_for"] = lambda: "mine"

@@ -1,4 +1,4 @@
-"""State that four workers of uvicorn share: exactly the quota passes, and no write of a session is lost."""
+"""What four workers of uvicorn share: exactly the quota passes, no write of a session is lost, all is counted."""
 
 from __future__ import annotations
 
@@ -39,3 +39,13 @@ def test_exactly_the_quota_passes_and_every_increment_is_kept(workers):
     assert {reply.status_code for reply in counted} == {200}
     assert len({reply.headers["x-worker"] for reply in counted}) > 1
     assert httpx.get(workers.url + "/n", cookies=dict(first.cookies), timeout=60).headers["x-n"] == "201"
+
+
+def test_the_metrics_of_every_worker_are_added_up(serve, tmp_path):
+    pytest.importorskip("prometheus_client", reason="pip install prometheus-client")
+    site = serve("uvicorn-h11", "site_measured:app", "--workers", "4", PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    replies = asked(site.url + "/", 200)
+    assert len({reply.headers["x-worker"] for reply in replies}) > 1
+    shown = httpx.get(site.url + "/metrics", timeout=60).text
+    assert 'http_request_duration_seconds_count{method="GET",route="",status="200"} 200.0' in shown
+    assert 'http_requests_in_progress{method="GET"} 0.0' in shown

@@ -108,6 +108,8 @@ class RateLimitMiddleware:
             raise ValueError(f"on_store_error={on_store_error!r}: 'open' or 'closed'")
         if not store_timeout > 0:
             raise ValueError(f"store_timeout={store_timeout!r}: a number of seconds above 0")
+        if isinstance(cost, int) and cost < 0:
+            raise ValueError(f"cost={cost!r}: what a request takes, 0 or more")
         self.app = app
         self.store: Store = MemoryStore() if store is None else store
         self.key = key
@@ -135,6 +137,8 @@ class RateLimitMiddleware:
         if key is None:
             return await self.app(scope, receive, send)
         cost = self.cost if isinstance(self.cost, int) else self.cost(scope)
+        if cost < 0:  # it would give the client more than its quota
+            raise ValueError(f"cost(scope) is {cost!r}: what a request takes, 0 or more")
         spent = await self._spend(f"{self.name}:{key}", cost)
         if spent is None:
             if self.on_store_error == "open":

@@ -5,7 +5,8 @@
     async def homepage(request):
         return templates.TemplateResponse(request, "index.html", {"title": "Home"})
 
-In a template `request` is the request and `url_for(name, **path_params)` is `request.url_for`.
+In a template `request` is the request, `url_for(name, **path_params)` is `request.url_for`, and `csp_nonce()` the nonce
+of the page for its inline scripts and styles, where a middleware has put one into `scope["asgi_middleware.csp_nonce"]`.
 """
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ class Jinja2Templates:
             env = jinja2.Environment(loader=loader, autoescape=self._by_suffix)  # noqa: S701 - it is select_autoescape
         self.env = env
         env.globals.setdefault("url_for", _url_for)
+        env.globals.setdefault("csp_nonce", _csp_nonce)
 
     def get_template(self, name: str) -> jinja2.Template:
         """Return the template; raises jinja2.TemplateNotFound."""
@@ -167,6 +169,15 @@ class Jinja2Templates:
 def _url_for(context: jinja2.runtime.Context, name: str, /, **path_params: Any) -> URL:
     request: Request = context["request"]
     return request.url_for(name, **path_params)
+
+
+@jinja2.pass_context
+def _csp_nonce(context: jinja2.runtime.Context) -> str:
+    """Return the nonce of the page, which is made when it is first asked for."""
+    nonce: Callable[[], str] | None = context["request"].scope.get("asgi_middleware.csp_nonce")
+    if nonce is None:
+        raise RuntimeError("csp_nonce() needs a middleware with content security policies around the application")
+    return nonce()
 
 
 def _same(awaitable: Awaitable[dict[str, Any]]) -> Awaitable[dict[str, Any]]:

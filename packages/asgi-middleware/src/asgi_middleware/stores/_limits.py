@@ -33,7 +33,7 @@ class Limit:
     algorithm: Literal["gcra", "sliding"] = "gcra"
 
     def __post_init__(self) -> None:
-        if self.quota < 1 or self.quota != int(self.quota) or not 0 < self.window < math.inf:
+        if self.quota < 1 or self.quota != int(self.quota) or not 0 < self.window <= 1e12:
             raise ValueError(f"Limit({self.quota!r}, {self.window!r}): a quota of 1 or more in a number of seconds")
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"the name of a limit has lower-case letters, digits, `_.*-`, not {self.name!r}")
@@ -84,7 +84,8 @@ _Decision = tuple[State, State | None, float]
 
 def _gcra(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:
     """Decide by the generic cell rate algorithm: one number, the time at which the quota is whole again."""
-    whole_at = max(state[0] if state else now, now)
+    # No quota is ever spent beyond one window: what is further ahead was written before the clock was set back.
+    whole_at = min(max(state[0] if state else now, now), now + limit.window)
     after = whole_at + cost * limit.window / limit.quota
     wait = after - limit.window - now
     # A billionth of the window: what a sum of floating-point numbers may be off by.
@@ -100,7 +101,7 @@ def _sliding(limit: Limit, state: State | None, cost: int, now: float) -> _Decis
     """Decide by two counters: those of this window and of the one before, by the share of it that still counts."""
     window = math.floor(now / limit.window)
     number, previous, current = state or (window, 0.0, 0.0)
-    if number != window:
+    if number < window:  # where it is greater the clock was set back, and no quota comes of that
         previous, current = (current if number == window - 1 else 0.0), 0.0
     elapsed = now / limit.window - window
     before = (float(window), previous, current)

@@ -46,7 +46,7 @@ local before, after, retry, allowed = {}, {}, {}, true
 for i, limit in ipairs(limits) do
   local quota, window, state = limit[1], limit[2], states[i]
   if limit[3] == 'gcra' then
-    local whole = math.max(state and state[1] or now, now)
+    local whole = math.min(math.max(state and state[1] or now, now), now + window)
     local next = whole + cost * window / quota
     before[i] = {whole, 0, 0}
     retry[i] = next - window - now
@@ -54,7 +54,7 @@ for i, limit in ipairs(limits) do
   else
     local number = math.floor(now / window)
     local previous, current = 0, 0
-    if state and state[1] == number then previous, current = state[2], state[3]
+    if state and state[1] >= number then previous, current = state[2], state[3]
     elseif state and state[1] == number - 1 then previous = state[3] end
     local elapsed = now / window - number
     before[i] = {number, previous, current}
