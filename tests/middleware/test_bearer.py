@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from asgi_middleware.bearer import BearerAuthMiddleware, JWTVerifier, VerificationUnavailable
-from raw_asgi import request, run, websocket_scope
+from raw_asgi import http_scope, request, run, websocket_scope
 
 RESOURCE = "https://api.example/mcp"
 WELL_KNOWN = "/.well-known/oauth-protected-resource/mcp"
@@ -397,6 +397,17 @@ async def test_browsers_may_ask_for_the_metadata_with_a_header_of_theirs():
     assert (reply.header("access-control-allow-origin"), reply.header("allow")) == ("*", "GET, HEAD, OPTIONS")
     reply = await request(app, "POST", WELL_KNOWN)
     assert (reply.status, reply.header("allow"), reply.body) == (405, "GET, HEAD, OPTIONS", b"")
+
+
+async def test_the_metadata_is_found_below_the_root_path_of_a_server():
+    for path, root, status in [
+        (f"/api{WELL_KNOWN}", "/api", 200),
+        (f"/api{WELL_KNOWN}", "/api/", 200),
+        (WELL_KNOWN, "/api", 200),
+        (f"/api{WELL_KNOWN}", "/ap", 401),
+        (f"/api{WELL_KNOWN}", "", 401),
+    ]:
+        assert (await run(guarded(), http_scope(path=path, root_path=root))).status == status
 
 
 async def test_the_query_of_a_resource_stays_behind_its_metadata():

@@ -233,16 +233,49 @@ async def test_what_outlasts_the_grace_period_is_cancelled(started, types):
     async def app(scope, receive, send):
         if started:
             await send({"type": "http.response.start", "status": 200})
+        middleware.drain.begin()
         try:
             await anyio.sleep_forever()
         finally:
             cancelled.append(True)
 
     middleware = DrainMiddleware(app, grace=0.001)
-    middleware.drain.begin()
     reply = await run(middleware, http_scope())
     assert (cancelled, reply.types) == ([True], types)
     assert reply.status == (200 if started else 503)
+
+
+async def test_what_begins_while_draining_has_what_is_left_of_the_grace_period():
+    drain = Drain(grace=0.05)
+    assert drain.remaining == 0.05
+    drain.begin()
+    while drain.remaining:
+        await anyio.sleep(0.01)
+    reply = await run(DrainMiddleware(lambda scope, receive, send: anyio.sleep_forever(), drain=drain), http_scope())
+    assert reply.status == 503
+
+
+async def test_every_receive_that_waits_is_told():
+    told = []
+
+    async def app(scope, receive, send):
+        async with anyio.create_task_group() as tasks:
+
+            async def wait():
+                told.append((await receive())["type"])
+
+            await send(STREAM)
+            tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            with anyio.CancelScope() as poll:  # whether the client has left, as Request.is_disconnected() asks
+                poll.cancel()
+                await receive()
+            middleware.drain.begin()
+
+    middleware = DrainMiddleware(app)
+    reply = await run(middleware, http_scope())
+    assert told == ["http.disconnect"]
+    assert reply.messages == [STREAM, chunk(b"", more=False)]
 
 
 async def test_a_cancellation_from_outside_goes_on():

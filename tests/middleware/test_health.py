@@ -40,6 +40,14 @@ async def test_a_process_that_answers_is_alive_and_one_that_has_no_checks_ready(
         assert (reply.status, reply.body) == (200, b'{"status": "pass"}')
 
 
+@pytest.mark.parametrize("path", ["/livez", "/api/livez"])
+async def test_a_probe_may_be_below_the_root_path_of_the_server(path):
+    for live in ("/livez", path):
+        reply = await run(HealthMiddleware(app, live_path=live), http_scope(path=path, root_path="/api"))
+        assert reply.body == b'{"status": "pass"}'
+    assert (await run(HealthMiddleware(app), http_scope(path="/other", root_path="/api"))).body == b"/other"
+
+
 async def test_head_gets_the_head_alone():
     reply = await run(HealthMiddleware(app), http_scope("HEAD", "/readyz"))
     assert (reply.status, reply.header("content-length"), reply.body) == (200, "18", b"")

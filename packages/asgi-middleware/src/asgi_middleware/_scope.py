@@ -20,3 +20,10 @@ def request_headers(scope: Scope) -> RawHeaders:
     if headers.__class__ is not list and iter(headers) is headers:
         headers = scope["headers"] = list(headers)
     return headers
+
+
+def path_below_root(scope: Scope) -> str:
+    """Return the path without the `root_path` that servers put in front of it (ASGI, `root_path`)."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "").rstrip("/")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -51,6 +52,7 @@ class Drain:
             raise ValueError(f"grace={grace!r}: what is still running is cancelled after so many seconds, more than 0")
         self.grace = grace
         self.draining = False
+        self._ends_at = 0.0
         self._open: set[_Exchange] = set()
         self._replaced: dict[int, Any] = {}
 
@@ -58,12 +60,18 @@ class Drain:
         """End endless responses and WebSockets now, and cancel everything else after `grace` seconds."""
         if self.draining:
             return
+        self._ends_at = time.monotonic() + self.grace
         self.draining = True
         for call in {exchange.call for exchange in list(self._open)}:
             try:
                 call(partial(self._tell, call))
             except RuntimeError:  # that event loop has been closed
                 continue
+
+    @property
+    def remaining(self) -> float:
+        """The seconds that are left of the grace period: less and less for requests that begin while it runs."""
+        return max(0.0, self._ends_at - time.monotonic()) if self.draining else self.grace
 
     def _tell(self, call: Callable[..., object]) -> None:
         for exchange in list(self._open):
@@ -162,7 +170,7 @@ class _Exchange(ABC):
         self.server_send = send
         self.call = caller_from_anywhere()
         self.whole = native_scope()
-        self.waiting: CancelScope | None = None
+        self.waiting: set[CancelScope] = set()
         self.noticed = False
         self.unheard = 0
         self.complete = self.cut = False
@@ -192,21 +200,23 @@ class _Exchange(ABC):
 
     def drain(self) -> None:
         """Tell the application, if it is to end, and cancel it after the grace period."""
-        self.whole.deadline = current_time() + self.state.grace
+        self.whole.deadline = current_time() + self.state.remaining
         self.tell()
 
     def tell(self) -> None:
-        """Have a `receive` that waits return the disconnect."""
-        if self.waiting is not None and self.is_ending:
-            self.waiting.cancel()
+        """Have every `receive` that waits return the disconnect."""
+        if self.is_ending:
+            for scope in self.waiting:
+                scope.cancel()
 
     async def receive(self) -> Message:
         if not self.is_ending:
-            with native_scope() as self.waiting:
+            with native_scope() as waiting:
+                self.waiting.add(waiting)
                 try:
                     return await self.server_receive()
                 finally:
-                    self.waiting = None
+                    self.waiting.discard(waiting)
         self.noticed = True
         return self.disconnect()
 
@@ -224,7 +234,7 @@ class _Exchange(ABC):
 
     def is_deaf(self) -> bool:
         """Return whether the application goes on sending and never asks for a disconnect: only `send` can tell it."""
-        if self.noticed or self.waiting is not None:
+        if self.noticed or self.waiting:
             return False
         self.unheard += 1
         return self.unheard > 1

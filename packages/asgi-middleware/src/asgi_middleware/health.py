@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ._cancel import current_time, shielding_scope
+from ._scope import path_below_root
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Check", "HealthMiddleware", "ProbeFilter", "health_app"]
@@ -65,6 +66,8 @@ class HealthMiddleware:
         kind = scope["type"]
         if kind == "http":
             path = scope["path"]
+            if path not in self._paths and scope.get("root_path"):
+                path = path_below_root(scope)
             if path in self._paths:
                 scope[SCOPE_KEY] = True
                 if path == self.live_path:

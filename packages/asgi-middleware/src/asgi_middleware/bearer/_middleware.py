@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from .._configuration import paths
 from .._headers import all_values
 from .._replies import reject
-from .._scope import request_headers
+from .._scope import path_below_root, request_headers
 from ..types import ASGIApp, Receive, Scope, Send
 
 Verify = Callable[[str, Scope], Awaitable[Any] | Any]
@@ -86,7 +86,7 @@ class BearerAuthMiddleware:
         kind = scope["type"]
         if kind not in ("http", "websocket") or scope["path"] in self.exempt_paths:
             return await self.app(scope, receive, send)
-        if kind == "http" and scope["path"] == self.metadata_path:
+        if self.metadata_path is not None and kind == "http" and path_below_root(scope) == self.metadata_path:
             return await self._serve_metadata(scope, send)
         credentials = all_values(request_headers(scope), b"authorization")
         if not credentials:
