@@ -292,6 +292,19 @@ async def test_a_page_with_a_token_is_private_whether_the_cookie_is_new_or_not()
         assert reply.header("vary") == "cookie"
 
 
+async def test_a_token_that_comes_too_late_for_its_cookie_is_logged(caplog):
+    async def late(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": csrf_token(scope).encode()})
+
+    reply = await ask(CSRFMiddleware(late, secret_key="swordfish"), [HOST], "GET")
+    assert (reply.header("set-cookie"), "its cookie is not set" in caplog.text) == (None, True)
+    caplog.clear()
+    _, cookie = await token_and_cookie(protected())
+    await ask(CSRFMiddleware(late, secret_key="swordfish"), [HOST, ("cookie", cookie.partition(";")[0])], "GET")
+    assert caplog.text == ""
+
+
 async def test_a_page_without_a_token_stays_as_it_is():
     reply = await ask(protected(), [HOST, (SITE, "same-origin")])
     assert (reply.header("cache-control"), reply.header("vary"), reply.header("set-cookie")) == (None, None, None)

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from asgi_middleware.rate_limit import Limit, RateLimitMiddleware, by_client, by_header, by_user
-from asgi_middleware.stores import MemoryStore, Spent
+from asgi_middleware.stores import MemoryStore, Spent, SQLiteStore
 from raw_asgi import http_scope, request, run, websocket_scope
 
 
@@ -64,6 +64,12 @@ async def test_a_request_may_cost_more():
     assert (await request(limited, "POST")).status == 200
     assert (await request(limited, "POST")).status == 429
     assert (await request(limited)).header("ratelimit").startswith('"default";r=3')
+
+
+@pytest.mark.parametrize("key", ["\udcff", "ä", "\x00"])
+async def test_a_key_may_be_any_text(key, tmp_path):
+    limited = RateLimitMiddleware(page, "1/hour", key=lambda scope: key, store=SQLiteStore(tmp_path / "db"))
+    assert [(await request(limited)).status for _ in range(2)] == [200, 429]
 
 
 async def test_what_costs_nothing_passes_and_nothing_gives_quota_back():

@@ -167,3 +167,13 @@ async def test_a_page_with_a_nonce_may_have_any_bytes_in_cache_control(caplog):
     reply = await request(SecurityHeadersMiddleware(app))
     assert reply.header("cache-control") == "no-store"
     assert r"max-age=9, \xe9" in caplog.text
+
+
+async def test_a_nonce_that_comes_too_late_for_the_policy_is_logged(caplog):
+    async def late(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": csp_nonce(scope).encode() + csp_nonce(scope).encode()})
+
+    reply = await request(SecurityHeadersMiddleware(late))
+    assert reply.text not in reply.header("content-security-policy")
+    assert caplog.text.count("no policy has it") == 1

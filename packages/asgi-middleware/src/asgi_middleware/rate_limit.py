@@ -139,7 +139,10 @@ class RateLimitMiddleware:
         cost = self.cost if isinstance(self.cost, int) else self.cost(scope)
         if cost < 0:  # it would give the client more than its quota
             raise ValueError(f"cost(scope) is {cost!r}: what a request takes, 0 or more")
-        spent = await self._spend(f"{self.name}:{key}", cost)
+        name = f"{self.name}:{key}"
+        if not name.isascii():  # stores have keys in UTF-8, and identities from JSON may have lone surrogates
+            name = name.encode(errors="backslashreplace").decode()
+        spent = await self._spend(name, cost)
         if spent is None:
             if self.on_store_error == "open":
                 return await self.app(scope, receive, send)

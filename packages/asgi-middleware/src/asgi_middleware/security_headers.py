@@ -69,13 +69,16 @@ _log = logging.getLogger("asgi_middleware.security_headers")
 class _Nonce:
     """The nonce of one page: made at the first call, and the same from then on."""
 
-    __slots__ = ("value",)
+    __slots__ = ("is_late", "value")
 
     def __init__(self) -> None:
         self.value = ""
+        self.is_late = False
 
     def __call__(self) -> str:
         if not self.value:
+            if self.is_late:
+                _log.warning("a CSP nonce was asked for after the response had begun: no policy has it")
             self.value = secrets.token_urlsafe(16)  # 128 bits (CSP 3 §7.1)
         return self.value
 
@@ -145,6 +148,7 @@ class SecurityHeadersMiddleware:
         if not present.isdisjoint(self._hidden):
             headers = [pair for pair in headers if pair[0].lower() not in self._hidden]
         if nonce is not None:
+            nonce.is_late = True
             if nonce.value:
                 headers = _uncached(headers)
             if message["status"] == 304:

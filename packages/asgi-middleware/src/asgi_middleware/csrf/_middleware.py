@@ -85,7 +85,9 @@ class CSRFMiddleware:
                 return await self.reject(scope, receive, send)
 
         async def send_with_cookie(message: Message) -> None:
-            if exchange.is_shown and message["type"] == "http.response.start":
+            is_start = message["type"] == "http.response.start"
+            exchange.is_late = exchange.is_late or is_start
+            if exchange.is_shown and is_start:
                 # A page with a token in it is one visitor's (RFC 9111 §5.2.2.7), whoever set the cookie and when.
                 headers = [*merge_vary(message.get("headers") or (), b"cookie"), (b"cache-control", b"private")]
                 if exchange.is_new:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from ..types import Scope
 SCOPE_KEY = "asgi_middleware.csrf"
 _SIZE = 16  # bytes: of the secret, and of the mask before it
 _MAC_SIZE = 32
+
+_log = logging.getLogger("asgi_middleware.csrf")
 
 
 def csrf_token(scope: Scope) -> str:
@@ -65,6 +68,7 @@ class TokenExchange:
         self.secret: bytes | None = None
         self.is_new = False
         self.is_shown = False
+        self.is_late = False
 
     def token(self) -> str:
         """Return the secret under a new mask, so that compression does not give it away (BREACH)."""
@@ -74,6 +78,8 @@ class TokenExchange:
         if self.secret is None:
             self.secret = secrets.token_bytes(_SIZE)
             self.is_new = True
+            if self.is_late:
+                _log.warning("a CSRF token was asked for after the response had begun: its cookie is not set")
         mask = secrets.token_bytes(_SIZE)
         return urlsafe_b64encode(mask + _xor(mask, self.secret)).decode().rstrip("=")
 
