@@ -9,6 +9,7 @@ import pytest
 
 from asgi_middleware import Middleware
 from asgi_middleware.authentication import AuthenticationMiddleware
+from asgi_middleware.bearer import BearerAuthMiddleware
 from asgi_middleware.compression import CompressionMiddleware
 from asgi_middleware.conditional import ConditionalMiddleware
 from asgi_middleware.cors import CORSMiddleware
@@ -16,9 +17,14 @@ from asgi_middleware.csrf import CSRFMiddleware
 from asgi_middleware.drain import DrainMiddleware
 from asgi_middleware.gzip import GZipMiddleware
 from asgi_middleware.health import HealthMiddleware
+from asgi_middleware.idempotency import IdempotencyMiddleware
+from asgi_middleware.metrics import PrometheusMiddleware
 from asgi_middleware.order import Finding, findings, stack_of
 from asgi_middleware.order.__main__ import main
+from asgi_middleware.problems import ProblemDetailsMiddleware
 from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
+from asgi_middleware.rate_limit import RateLimitMiddleware
+from asgi_middleware.request_id import RequestIDMiddleware
 from asgi_middleware.sessions import SessionMiddleware
 from asgi_middleware.trustedhost import TrustedHostMiddleware
 
@@ -58,6 +64,23 @@ def test_each_that_is_wrong_is_named():
     assert [str(finding) for finding in findings(wrong)] == [
         "SessionMiddleware belongs outside of AuthenticationMiddleware: a backend that reads the session finds none"
     ]
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        (AuthenticationMiddleware, IdempotencyMiddleware),
+        (BearerAuthMiddleware, IdempotencyMiddleware),
+        (ProxyHeadersMiddleware, IdempotencyMiddleware),
+        (ProblemDetailsMiddleware, RateLimitMiddleware),
+        (GZipMiddleware, ProblemDetailsMiddleware),
+        (CompressionMiddleware, ProblemDetailsMiddleware),
+        (RequestIDMiddleware, PrometheusMiddleware),
+    ],
+)
+def test_the_order_of_two(outer, inner):
+    assert pairs([outer, inner]) == set()
+    assert pairs([inner, outer]) == {(outer.__name__, inner.__name__)}
 
 
 def test_what_does_its_work_twice_is_named():

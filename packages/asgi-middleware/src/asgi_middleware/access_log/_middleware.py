@@ -85,7 +85,7 @@ class AccessLogMiddleware:
         raw = scope.get("raw_path")
         target = raw.decode("latin-1") if raw else scope["path"]
         query = scope.get("query_string", b"").decode("latin-1")
-        return self._hidden(f"{target}?{query}" if query else target)
+        return self._hidden(f"{target}?{query}") if query else str(target)[:_MOST_CHARACTERS]
 
     def _hidden(self, url: str) -> str:
         """Return a URL, or as much of it as a line holds, without the secrets in its query."""

@@ -12,7 +12,7 @@ _REFUSING = (
 )  # fmt: skip
 _READS_THE_CLIENT = (
     "AccessLogMiddleware", "RateLimitMiddleware", "HTTPSRedirectMiddleware", "TrustedHostMiddleware",
-    "SecurityHeadersMiddleware", "CSRFMiddleware", "CORSMiddleware", "OpenTelemetryMiddleware",
+    "SecurityHeadersMiddleware", "CSRFMiddleware", "CORSMiddleware", "OpenTelemetryMiddleware", "IdempotencyMiddleware",
 )  # fmt: skip
 _COMPRESSING = ("GZipMiddleware", "CompressionMiddleware")
 
@@ -26,18 +26,24 @@ _RULES: list[tuple[str, tuple[str, ...], str]] = [
     ),
     ("ProxyHeadersMiddleware", _READS_THE_CLIENT, "it reads the client, the scheme or the host before they are known"),
     ("RequestIDMiddleware", ("AccessLogMiddleware",), "the log record is written without the id of the request"),
+    ("RequestIDMiddleware", ("PrometheusMiddleware",), "no measurement has a trace as its exemplar"),
     ("AccessLogMiddleware", (*_COMPRESSING, *_REFUSING), "refused requests are not logged, bytes are not those sent"),
     ("PrometheusMiddleware", _REFUSING, "refused requests are not counted"),
     ("CORSMiddleware", _REFUSING, "a page cannot read its refusals, and preflights carry no credentials (Fetch)"),
     ("TrustedHostMiddleware", ("HTTPSRedirectMiddleware",), "it redirects to whatever host the client names"),
     ("HTTPSRedirectMiddleware", ("SessionMiddleware",), "a session is read, and may be sent, without TLS"),
     ("SessionMiddleware", ("AuthenticationMiddleware",), "a backend that reads the session finds none"),
+    ("AuthenticationMiddleware", ("IdempotencyMiddleware",), "a key belongs to a user, who is not known yet"),
+    ("BearerAuthMiddleware", ("IdempotencyMiddleware",), "a stored answer is given before the token is checked"),
+    ("ProblemDetailsMiddleware", _REFUSING, "their refusals stay plain text"),
     ("RequestBodyLimitMiddleware", ("DecompressionMiddleware",), "the limit is of the bytes that arrive"),
     ("ConcurrencyLimitMiddleware", ("SessionMiddleware", *_COMPRESSING), "work is done for requests that are refused"),
     ("RateLimitMiddleware", ("SessionMiddleware", *_COMPRESSING), "work is done for requests that are refused"),
     ("CompressionMiddleware", ("GZipMiddleware",), "responses are gzipped before a better coding is chosen"),
     ("CompressionMiddleware", ("ConditionalMiddleware",), "the validator would be that of another coding"),
     ("GZipMiddleware", ("ConditionalMiddleware",), "the validator would be that of another coding"),
+    ("CompressionMiddleware", ("ProblemDetailsMiddleware",), "an error that is compressed is not described"),
+    ("GZipMiddleware", ("ProblemDetailsMiddleware",), "an error that is compressed is not described"),
 ]
 _ONCE = frozenset({"SessionMiddleware", "CORSMiddleware", "ProxyHeadersMiddleware", "RequestIDMiddleware"})
 _OUTERMOST = frozenset({"ServerErrorMiddleware", "ErrorMiddleware"})  # which an application puts around everything
