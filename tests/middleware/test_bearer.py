@@ -201,13 +201,15 @@ class Keys:
         algorithm = jwt.algorithms.RSAAlgorithm if kid == "one" else jwt.algorithms.ECAlgorithm
         return json.loads(algorithm.to_jwk(self.private[kid].public_key())) | {"kid": kid, "use": "sig"}
 
-    def token(self, kid="one", *, typ="at+jwt", algorithm=None, **claims):
+    def claims(self):
         now = int(time.time())
-        claims = {
+        return {
             "iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "client_id": "c", "jti": "1", "iat": now, "exp": now + 60,
             "scope": "notes:read notes:write",
-        } | claims  # fmt: skip
-        claims = {name: value for name, value in claims.items() if value is not None}
+        }  # fmt: skip
+
+    def token(self, kid="one", *, typ="at+jwt", algorithm=None, **claims):
+        claims = {name: value for name, value in (self.claims() | claims).items() if value is not None}
         algorithm = algorithm or ("RS256" if kid == "one" else "ES256")
         return jwt.encode(claims, self.private[kid], algorithm, headers={"kid": kid, "typ": typ})
 
@@ -246,11 +248,30 @@ async def test_a_token_of_the_issuer_names_its_user(keys):
         {"typ": "JWT"},
         {"typ": "id_token"},
         {"sub": 7},
+        {"sub": ""},
+        {"aud": ["https://other.example"]},
+        {"aud": []},
+        {"iat": 9999999999},
+        {"exp": float("inf")},
+        {"exp": "soon"},
+        {"nbf": "soon"},
+        {"algorithm": "PS256"},
     ],
     ids=str,
 )
 async def test_any_other_token_is_not_valid(keys, changes):
     assert await verifier(keys)(keys.token(**changes), {}) is None
+
+
+async def test_one_of_several_audiences_is_enough_and_scopes_are_a_string(keys):
+    user = await verifier(keys)(keys.token(aud=["https://other.example", AUDIENCE], scope=["notes:read"]), {})
+    assert (user.identity, user.scopes) == ("ada", [])
+
+
+async def test_a_key_that_a_token_brings_along_is_not_used(keys):
+    headers = {"jwk": keys.public("two"), "typ": "at+jwt", "kid": "one"}
+    token = jwt.encode(keys.claims(), keys.private["two"], "ES256", headers=headers)
+    assert await verifier(keys)(token, {}) is None
 
 
 async def test_without_strictness_tokens_of_older_issuers_are_valid(keys):
@@ -418,8 +439,10 @@ async def test_the_query_of_a_resource_stays_behind_its_metadata():
 async def test_keys_that_are_for_something_else_are_left_out(keys):
     keys.more = [
         keys.public("one") | {"kid": "encryption", "use": "enc"},
+        keys.public("one") | {"kid": "wrapping", "key_ops": ["wrapKey"]},
         {"kty": "oct", "k": "c2VjcmV0", "kid": "secret"},
         {"kty": "RSA", "kid": "broken"},
+        {"kty": "RSA", "kid": "broken too", "key_ops": 7},
         {"kty": "EC"},
         "no key",
     ]

@@ -8,6 +8,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import anyio
@@ -201,6 +202,19 @@ def test_a_clock_that_is_set_back_gives_no_quota_and_locks_nobody_out(algorithm,
     assert 0 < spent.states[0].retry_after <= 120
     spent, (state,) = arithmetic.decide([limit], [state], 1, now - back + spent.states[0].retry_after + 1e-3)
     assert spent.allowed
+
+
+@pytest.mark.parametrize("algorithm", ["gcra", "sliding"])
+async def test_a_state_from_before_the_clock_was_set_back_is_a_spent_quota_of_this_window(store, algorithm):
+    if isinstance(store, MemoryStore):
+        return  # whose clock only goes forward
+    limit, ahead = Limit(3, 60, algorithm=algorithm), time.time() + 1e7
+    state = (ahead, 0.0, 0.0) if algorithm == "gcra" else (float(ahead // 60), 0.0, 3.0)
+    await store.put("late", arithmetic.encode(state), 1000)
+    spent = await store.spend("late", [limit], 1)
+    assert (spent.allowed, spent.states[0].remaining) == (False, 0)
+    assert 0 < spent.states[0].retry_after <= 120
+    assert 0 < spent.states[0].reset <= 120
 
 
 def test_a_cost_beyond_the_quota_never_passes():

@@ -33,7 +33,8 @@ class JWTUser:
     def __init__(self, claims: Mapping[str, Any]) -> None:
         self.claims = claims
         self.identity: str = claims["sub"]
-        self.scopes: list[str] = str(claims.get("scope", "")).split()
+        scope = claims.get("scope")
+        self.scopes: list[str] = scope.split() if isinstance(scope, str) else []  # RFC 9068 §2.2.3: a string
 
     @property
     def display_name(self) -> str:
@@ -112,9 +113,9 @@ class JWTVerifier:
                 leeway=self.leeway,
                 options={"require": list(_REQUIRED if self.strict else _REQUIRED[:1] + _REQUIRED[2:5])},
             )
-        except (self._jwt.InvalidTokenError, TypeError, ValueError, OverflowError):
+        except (self._jwt.InvalidTokenError, TypeError, ValueError, OverflowError, RecursionError):
             return None
-        return JWTUser(claims)
+        return JWTUser(claims) if claims["sub"] else None
 
     async def _key(self, kid: object) -> Any:
         if not isinstance(kid, str):
@@ -157,8 +158,9 @@ class JWTVerifier:
             if not isinstance(entry, dict) or entry.get("use", "sig") != "sig" or entry.get("kty") == "oct":
                 continue
             try:
-                keys[str(entry["kid"])] = self._jwt.PyJWK(entry)
-            except (KeyError, self._jwt.PyJWTError):
+                if "verify" in entry.get("key_ops", ("verify",)):
+                    keys[str(entry["kid"])] = self._jwt.PyJWK(entry)
+            except (KeyError, TypeError, self._jwt.PyJWTError):
                 continue
         return keys
 
