@@ -123,6 +123,11 @@ async def test_the_page_that_a_client_comes_from_may_have_secrets_in_its_query(l
         assert entry["referer"] == referer.decode()[:2048]
 
 
+async def test_no_byte_of_a_body_is_sent_to_head(logged):
+    (entry,) = await logged(answering(), http_scope("HEAD"))
+    assert entry["bytes_out"] == 0
+
+
 def failing(after=()):
     async def app(scope, receive, send):
         for message in after:

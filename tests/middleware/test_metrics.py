@@ -57,6 +57,11 @@ async def test_a_request_is_counted_timed_and_measured(registry, value):
     assert 0 < first <= last
 
 
+async def test_no_byte_of_a_body_is_sent_to_head(registry, value):
+    await request(PrometheusMiddleware(page, registry=registry), "HEAD")
+    assert value("http_response_size_bytes_sum", method="HEAD", route="", status="200") == 0
+
+
 async def test_made_up_methods_and_paths_make_no_series(registry):
     middleware = PrometheusMiddleware(page, registry=registry)
     for number in range(300):

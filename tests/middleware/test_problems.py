@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 
+import anyio
 import pytest
 
+from asgi_middleware.bearer import BearerAuthMiddleware
+from asgi_middleware.body_limit import RequestBodyLimitMiddleware
+from asgi_middleware.csrf import CSRFMiddleware
+from asgi_middleware.decompression import DecompressionMiddleware
 from asgi_middleware.problems import Problem, ProblemDetailsMiddleware, accepts_problems
+from asgi_middleware.rate_limit import RateLimitMiddleware
+from asgi_middleware.timeout import TimeoutMiddleware
+from asgi_middleware.trustedhost import TrustedHostMiddleware
 from raw_asgi import http_scope, request, run, websocket_scope
 
 
@@ -44,6 +52,35 @@ async def test_the_text_of_a_4xx_is_its_detail_and_that_of_a_5xx_is_nobodys_busi
     assert json.loads(reply.body)["detail"] == "no such field: a"
     reply = await request(ProblemDetailsMiddleware(answering(503, b"database password wrong", headers=[TEXT])))
     assert json.loads(reply.body) == {"title": "Service Unavailable", "type": "about:blank", "status": 503}
+
+
+def refusing(name):
+    """The middleware of this package that answers errors itself, and a request that each refuses."""
+    ok = answering(200)
+    bare = [(b"host", b"site.example")]
+    return {
+        400: (TrustedHostMiddleware(ok, allowed_hosts=["other.example"]), {"headers": bare}),
+        401: (BearerAuthMiddleware(ok, lambda token, scope: None), {}),
+        403: (CSRFMiddleware(ok), {"method": "POST", "headers": [(b"sec-fetch-site", b"cross-site")]}),
+        413: (RequestBodyLimitMiddleware(ok, 1), {"method": "POST", "headers": [(b"content-length", b"9")]}),
+        415: (DecompressionMiddleware(ok), {"method": "POST", "headers": [(b"content-encoding", b"made-up")]}),
+        429: (RateLimitMiddleware(ok, "1/hour", cost=2), {}),
+        503: (TimeoutMiddleware(lambda scope, receive, send: anyio.sleep_forever(), timeout=0.01), {}),
+    }[name]
+
+
+KEPT = {401: "www-authenticate", 429: "retry-after", 415: "accept-encoding"}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 413, 415, 429, 503])
+async def test_what_other_middleware_refuses_is_a_problem_too(status):
+    app, asked = refusing(status)
+    plain = await request(app, **asked)
+    reply = await request(ProblemDetailsMiddleware(app), **asked)
+    assert (reply.status, reply.header("content-type")) == (status, "application/problem+json")
+    assert json.loads(reply.body)["status"] == status
+    kept = KEPT.get(status)
+    assert kept is None or reply.header(kept) == plain.header(kept) is not None
 
 
 async def test_head_gets_the_head_alone():

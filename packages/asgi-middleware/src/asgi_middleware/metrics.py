@@ -209,7 +209,7 @@ class _Exchange:
         if self._first:
             first_byte.observe(self._first, exemplar)
         size_in.observe(self._bytes_in)
-        size_out.observe(self._bytes_out)
+        size_out.observe(0 if self._method == "HEAD" else self._bytes_out)  # of whose body servers send nothing
 
 
 def metrics_app(registry: CollectorRegistry | None = None) -> ASGIApp:

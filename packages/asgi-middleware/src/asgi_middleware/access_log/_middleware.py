@@ -202,6 +202,8 @@ class _Exchange:
         elif outcome == "failed":
             entry.status = entry.status or 500
         entry.outcome = outcome
+        if entry.method == "HEAD":  # of whose body servers send nothing
+            entry.bytes_out = 0
         entry.duration = time.perf_counter() - self._clock
         self._middleware.write(entry, self._scope)
 
