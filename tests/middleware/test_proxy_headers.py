@@ -249,6 +249,12 @@ FORWARDED = {
     "an open quote": (['for="203.0.113.7'], PEER, "http"),
     "an open quote on the left": (['for="6.6.6.6, for=203.0.113.7;proto=https'], ("203.0.113.7", 0), "https"),
     "an open quote in a line before": (['for="', 'for="203.0.113.7:1"'], ("203.0.113.7", 1), "http"),
+    "more than is read": (["," * 60_000 + '"', "for=203.0.113.7;proto=https"], ("203.0.113.7", 0), "https"),
+    "cut in the middle": (
+        ['for=203.0.113.7;host="' + "x" * 9000 + '"', "for=10.1.1.1"],
+        ("10.1.1.1", 0),
+        "http",
+    ),
     "an escaped quote": (['for=203.0.113.7;host="a\\",b\\\\", for=10.1.1.1'], ("203.0.113.7", 0), "http"),
     "backslashes on the left": (["\\\\\\, for=203.0.113.7"], ("203.0.113.7", 0), "http"),
     "a malformed element ends the chain": (

@@ -7,7 +7,8 @@
 
 Every label has a bounded number of values, whatever clients send: methods that no standard names are `_OTHER`, and
 requests that no route matches share one empty route. Needs prometheus-client: pip install asgi-middleware[prometheus].
-With PROMETHEUS_MULTIPROC_DIR in the environment the workers of a server are added up.
+With PROMETHEUS_MULTIPROC_DIR in the environment the workers of a server are added up. What a worker that was killed had
+in progress stays until its supervisor calls `prometheus_client.multiprocess.mark_process_dead(pid)`.
 """
 
 from __future__ import annotations

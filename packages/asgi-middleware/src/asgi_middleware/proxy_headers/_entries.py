@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 MOST_ENTRIES = 64  # proxies in one chain, counted from the right: what is further left is the client's own
 LONGEST_NODE = 64  # characters of one entry
+_MOST_CHARACTERS = 8192  # of Forwarded, from the right
 
 Address = IPv4Address | IPv6Address
 
@@ -84,9 +85,12 @@ def parse_forwarded(values: Sequence[bytes]) -> list[Element | None]:
     The right end of the list was written by the proxy next to us, so the list is read from there, as far as it is
     well-formed: a quote that a client leaves open on the left hides nothing of what the proxies have added.
     """
+    text = ", ".join([value.decode("latin-1") for value in values])
+    if len(text) > _MOST_CHARACTERS:
+        text = "\0" + text[-_MOST_CHARACTERS:]  # what the cut goes through is malformed
     elements: list[Element | None] = []
-    for text in _split_from_the_right(", ".join([value.decode("latin-1") for value in values])):
-        elements.append(_parse_element(text))
+    for part in _split_from_the_right(text):
+        elements.append(_parse_element(part))
         if elements[-1] is None or len(elements) == MOST_ENTRIES:
             break
     return elements[::-1]
