@@ -134,3 +134,56 @@ async def test_a_page_for_404_may_name_routes():
     for path in ("/nothing", "/m/t/nothing"):
         reply = await request(app, "GET", path, headers=[(b"host", b"e.org")], root_path="")
         assert (reply.status, reply.text) == (404, "http://e.org/")
+
+
+async def test_a_request_and_a_template_write_a_query_and_a_fragment(tmp_path):
+    pytest.importorskip("jinja2")
+    from asgi_framework import Jinja2Templates
+
+    (tmp_path / "page.html").write_text("{{ url_for('item', id=7, query={'a': 'x y', 'b': [1, 2]}, fragment='f') }}")
+    templates = Jinja2Templates(directory=tmp_path)
+
+    def item(request):
+        url = request.url_for("item", id=8, query={"q": "&"}, fragment="f")
+        return templates.TemplateResponse(request, "page.html", headers={"x-url": str(url)})
+
+    app = App(routes=[Mount("/m", routes=[Route("/items/{id:int}", item, name="item")])])
+    reply = await request(app, "GET", "/m/items/1", headers=[(b"host", b"e.org")])
+    assert reply.header("x-url") == "http://e.org/m/items/8?q=%26#f"
+    assert reply.body == b"http://e.org/m/items/7?a=x%20y&amp;b=1&amp;b=2#f"
+
+
+async def test_predicates_and_descriptions_are_passed_on():
+    def new(scope):
+        return (b"x-new", b"1") in scope["headers"]
+
+    def text(name):
+        return lambda request: PlainTextResponse(name)
+
+    app = App(routes=[Route("/", text("new"), when=new, openapi={"summary": "x"}), Route("/", text("old"))])
+    app.add_route("/late", text("late"), when=new)
+    app.mount("/m", text("m"), when=new)
+    app.host("h", text("h"), when=new)
+    app.routes.append(Mount("/n", routes=[], when=new))
+    app.routes.append(WebSocketRoute("/w", text("w"), when=new))
+    assert [route.when for route in app.routes] == [new, None, new, new, new, new, new]
+    assert app.routes[0].openapi == {"summary": "x"}
+    assert (await request(app, "GET", "/", headers=[(b"x-new", b"1")])).body == b"new"
+    assert (await request(app, "GET", "/")).body == b"old"
+    assert (await request(app, "GET", "/late")).status == 404
+
+
+async def test_a_predicate_that_raises_is_a_500_with_its_exception():
+    def fail(scope):
+        raise LookupError("no such header")
+
+    seen = []
+
+    async def show(request, exc):
+        seen.append(exc)
+        return PlainTextResponse("shown", 500)
+
+    app = App(routes=[Route("/", home, when=fail)], exception_handlers={500: show})
+    with pytest.raises(LookupError):
+        await request(app, "GET", "/")
+    assert [type(exc) for exc in seen] == [LookupError]

@@ -43,7 +43,7 @@ OWN = {
     "dot": ".",
     "any": ".*",
     "lang": "(en|de)",
-    "date": r"\d-\d",
+    "dash": r"\d-\d",
     "wide": "(?:a|-)+",
     "lazy": "[a-z-]+?",
     "bracket": r"[]\]-]+",
@@ -173,7 +173,7 @@ ATTACKS = [
     ("/{a}{b:uuid}{c}", "/", UUID.replace("-", ""), "/"),
     ("/{a:lang}/{b:path}/{c}", "/en", "/", ""),
     ("/{a}-{b:wide}-{c}", "/", "-a", "/"),
-    ("/{a}{b:date}", "/", "1-", "x"),
+    ("/{a}{b:dash}", "/", "1-", "x"),
 ]
 
 

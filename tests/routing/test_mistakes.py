@@ -120,6 +120,7 @@ def test_a_middleware_that_is_not_a_record_is_named(make, middleware, shown):
 
 def test_an_unknown_convertor_is_named_with_those_there_are():
     with pytest.raises(
-        AssertionError, match=r"Unknown path convertor 'nope' in '/{a:nope}': there are float, int, path"
+        AssertionError,
+        match=r"Unknown path convertor 'nope' in '/{a:nope}': there are date, datetime, decimal, float, int, path",
     ):
         Route("/{a:nope}", app)

@@ -209,17 +209,18 @@ class App:
         methods: Collection[str] | None = None,
         name: str | None = None,
         include_in_schema: bool = True,
+        **options: Any,
     ) -> None:
-        """Add a Route at the end."""
-        self.router.add_route(path, route, methods=methods, name=name, include_in_schema=include_in_schema)
+        """Add a Route at the end; `options` are others of it, such as `when`."""
+        self.router.add_route(path, route, methods, name, include_in_schema, **options)
 
-    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
-        """Add a Mount at the end."""
-        self.router.mount(path, app=app, name=name)
+    def mount(self, path: str, app: ASGIApp, name: str | None = None, **options: Any) -> None:
+        """Add a Mount at the end; `options` as for `add_route`."""
+        self.router.mount(path, app=app, name=name, **options)
 
-    def host(self, host: str, app: ASGIApp, name: str | None = None) -> None:
-        """Add a Host at the end."""
-        self.router.host(host, app=app, name=name)
+    def host(self, host: str, app: ASGIApp, name: str | None = None, **options: Any) -> None:
+        """Add a Host at the end; `options` as for `add_route`."""
+        self.router.host(host, app=app, name=name, **options)
 
     def add_middleware(self, middleware_class: MiddlewareFactory[P], *args: P.args, **kwargs: P.kwargs) -> None:
         """Add an outermost middleware; raises RuntimeError after the first request."""

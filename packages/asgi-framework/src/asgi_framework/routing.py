@@ -21,6 +21,7 @@ from asgi_requests.urls import URL
 from asgi_routing import BaseRoute, Match, NoMatchFound
 from asgi_routing.lifespan import Lifespan
 from asgi_routing.router import RouterOptions
+from asgi_routing.routes import Predicate, RouteOptions
 
 from ._endpoints import handle_exceptions, request_response, websocket_session
 from ._signatures import is_function
@@ -58,6 +59,7 @@ class Route(asgi_routing.Route):
     """One path, some methods, and the function or ASGI application that serves them.
 
     `max_body_size` is in bytes and replaces the limit of what is around the route; a larger body is a 413.
+    `when` and `openapi` are those of `asgi_routing.Route`.
     """
 
     url_path_class = URLPath
@@ -72,6 +74,7 @@ class Route(asgi_routing.Route):
         include_in_schema: bool = True,
         middleware: Records | None = None,
         max_body_size: int | None = None,
+        **options: Unpack[RouteOptions],
     ) -> None:
         self.max_body_size = max_body_size
         super().__init__(
@@ -81,6 +84,7 @@ class Route(asgi_routing.Route):
             name=name,
             include_in_schema=include_in_schema,
             middleware=_limited(middleware, max_body_size),
+            **options,
         )
 
     def application(self, endpoint: Endpoint) -> ASGIApp:
@@ -120,9 +124,10 @@ class Mount(asgi_routing.Mount):
         *,
         middleware: Records | None = None,
         max_body_size: int | None = None,
+        when: Predicate | None = None,
     ) -> None:
         self.max_body_size = max_body_size
-        super().__init__(path, app, routes, name, middleware=_limited(middleware, max_body_size))
+        super().__init__(path, app, routes, name, middleware=_limited(middleware, max_body_size), when=when)
 
 
 class Host(asgi_routing.Host):

@@ -12,12 +12,12 @@ from typing import Any
 from ._lookup import IndexedRoute, Lookup, key_of
 from ._params import extract_from_path, extract_from_segments, extract_nothing
 from ._patterns import compile_extract, is_own_pattern
-from .convertors import BUILT_IN, Convertor, FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor
+from .convertors import BUILT_IN, Convertor, PathConvertor
 from .paths import PARAM_FORMAT_REGEX
 from .routes import BaseRoute, Host, Mount, PathRoute, Route, WebSocketRoute
 from .routes.host import host_to_match
 
-_WITHIN_SEGMENT = {kind.regex for kind in (StringConvertor, IntegerConvertor, FloatConvertor, UUIDConvertor)}
+_WITHIN_SEGMENT = {kind.regex for kind in BUILT_IN if kind is not PathConvertor}
 _METHODS = ("", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 """The methods that the static table has for a route of all methods; "" stands for WebSockets."""
 
@@ -60,8 +60,10 @@ def _place_path(lookup: Lookup, place: int, route: PathRoute | Mount) -> None:
     path_format, convertors = route.path_format, route.param_convertors
     constant = all(type(convertor) in BUILT_IN for convertor in convertors.values())
     lookup.may_end_in_slash = lookup.may_end_in_slash or path_format.endswith("/")
+    # A route with a predicate keeps its place in the tables, and is asked like one with a `matches` of its own.
+    asks = None if route.when is None else IndexedRoute(place, route, None)
     if not convertors:
-        indexed = IndexedRoute(place, route, extract_nothing, constant)
+        indexed = asks or IndexedRoute(place, route, extract_nothing, constant)
         lookup.paths.setdefault(path_format, []).append(indexed)
         return
     segments = path_format.split("/")
@@ -72,13 +74,13 @@ def _place_path(lookup: Lookup, place: int, route: PathRoute | Mount) -> None:
         lookup.may_end_in_slash = True
         depth = varying[0] - 1
         leading = key_of(tuple(range(1, depth + 1)))(segments)
-        indexed = _below(place, route, constant)
+        indexed = asks or _below(place, route, constant)
         lookup.below.setdefault(depth, {}).setdefault(leading, []).append(indexed)
         return
     fixed = tuple(i for i in range(1, len(segments)) if i not in varying)
     extract = extract_from_segments({i: segments[i] for i in varying}, convertors)
     table = lookup.fixed.setdefault((len(segments), fixed), {})
-    table.setdefault(key_of(fixed)(segments), []).append(IndexedRoute(place, route, extract, constant))
+    table.setdefault(key_of(fixed)(segments), []).append(asks or IndexedRoute(place, route, extract, constant))
 
 
 def _below(place: int, route: PathRoute | Mount, constant: bool) -> IndexedRoute:

@@ -19,6 +19,9 @@ from ._patterns import is_own_pattern
 from .convertors import (
     NOT_CONVERTIBLE,
     Convertor,
+    DateConvertor,
+    DatetimeConvertor,
+    DecimalConvertor,
     FloatConvertor,
     IntegerConvertor,
     PathConvertor,
@@ -35,6 +38,9 @@ _SAMPLES = {
     FloatConvertor: "0.0",
     PathConvertor: "",
     UUIDConvertor: "00000000-0000-0000-0000-000000000000",
+    DateConvertor: "2000-01-01",
+    DatetimeConvertor: "2000-01-01T00:00:00Z",
+    DecimalConvertor: "0",
 }
 
 
@@ -96,6 +102,8 @@ def _shadow(route: BaseRoute, earlier: list[BaseRoute]) -> BaseRoute | None:
 
 def _covers(first: BaseRoute, second: BaseRoute) -> bool:
     """Return whether every path, or host, of the second is surely one of the first."""
+    if first.when is not None:
+        return False
     if isinstance(first, Host) and isinstance(second, Host):
         same = host_to_match(first) == host_to_match(second) and first.param_convertors == second.param_convertors
         return same and matches_as_written(first)
@@ -141,7 +149,7 @@ def _covers_segment(own: Convertor[Any], segment: str, convertors: dict[str, Con
 def _includes(own: Convertor[Any], other: Convertor[Any]) -> bool:
     """Return whether every text of the second convertor is one of the first."""
     if type(own) is StringConvertor:
-        return type(other) in (StringConvertor, IntegerConvertor, FloatConvertor, UUIDConvertor)
+        return type(other) in _SAMPLES and type(other) is not PathConvertor
     if type(own) is FloatConvertor and type(other) is IntegerConvertor:
         return True
     return type(own) is type(other)

@@ -17,6 +17,9 @@ repeated, such as `[a-z0-9-]+`, is matched in linear time whatever stands beside
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -32,6 +35,8 @@ class Convertor(Generic[T]):
     """
 
     regex: ClassVar[str] = ""
+    schema: ClassVar[Mapping[str, Any]] = {"type": "string"}
+    """The JSON schema of the parameter, for OpenAPI."""
 
     def convert(self, value: str) -> T:
         """Return the value of a text that `regex` matches."""
@@ -73,6 +78,7 @@ class IntegerConvertor(Convertor[int]):
     """ASCII digits; more of them than `sys.get_int_max_str_digits()` allows do not match."""
 
     regex = "[0-9]+"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "integer", "minimum": 0}
 
     def convert(self, value: str) -> int:
         return int(value)
@@ -87,6 +93,7 @@ class FloatConvertor(Convertor[float]):
     """ASCII digits, optionally a point and more digits; no sign, no exponent."""
 
     regex = r"[0-9]+(\.[0-9]+)?"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "number", "minimum": 0}
 
     def convert(self, value: str) -> float:
         return float(value)
@@ -98,8 +105,6 @@ class FloatConvertor(Convertor[float]):
         assert value != float("inf"), "Infinite values are not supported"
         text = repr(value)
         if "e" in text:
-            from decimal import Decimal
-
             text = f"{Decimal(text):f}"
         return text.removesuffix(".0")
 
@@ -108,6 +113,7 @@ class UUIDConvertor(Convertor[UUID]):
     """A UUID in hexadecimal, with or without its hyphens, in either case."""
 
     regex = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "uuid"}
 
     def convert(self, value: str) -> UUID:
         return UUID(value)
@@ -116,16 +122,75 @@ class UUIDConvertor(Convertor[UUID]):
         return str(value)
 
 
+class DateConvertor(Convertor[date]):
+    """A day such as `2026-02-28` (ISO 8601); one that the calendar does not have does not match."""
+
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date"}
+
+    def convert(self, value: str) -> date:
+        return date.fromisoformat(value)
+
+    def to_string(self, value: date | str) -> str:
+        assert not isinstance(value, datetime), "A datetime has a time too: give its date()"
+        return value.isoformat() if isinstance(value, date) else date.fromisoformat(value).isoformat()
+
+
+class DatetimeConvertor(Convertor[datetime]):
+    """A moment such as `2026-02-28T12:30:00Z` or `...:00.25+01:00` (RFC 3339): its offset is required.
+
+    What comes of it is aware. A leap second does not match, nor does 24:00, or more than six digits of a second.
+    """
+
+    regex = (
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}"
+        r"(?:\.[0-9]{1,6})?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+    )
+    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date-time"}
+
+    def convert(self, value: str) -> datetime:
+        return datetime.fromisoformat(value.upper())
+
+    def to_string(self, value: datetime | str) -> str:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        assert moment.utcoffset() is not None, "A naive datetime names no moment: give it a tzinfo"
+        text = moment.isoformat()
+        return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+
+
+class DecimalConvertor(Convertor[Decimal]):
+    """An exact number such as `-12.50`: up to 64 digits before a point and 64 after it; no exponent, no NaN."""
+
+    regex = r"-?[0-9]{1,64}(?:\.[0-9]{1,64})?"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "decimal"}
+
+    def convert(self, value: str) -> Decimal:
+        return Decimal(value)
+
+    def to_string(self, value: Decimal | float | str) -> str:
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+        assert number.is_finite(), "Only finite numbers are supported"
+        _, digits, exponent = number.as_tuple()
+        # An exponent in a few characters may stand for a gigabyte of zeros.
+        assert isinstance(exponent, int)
+        assert exponent >= -64, "At most 64 digits may follow the point"
+        assert len(digits) + exponent <= 64, "At most 64 digits may precede the point"
+        return f"{number:f}"
+
+
 CONVERTOR_TYPES: dict[str, Convertor[Any]] = {
     "str": StringConvertor(),
     "path": PathConvertor(),
     "int": IntegerConvertor(),
     "float": FloatConvertor(),
     "uuid": UUIDConvertor(),
+    "date": DateConvertor(),
+    "datetime": DatetimeConvertor(),
+    "decimal": DecimalConvertor(),
 }
 
 
-BUILT_IN = frozenset(map(type, CONVERTOR_TYPES.values()))
+BUILT_IN: frozenset[type[Convertor[Any]]] = frozenset(map(type, CONVERTOR_TYPES.values()))
 """The kinds whose answer depends on the text alone, and whose values cannot be changed."""
 
 

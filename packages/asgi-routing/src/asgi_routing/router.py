@@ -208,6 +208,8 @@ class Router:
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Return the path of the route of that name, percent-encoded.
 
+        `query={"page": 2, "tag": ["a", "b"]}` and `fragment="top"` follow it, as `URLPath.with_query` writes them;
+        where the path has a parameter of that name, it is the parameter.
         Raises NoMatchFound if no route has that name and these parameters, or a convertor refuses a value.
         """
         url = reverse(self._routes, name, path_params, name, path_params)
@@ -224,13 +226,13 @@ class Router:
 
         return format_table(self.routes)
 
-    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
-        """Add an application for everything below a path."""
-        self.routes.append(type(self).mount_class(path, app=app, name=name))
+    def mount(self, path: str, app: ASGIApp, name: str | None = None, **options: Any) -> None:
+        """Add an application for everything below a path; `options` as for `add_route`."""
+        self.routes.append(type(self).mount_class(path, app=app, name=name, **options))
 
-    def host(self, host: str, app: ASGIApp, name: str | None = None) -> None:
-        """Add an application for everything at a host."""
-        self.routes.append(type(self).host_class(host, app=app, name=name))
+    def host(self, host: str, app: ASGIApp, name: str | None = None, **options: Any) -> None:
+        """Add an application for everything at a host; `options` as for `add_route`."""
+        self.routes.append(type(self).host_class(host, app=app, name=name, **options))
 
     def add_route(
         self,
@@ -239,17 +241,17 @@ class Router:
         methods: Collection[str] | None = None,
         name: str | None = None,
         include_in_schema: bool = True,
+        **options: Any,
     ) -> None:
-        """Add an endpoint for one path."""
-        self.routes.append(
-            type(self).route_class(
-                path, endpoint=endpoint, methods=methods, name=name, include_in_schema=include_in_schema
-            )
-        )
+        """Add an endpoint for one path; `options` are others of the class of the route, such as `when`."""
+        options |= {"methods": methods, "name": name, "include_in_schema": include_in_schema}
+        self.routes.append(type(self).route_class(path, endpoint=endpoint, **options))
 
-    def add_websocket_route(self, path: str, endpoint: Callable[..., Any], name: str | None = None) -> None:
-        """Add an endpoint for the WebSockets of one path."""
-        self.routes.append(type(self).websocket_route_class(path, endpoint=endpoint, name=name))
+    def add_websocket_route(
+        self, path: str, endpoint: Callable[..., Any], name: str | None = None, **options: Any
+    ) -> None:
+        """Add an endpoint for the WebSockets of one path; `options` as for `add_route`."""
+        self.routes.append(type(self).websocket_route_class(path, endpoint=endpoint, name=name, **options))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Router) and self.routes == other.routes

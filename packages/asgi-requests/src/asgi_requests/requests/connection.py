@@ -167,11 +167,14 @@ class HTTPConnection(_Mapping, Generic[StateT]):
         return cast("StateT", state)
 
     def url_for(self, name: str, /, **path_params: Any) -> URL:
-        """Return the absolute URL of a route; raises RuntimeError without a router, and what the router raises."""
+        """Return the absolute URL of a route; raises RuntimeError without a router, and what the router raises.
+
+        Routers of asgi-routing take `query={...}` and `fragment="..."` too.
+        """
         router = self.scope.get("router") or self.scope.get("app")
         if router is None:
             raise RuntimeError("The `url_for` method can only be used inside a Starlette application or with a router.")
         path = router.url_path_for(name, **path_params)
         if hasattr(path, "make_absolute_url"):
             return URL(str(path.make_absolute_url(base_url=self.base_url)))
-        return self.base_url.replace(path=self.base_url.path.rstrip("/") + str(path))
+        return URL(str(self.base_url).rstrip("/") + str(path))

@@ -10,11 +10,22 @@ An endpoint is an ASGI application.
 
 from __future__ import annotations
 
-from .base import BaseRoute, Match, get_name
+from .base import BaseRoute, Match, Predicate, get_name
 from .host import Host
 from .mount import Mount
 from .path import PathRoute
-from .route import Route
+from .route import Route, RouteOptions
 from .websocket import WebSocketRoute
 
-__all__ = ["BaseRoute", "Host", "Match", "Mount", "PathRoute", "Route", "WebSocketRoute", "get_name"]
+__all__ = [
+    "BaseRoute",
+    "Host",
+    "Match",
+    "Mount",
+    "PathRoute",
+    "Predicate",
+    "Route",
+    "RouteOptions",
+    "WebSocketRoute",
+    "get_name",
+]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from inspect import iscoroutinefunction
 from typing import Any, ClassVar
 
 from .._patterns import PathPattern, extract_of
 from .._replies import reject
-from .._urlpath import URLPath
+from .._urlpath import URLPath, is_query
 from ..convertors import Convertor
 from ..exceptions import NoMatchFound
 from ..paths import missing_params, replace_params
@@ -22,6 +23,7 @@ PREFIX = "asgi_routing.prefix"
 UNMATCHED = "asgi_routing.unmatched"
 
 MiddlewareRecords = Iterable[Iterable[Any]]
+Predicate = Callable[[Scope], object]
 
 
 class Match(Enum):
@@ -36,6 +38,9 @@ class BaseRoute:
     """One entry of a router's table: subclasses say what they match and how they handle it."""
 
     url_path_class: ClassVar[type[URLPath]] = URLPath
+    # None in the class: subclasses elsewhere do without the constructors here.
+    when: Predicate | None = None
+    middleware_names: tuple[str, ...] = ()
 
     @property
     def full_path_format(self) -> str | None:
@@ -52,7 +57,10 @@ class BaseRoute:
         raise NotImplementedError
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Return the path of the route of that name; raise NoMatchFound if it is another."""
+        """Return the path of the route of that name; raise NoMatchFound if it is another.
+
+        `query`, a mapping or pairs, and `fragment`, a text, follow the path, unless it has parameters of these names.
+        """
         raise NotImplementedError
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,6 +135,24 @@ def with_mount_prefix(route: BaseRoute, prefix: str) -> BaseRoute:
     return shown
 
 
+def checked_predicate(when: Predicate | None) -> Predicate | None:
+    """Return the predicate of a route; raise TypeError for what cannot be called, or is a coroutine function."""
+    if when is not None and not callable(when):
+        raise TypeError(f"when={when!r}: give a function of the scope that returns a bool")
+    if iscoroutinefunction(when) or iscoroutinefunction(getattr(when, "__call__", None)):  # noqa: B004
+        raise TypeError(f"when={when!r}: a route is found without waiting: give a function that is not async")
+    return when
+
+
+def set_options(route: BaseRoute, when: Predicate | None, records: Iterable[Iterable[Any]]) -> None:
+    """Note on a route what few have: a predicate, and middleware."""
+    if checked_predicate(when) is not None:
+        route.when = when
+    names = tuple(get_name(cls) for cls, _, _ in records)
+    if names:
+        route.middleware_names = names
+
+
 def get_name(endpoint: Callable[..., Any]) -> str:
     """Return the name of a function or class, or of the class of anything else."""
     return getattr(endpoint, "__name__", endpoint.__class__.__name__)
@@ -165,6 +191,19 @@ def fill_template(
         return replace_params(path_format, convertors, path_params)[0]
     except NoMatchFound as exc:
         raise exc.renamed(name, path_params) from exc
+
+
+def take_query(convertors: Mapping[str, Convertor[Any]], path_params: dict[str, Any]) -> dict[str, Any]:
+    """Take `query` and `fragment` out of the parameters, unless the path has a parameter of that name."""
+    taken = {}
+    for key, fits in (("query", is_query), ("fragment", _is_fragment)):
+        if key in path_params and key not in convertors and fits(path_params[key]):
+            taken[key] = path_params.pop(key)
+    return taken
+
+
+def _is_fragment(value: object) -> bool:
+    return value is None or isinstance(value, str)
 
 
 def check_params(

@@ -15,17 +15,17 @@ from ..exceptions import NoMatchFound
 from ..paths import PARAM_FORMAT_REGEX, build_pattern, parse_path, percent_encode, without_port
 from ..types import ASGIApp, Receive, Scope, Send
 from ._reverse import reverse
-from .base import BaseRoute, Match, check_params, fill_template
+from .base import BaseRoute, Match, Predicate, check_params, fill_template, set_options, take_query
 
 
 class Host(BaseRoute):
     """Every path at one host, such as `api.example.org` or `{tenant}.example.org`, for one application.
 
     Neither case nor port nor a final dot count when requests are matched, and parameters are in lower case
-    (RFC 9110 §4.2.3). A malformed or repeated Host matches none.
+    (RFC 9110 §4.2.3). A malformed or repeated Host matches none. `when` as for a Route.
     """
 
-    def __init__(self, host: str, app: ASGIApp, name: str | None = None) -> None:
+    def __init__(self, host: str, app: ASGIApp, name: str | None = None, *, when: Predicate | None = None) -> None:
         assert not host.startswith("/"), "Host must not start with '/'"
         self.host = host
         self.app = app
@@ -37,6 +37,7 @@ class Host(BaseRoute):
         self._own_regex = self.host_regex
         self._extract = compile_extract(host_to_match(self), self.param_convertors, re.IGNORECASE)
         warn_of(template_mistake(host), self)
+        set_options(self, when, ())
 
     @property
     def base_app(self) -> ASGIApp:
@@ -56,7 +57,7 @@ class Host(BaseRoute):
         replaced = self.host_regex is not self._own_regex
         extract = by_pattern(self.host_regex, self.param_convertors) if replaced else self._extract
         params = extract(host.name)
-        if params is None:
+        if params is None or (self.when is not None and not self.when(scope)):
             return Match.NONE, {}
         return Match.FULL, {"path_params": {**scope.get("path_params", {}), **params}, "endpoint": self.app}
 
@@ -64,9 +65,11 @@ class Host(BaseRoute):
         own = {key: value for key, value in path_params.items() if key in self.param_convertors}
         if self.name is not None and name == self.name and "path" in path_params:
             path = path_params.pop("path")
+            rest = take_query(self.param_convertors, path_params)
             check_params(name, self.param_convertors, path_params, ())
             host = fill_template(name, self.host_format, self.param_convertors, own)
-            return self.url_path_class(path if isinstance(path, URLPath) else percent_encode(str(path)), host=host)
+            found = self.url_path_class(path if isinstance(path, URLPath) else percent_encode(str(path)), host=host)
+            return found.with_query(**rest) if rest else found
         if self.name is not None and not name.startswith(f"{self.name}:"):
             raise NoMatchFound(name, path_params, missing=["path"] if name == self.name else [])
         below = name if self.name is None else name[len(self.name) + 1 :]
@@ -79,12 +82,16 @@ class Host(BaseRoute):
         await self.app(scope, receive, send)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Host) and self.host == other.host and self.app == other.app
+        return isinstance(other, Host) and _key(self) == _key(other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(host={self.host!r}, name={self.name or ''!r}, app={self.app!r})"
+
+
+def _key(host: Host) -> tuple[object, ...]:
+    return host.host, host.app, host.when
 
 
 def host_to_match(route: Host) -> str:

@@ -14,7 +14,20 @@ from ..exceptions import NoMatchFound
 from ..paths import parse_path
 from ..types import ASGIApp, Receive, Scope, Send
 from ._reverse import reverse
-from .base import PREFIX, UNMATCHED, BaseRoute, Match, MiddlewareRecords, check_params, fill_template, put_back, wrap
+from .base import (
+    PREFIX,
+    UNMATCHED,
+    BaseRoute,
+    Match,
+    MiddlewareRecords,
+    Predicate,
+    check_params,
+    fill_template,
+    put_back,
+    set_options,
+    take_query,
+    wrap,
+)
 
 _REST = "/{path}"
 
@@ -23,7 +36,7 @@ class Mount(BaseRoute):
     """Everything below a path, for one application or for some routes.
 
     The application finds the path as it was, and the mount's own part added to `root_path`, as ASGI defines them.
-    A subclass may set `router_class`, which makes an application of `routes`.
+    A subclass may set `router_class`, which makes an application of `routes`. `when` as for a Route.
     """
 
     router_class: ClassVar[Callable[[list[BaseRoute]], ASGIApp]]
@@ -37,12 +50,15 @@ class Mount(BaseRoute):
         name: str | None = None,
         *,
         middleware: MiddlewareRecords | None = None,
+        when: Predicate | None = None,
     ) -> None:
         assert path == "" or path.startswith("/"), "Routed paths must start with '/'"
         assert app is not None or routes is not None, "Either 'app=...', or 'routes=' must be specified"
         self.path = path.rstrip("/")
         self._base_app: ASGIApp = type(self).router_class(list(routes or ())) if app is None else app
-        self.app: ASGIApp = wrap(self._base_app, middleware)
+        records = list(middleware or ())
+        self.app: ASGIApp = wrap(self._base_app, records)
+        set_options(self, when, records)
         self.name = name
         self.path_format: str
         self.param_convertors: dict[str, Convertor[Any]]
@@ -71,7 +87,7 @@ class Mount(BaseRoute):
         route_path = get_route_path(scope)
         own_format = self.path_format.removesuffix(_REST)
         params = self._own_params(route_path, own_format)
-        if params is None:
+        if params is None or (self.when is not None and not self.when(scope)):
             return Match.NONE, {}
         return Match.FULL, self.child_scope(scope, route_path, params)
 
@@ -97,28 +113,34 @@ class Mount(BaseRoute):
         if self.name is not None and name == self.name:
             if "path" in path_params:
                 path_params["path"] = str(path_params["path"]).lstrip("/")
+            rest = take_query(self.param_convertors, path_params)
             check_params(name, self.param_convertors, path_params, ["path"])
-            return self.url_path_class(fill_template(name, self.path_format, self.param_convertors, path_params))
+            url = self.url_path_class(fill_template(name, self.path_format, self.param_convertors, path_params))
+            return url.with_query(**rest) if rest else url
         if self.name is not None and not name.startswith(f"{self.name}:"):
             raise NoMatchFound(name, path_params)
         below = name if self.name is None else name[len(self.name) + 1 :]
         own = {key: convertor for key, convertor in self.param_convertors.items() if key != "path"}
         inner = {key: value for key, value in path_params.items() if key not in own}
-        url = reverse(self.routes, below, inner, name, path_params)
+        found = reverse(self.routes, below, inner, name, path_params)
         given = {key: value for key, value in path_params.items() if key in own}
         prefix = fill_template(name, self.path_format.removesuffix(_REST), own, given)
-        return self.url_path_class(prefix + url, protocol=url.protocol, host=url.host)
+        return self.url_path_class(prefix + found, protocol=found.protocol, host=found.host)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mount) and self.path == other.path and self.app == other.app
+        return isinstance(other, Mount) and _key(self) == _key(other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(path={self.path!r}, name={self.name or ''!r}, app={self.app!r})"
+
+
+def _key(mount: Mount) -> tuple[object, ...]:
+    return mount.path, mount.app, mount.when
 
 
 def take_own_path(params: dict[str, Any], route_path: str, own_format: str) -> str:

@@ -12,7 +12,18 @@ from ..convertors import Convertor
 from ..exceptions import NoMatchFound
 from ..paths import parse_path
 from ..types import ASGIApp, Receive, Scope, Send
-from .base import BaseRoute, Match, MiddlewareRecords, check_params, fill_template, get_name, wrap
+from .base import (
+    BaseRoute,
+    Match,
+    MiddlewareRecords,
+    Predicate,
+    check_params,
+    fill_template,
+    get_name,
+    set_options,
+    take_query,
+    wrap,
+)
 
 _NONE, _FULL = Match.NONE, Match.FULL  # Python 3.11 looks members up by a function
 
@@ -20,14 +31,20 @@ _NONE, _FULL = Match.NONE, Match.FULL  # Python 3.11 looks members up by a funct
 class PathRoute(BaseRoute):
     """One path, and the ASGI application that serves connections of one type there.
 
-    A subclass may override `application`, which makes an ASGI application of an endpoint.
+    A subclass may override `application`, which makes an ASGI application of an endpoint. `when` as for a Route.
     """
 
     scope_type: ClassVar[str]
     path_regex = PathPattern()
 
     def __init__(
-        self, path: str, endpoint: Any, *, name: str | None = None, middleware: MiddlewareRecords | None = None
+        self,
+        path: str,
+        endpoint: Any,
+        *,
+        name: str | None = None,
+        middleware: MiddlewareRecords | None = None,
+        when: Predicate | None = None,
     ) -> None:
         assert path.startswith("/"), "Routed paths must start with '/'"
         self.path = path
@@ -39,7 +56,9 @@ class PathRoute(BaseRoute):
         app = self.application(endpoint)
         warn_of(template_mistake(path), self)
         warn_of(endpoint_mistake(app, endpoint), self)
-        self.app: ASGIApp = wrap(app, middleware)
+        records = list(middleware or ())
+        self.app: ASGIApp = wrap(app, records)
+        set_options(self, when, records)
 
     def application(self, endpoint: Any) -> ASGIApp:
         """Return the ASGI application that an endpoint is; `endpoint` itself stays as it was given."""
@@ -50,16 +69,18 @@ class PathRoute(BaseRoute):
         if scope["type"] != self.scope_type:
             return _NONE, {}
         params = extract_of(self)(get_route_path(scope) if scope.get("root_path") else scope["path"])
-        if params is None:
+        if params is None or (self.when is not None and not self.when(scope)):
             return _NONE, {}
         return _FULL, {"endpoint": self.endpoint, "path_params": {**scope.get("path_params", {}), **params}}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         if name != self.name:
             raise NoMatchFound(name, path_params)
+        rest = take_query(self.param_convertors, path_params)
         check_params(name, self.param_convertors, path_params, self.param_convertors)
         path = fill_template(name, self.path_format, self.param_convertors, path_params)
-        return self.url_path_class(path, protocol=self.scope_type)
+        url = self.url_path_class(path, protocol=self.scope_type)
+        return url.with_query(**rest) if rest else url
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, TypedDict
 
 from .._mistakes import check_methods
 from .._replies import send_text
 from ..types import Receive, Scope, Send
-from .base import Match, MiddlewareRecords
+from .base import Match, MiddlewareRecords, Predicate
 from .path import PathRoute
 
 ALLOWED_METHODS = "asgi_routing.allowed_methods"
 _PARTIAL, _FULL = Match.PARTIAL, Match.FULL
+
+
+class RouteOptions(TypedDict, total=False):
+    """The options of a Route that came after Starlette's; see there."""
+
+    when: Predicate | None
+    openapi: Mapping[str, Any] | None
 
 
 class Route(PathRoute):
@@ -22,10 +29,14 @@ class Route(PathRoute):
 
     A function without `methods` serves GET; any other endpoint gets every method. HEAD goes with GET.
     A subclass may override `application`, which makes an ASGI application of an endpoint.
-    Raises TypeError for `methods` that are one text.
+    `when` is asked with the scope once path and type match: where it returns a false value the route does not match,
+    and the next is tried. What it reads of a request belongs into the `Vary` of the responses.
+    `openapi` is what OpenAPI calls an operation, for all methods, or one by method: `{"get": {...}}`.
+    Raises TypeError for `methods` that are one text, and for a `when` that is async.
     """
 
     scope_type = "http"
+    openapi: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -36,9 +47,13 @@ class Route(PathRoute):
         name: str | None = None,
         include_in_schema: bool = True,
         middleware: MiddlewareRecords | None = None,
+        when: Predicate | None = None,
+        openapi: Mapping[str, Any] | None = None,
     ) -> None:
         check_methods(methods)
-        super().__init__(path, endpoint, name=name, middleware=middleware)
+        super().__init__(path, endpoint, name=name, middleware=middleware, when=when)
+        if openapi is not None:
+            self.openapi = openapi
         self.include_in_schema = include_in_schema
         self.methods: set[str] | None
         if methods is None:
@@ -74,6 +89,7 @@ class Route(PathRoute):
             and self.path == other.path
             and self.endpoint == other.endpoint
             and self.methods == other.methods
+            and self.when == other.when
         )
 
     __hash__ = None
