@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import functools
 from unittest.mock import create_autospec
 
 import pytest
@@ -25,7 +25,7 @@ from asgi_framework import (
     WebSocketRoute,
 )
 from asgi_framework.middleware import ExceptionMiddleware, ServerErrorMiddleware
-from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, body_messages, garbage_of, http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 
@@ -401,14 +401,7 @@ async def test_a_request_that_fails_leaves_no_cycle():
         exception_handlers={Conflict: lambda request, exc: PlainTextResponse("x")},
     )
     for path in ("/in/nowhere", "/nowhere"):
-        await request(app, path=path)
-        gc.collect()
-        gc.disable()
-        try:
-            await request(app, path=path)
-            assert gc.collect() == 0
-        finally:
-            gc.enable()
+        assert await garbage_of(functools.partial(request, app, path=path)) == 0
 
 
 @pytest.mark.parametrize("detail", ["not for you", "é" * 100, "a\ud800b", ""])

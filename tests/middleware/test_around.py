@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
-import gc
 
 import anyio
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from asgi_middleware import Middleware
 from asgi_middleware.around import Stack, When, around_http
 from asgi_middleware.gzip import GZipMiddleware
-from raw_asgi import Reply, http_scope, request, run
+from raw_asgi import Reply, garbage_of, http_scope, request, run
 
 HEAD = {"type": "http.response.start", "status": 200, "headers": [(b"A", b"1"), (b"Set-Cookie", b"x")], "x": 1}
 
@@ -505,14 +504,12 @@ async def test_no_cycle_is_left_by_an_exception_that_passes(middleware):
         raise AssertionError
 
     app = middleware(failing)
-    gc.collect()
-    gc.disable()
-    try:
+
+    async def fail():
         with contextlib.suppress(LookupError):
             await app(http_scope(), receive, receive)
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+
+    assert await garbage_of(fail) == 0
 
 
 def on_api(scope):

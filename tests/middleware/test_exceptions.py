@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gc
 import inspect
 import sys
 
@@ -10,7 +9,7 @@ import pytest
 
 from asgi_middleware.errors import ServerErrorMiddleware
 from asgi_middleware.exceptions import ExceptionMiddleware
-from raw_asgi import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, garbage_of, http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 
@@ -229,14 +228,7 @@ async def test_neighbours_share_one_watcher_of_the_start():
 
 async def test_no_cycle_is_left_by_a_request():
     app = ServerErrorMiddleware(ExceptionMiddleware(raising(Stop())))
-    await request(app)
-    gc.collect()
-    gc.disable()
-    try:
-        await app(http_scope(), None, Reply_send())
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    assert await garbage_of(lambda: app(http_scope(), None, Reply_send())) == 0
 
 
 class Reply_send:

@@ -13,7 +13,7 @@ from asgi_requests.exceptions import HTTPException, WebSocketDisconnect, WebSock
 from asgi_requests.requests import Request
 from asgi_requests.responses import PlainTextResponse
 from asgi_requests.websockets import WebSocket
-from raw_asgi import http_scope, request, run, websocket_scope
+from raw_asgi import garbage_of, http_scope, request, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 LEFT = {"type": "websocket.disconnect", "code": 1001}
@@ -280,12 +280,9 @@ async def test_a_request_leaves_no_cycle_behind():
 
     app = request_response(handler)
     scope = http_scope()
-    await request(app)
-    gc.collect()
-    gc.disable()
-    try:
+
+    async def serve():
         with contextlib.suppress(HTTPException):
             await run(app, scope, [{"type": "http.request"}])
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+
+    assert await garbage_of(serve) == 0

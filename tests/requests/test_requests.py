@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 
 import anyio
 import pytest
@@ -14,7 +13,7 @@ from asgi_requests.multidict import QueryParams
 from asgi_requests.requests import HTTPConnection, InvalidJSON, Request, empty_receive, empty_send
 from asgi_requests.state import State
 from asgi_requests.urls import URL
-from raw_asgi import http_scope, websocket_scope
+from raw_asgi import garbage_of, http_scope, websocket_scope
 
 
 def request(**scope):
@@ -252,14 +251,7 @@ async def test_a_request_leaves_no_reference_cycle():
         assert await Request(dict(scope), receive).body()
         assert [chunk async for chunk in Request(scope).stream()]
 
-    await serve()
-    gc.collect()
-    gc.disable()
-    try:
-        await serve()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    assert await garbage_of(serve) == 0
 
 
 async def quiet():
@@ -294,14 +286,7 @@ async def test_neither_a_question_nor_an_error_leaves_a_reference_cycle(receive,
         with pytest.raises(error) if error else contextlib.nullcontext():
             await getattr(Request(http_scope(), receive), method)()
 
-    await serve()
-    gc.collect()
-    gc.disable()
-    try:
-        await serve()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    assert await garbage_of(serve) == 0
 
 
 def test_the_parts_are_attributes_that_can_be_deleted():
