@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ HABITS = {
     "integrations.site_sanic": {"W01"},
     "integrations.site_blacksheep": {"W01", "W02"},
 }
+if not version("quart").startswith(("0.20.", "0.21.", "0.22.")):
+    HABITS["integrations.site_quart"] = {"E27"}  # from 0.23, which needs 3.13, the handler starts before receive() does
 
 
 def visit(client: Any, site: Any) -> None:

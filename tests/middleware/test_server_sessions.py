@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 import sqlite3
@@ -272,7 +273,7 @@ async def test_a_stolen_store_holds_no_usable_id(tmp_path):
     identifier = browser.cookie.partition(b"=")[2]
     for file in tmp_path.iterdir():
         assert identifier not in file.read_bytes()
-    with sqlite3.connect(tmp_path / "state.db") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as connection:
         keys = [key for (key,) in connection.execute("select key from entries")]
     for key in keys:
         thief = Browser(SQLiteStore(tmp_path / "state.db"))
@@ -479,7 +480,7 @@ async def test_sqlite_locked_and_full(tmp_path):
     store = SQLiteStore(tmp_path / "state.db", timeout=0.01)
     browser = Browser(store)
     await browser.ask(put(a=1))
-    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as connection:
         connection.execute("begin immediate")
         assert (await browser.ask(put(a=2))).status == 503
         connection.execute("rollback")

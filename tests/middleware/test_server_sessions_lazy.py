@@ -322,7 +322,7 @@ async def test_sqlite_is_read_at_once_only_where_a_writer_is_not_in_the_way(tmp_
     assert store.get_now is None, "it is not open yet"
     await store.put("a", b"1", 60)
     assert store.get_now("a") == b"1"
-    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as other:
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
         other.execute("begin immediate")
         assert store.get_now("a") == await store.get("a") == b"1"
         other.execute("rollback")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 import anyio
@@ -139,7 +140,7 @@ async def test_a_limit_in_a_file_that_is_locked_is_open_or_closed(tmp_path):
     store = SQLiteStore(tmp_path / "state.db", timeout=0.01)
     limits = {how: RateLimitMiddleware(page, "9/hour", store=store, on_store_error=how) for how in ("open", "closed")}
     await request(limits["open"])
-    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as connection:
         connection.execute("begin immediate")
         assert (await request(limits["open"])).status == 200
         assert (await request(limits["closed"])).status == 503

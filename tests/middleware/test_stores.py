@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import random
 import sqlite3
@@ -276,6 +277,17 @@ async def test_sqlite_says_what_is_wrong_with_its_file(tmp_path):
     (tmp_path / "broken.db").write_bytes(b"x" * 4096)
     with pytest.raises(OSError, match="not a database"):
         await SQLiteStore(tmp_path / "broken.db").get("a")
+
+
+async def test_sqlite_that_is_dropped_closes_its_file(tmp_path):
+    store = SQLiteStore(tmp_path / "store.db")
+    await store.put("a", b"1", 60)
+    connections = [store._connection, store._reader]
+    del store
+    gc.collect()
+    for connection in connections:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("select 1")
 
 
 async def test_a_failure_in_a_transaction_undoes_it(tmp_path):

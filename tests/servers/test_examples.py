@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sqlite3
@@ -127,7 +128,7 @@ def test_the_state_is_in_sqlite_and_holds_no_usable_id(pinboard, tmp_path):
     with httpx.Client(base_url=server.url) as browser:
         browser.post("/notes", data={"author": "Ada", "text": "hello"})
         identifier = browser.cookies["pinboard"]
-    with sqlite3.connect(tmp_path / "data" / "state.sqlite") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "state.sqlite")) as connection:
         entries = connection.execute("select key, value from entries").fetchall()
     assert any(key.startswith("session:pinboard:") and b"Ada" in value for key, value in entries)
     assert any(key.startswith("pin:127.0.0.1") for key, _ in entries)

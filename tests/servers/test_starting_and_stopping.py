@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
+from importlib.metadata import version
 
 import httpx
 import pytest
@@ -36,6 +38,10 @@ def test_a_start_that_fails_stops_the_server_and_says_why(serve, kind):
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
 def test_it_stops_with_a_stream_and_a_websocket_open(serve, connect, kind, signum):
     """Clients who never leave are cut off once the time for it has passed."""
+    if kind == "hypercorn" and sys.version_info >= (3, 12) and version("hypercorn") == "0.18.0":
+        pytest.skip(
+            "hypercorn 0.18.0 awaits Server.wait_closed, from 3.12 on for every client, before its grace begins"
+        )
     server = serve(kind, "site_probe:app", *ONE_WORKER.get(kind, ()))
     stream = connect(server)
     stream.send("GET /ticks/open?wait=forever HTTP/1.1")
