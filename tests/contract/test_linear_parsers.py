@@ -29,6 +29,8 @@ MADE_ELSEWHERE = {
     "asgi_middleware.security_headers": "a policy of the configuration is checked",
     "asgi_middleware.access_log._middleware": "the names of parameters that the application wants hidden, as they are",
     "asgi_requests._preamble": "the boundary of a form, as it is; blanks behind it, a bounded number",
+    "asgi_requests.staticfiles._globs": "globs of the configuration, compared with names of the application's own files",
+    "asgi_requests.staticfiles._manifests": "the names in a manifest of the application's own build",
     "asgi_routing.check": "the application's own templates and convertors, before it serves",
     "asgi_routing.paths": "templates and convertors: below",
     "asgi_routing._params": "convertors: below",
@@ -38,6 +40,8 @@ MADE_ELSEWHERE = {
 """Where expressions are made in functions, of what, and where that is checked if a client's text meets them."""
 BOUNDED = {
     "asgi_middleware.csrf._form._DISPOSITION": "reads the first 1,000 bytes of a part",
+    "asgi_requests.staticfiles._globs._TOKEN": "reads globs of the configuration",
+    "asgi_requests.staticfiles._manifests._ENDS_IN_HASH": "reads a manifest of the application's own build",
     "asgi_framework.config._LINE": "reads the application's own env file",
     "asgi_routing._split._REPEATED": "reads the application's own convertors",
 }

@@ -141,3 +141,28 @@ def test_a_docstring_that_is_not_yaml_is_named():
     with pytest.raises(yaml.YAMLError) as caught:
         SchemaGenerator(BASE).get_schema([Route("/broken", broken)])
     assert caught.value.__notes__ == [f"in the docstring of {__name__}.broken, below its last ---"]
+
+
+def test_a_route_may_describe_its_operations_itself():
+    async def endpoint(scope, receive, send):
+        """Prose.
+
+        ---
+        summary: of the docstring
+        """
+
+    by_method = {"get": {"summary": "Read"}, "post": {"summary": "Write"}}
+    routes = [
+        Route("/one", endpoint, openapi={"summary": "One", "tags": ["a"]}),
+        Route("/two", endpoint, methods=["GET", "POST", "PUT"], openapi=by_method),
+        Mount("/in", routes=[Route("/three/{id:int}", endpoint, openapi={"summary": "Three"})]),
+        Route("/four", endpoint),
+    ]
+    assert SchemaGenerator(BASE).get_schema(routes)["paths"] == {
+        "/one": {"get": {"summary": "One", "tags": ["a"]}},
+        "/two": {"get": {"summary": "Read"}, "post": {"summary": "Write"}, "put": {"summary": "of the docstring"}},
+        "/in/three/{id}": {"get": {"summary": "Three"}},
+        "/four": {"get": {"summary": "of the docstring"}},
+    }
+    infos = SchemaGenerator(BASE).get_endpoints(routes)
+    assert [tuple(info) for info in infos][0] == ("/one", "get", endpoint)

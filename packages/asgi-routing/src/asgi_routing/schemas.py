@@ -9,7 +9,7 @@ Reading docstrings needs pyyaml: `pip install asgi-routing[schemas]`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._replies import send_text
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _VERBS = ("get", "post", "put", "patch", "delete", "options", "query")
+_METHODS = frozenset(_VERBS) | {"head", "trace"}
 _CONVERTOR = re.compile(r":\w+}")
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
@@ -31,6 +32,20 @@ class EndpointInfo(NamedTuple):
     path: str
     http_method: str
     func: Callable[..., Any]
+
+
+class _Endpoint(EndpointInfo):
+    """An endpoint with the operation that its route describes; a tuple of three for whoever unpacks it."""
+
+    openapi: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, path: str, verb: str, func: Callable[..., Any], openapi: Mapping[str, Any] | None) -> EndpointInfo:
+        """Return an endpoint; `openapi` is one operation, or a mapping of methods in lower case to operations."""
+        endpoint = cls(path, verb, func)
+        is_by_method = openapi is not None and openapi.keys() <= _METHODS
+        endpoint.openapi = openapi.get(verb) if is_by_method and openapi else openapi
+        return endpoint
 
 
 class OpenAPIResponse:
@@ -92,16 +107,17 @@ class BaseSchemaGenerator:
         if isinstance(route, (Mount, Host)):
             prefix = self._remove_converter(route.path) if isinstance(route, Mount) else ""
             for info in self.get_endpoints(route.routes or []):
-                yield info._replace(path=prefix + info.path)
+                yield _Endpoint.of(prefix + info.path, info.http_method, info.func, getattr(info, "openapi", None))
         elif isinstance(route, Route) and route.include_in_schema:
             path = self._remove_converter(route.path)
             if is_function(route.endpoint):
                 methods = sorted(route.methods or {"GET"})
-                yield from (EndpointInfo(path, name.lower(), route.endpoint) for name in methods if name != "HEAD")
+                verbs = [name.lower() for name in methods if name != "HEAD"]
+                yield from (_Endpoint.of(path, verb, route.endpoint, route.openapi) for verb in verbs)
             else:
                 for verb in _VERBS:
                     if hasattr(route.endpoint, verb):
-                        yield EndpointInfo(path, verb, getattr(route.endpoint, verb))
+                        yield _Endpoint.of(path, verb, getattr(route.endpoint, verb), route.openapi)
 
     def _remove_converter(self, path: str) -> str:
         return _CONVERTOR.sub("}", path)
@@ -121,7 +137,8 @@ class SchemaGenerator(BaseSchemaGenerator):
         for endpoint in self.get_endpoints(routes):
             if endpoint.http_method == "query" and not knows_query:
                 continue
-            parsed = self.parse_docstring(endpoint.func)
+            described = getattr(endpoint, "openapi", None)
+            parsed = self.parse_docstring(endpoint.func) if described is None else dict(described)
             if parsed:
                 paths.setdefault(endpoint.path, {})[endpoint.http_method] = parsed
         return {**self.base_schema, "paths": paths}
