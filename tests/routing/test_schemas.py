@@ -165,4 +165,4 @@ def test_a_route_may_describe_its_operations_itself():
         "/four": {"get": {"summary": "of the docstring"}},
     }
     infos = SchemaGenerator(BASE).get_endpoints(routes)
-    assert [tuple(info) for info in infos][0] == ("/one", "get", endpoint)
+    assert tuple(infos[0]) == ("/one", "get", endpoint)
