@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .secrets import CommaSeparatedStrings, Secret
     from .sse import Broadcast, EventLog, EventSourceResponse, Replay, ServerSentEvent, Subscription, last_event_id
     from .state import State
-    from .staticfiles import NotModifiedResponse, StaticFiles
+    from .staticfiles import NotModifiedResponse, Representation, StaticFiles
     from .templating import Jinja2Templates
     from .uploads import UploadFile
     from .urls import URL, Address
@@ -126,6 +126,7 @@ _MODULES = {
     "last_event_id": "sse",
     "State": "state",
     "NotModifiedResponse": "staticfiles",
+    "Representation": "staticfiles",
     "StaticFiles": "staticfiles",
     "Jinja2Templates": "templating",
     "UploadFile": "uploads",
@@ -182,6 +183,7 @@ __all__ = [
     "RangeNotSatisfiable",
     "RedirectResponse",
     "Replay",
+    "Representation",
     "Request",
     "RequestResponseEndpoint",
     "RequestsDeprecationWarning",
