@@ -30,8 +30,7 @@ class SQLiteStore:
     """A store for the processes of one machine: the standard library's sqlite3 in a worker thread, in WAL mode.
 
     `path` is that of the file, which is made where there is none. A call waits at most `timeout` seconds for other
-    processes. What sqlite3 cannot do (a full disk, a file that is locked for longer) raises OSError. A store that is
-    dropped closes its file.
+    processes. What sqlite3 cannot do (a full disk, a file that is locked for longer) raises OSError.
     """
 
     def __init__(self, path: str | Path, *, timeout: float = 5.0) -> None:
@@ -177,10 +176,6 @@ class SQLiteStore:
     async def aclose(self) -> None:
         with self._lock:
             self._close()
-
-    def __del__(self) -> None:
-        # From 3.13 a connection that is dropped open warns; one of a store that is dropped has nothing left to lose.
-        self._close()
 
 
 def _value(connection: sqlite3.Connection, key: str, now: float) -> bytes | None:
