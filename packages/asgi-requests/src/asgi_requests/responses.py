@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -47,15 +46,6 @@ __all__ = [
 _NEEDS_NO_QUOTING = re.compile(r"[\w.~:/%#?=@\[\]!$&'()*+,;-]*", re.ASCII).fullmatch
 
 
-def _with_content_required(constructor: Any) -> Any:
-    """Return a constructor without a default for its first parameter: another one around it would be a call more."""
-    same = FunctionType(
-        constructor.__code__, constructor.__globals__, constructor.__name__, constructor.__defaults__[1:]
-    )
-    same.__annotations__ = constructor.__annotations__
-    return same
-
-
 class HTMLResponse(Response):
     """A page of HTML."""
 
@@ -78,19 +68,15 @@ class JSONResponse(Response):
 
     media_type = "application/json"
 
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            content: Any,
-            status_code: int = 200,
-            headers: Mapping[str, str] | None = None,
-            media_type: str | None = None,
-            background: BackgroundTask | None = None,
-        ) -> None: ...
-
-    else:
-        __init__ = _with_content_required(Response.__init__)
+    def __init__(
+        self,
+        content: Any,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+    ) -> None:
+        super().__init__(content, status_code, headers, media_type, background)
 
     def render(self, content: Any) -> bytes:
         """Return the content as compact UTF-8 JSON."""
