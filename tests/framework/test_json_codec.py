@@ -16,21 +16,10 @@ from asgi_framework import (
     Mount,
     Route,
     WebSocketRoute,
-    applications,
     orjson_codec,
 )
 from asgi_framework.testclient import TestClient
-from asgi_requests import _json, responses
 from raw_asgi import request
-
-
-@pytest.fixture(autouse=True)
-def without_codecs_afterwards():
-    served = applications._served_in_one, applications._with_codec
-    yield
-    applications._served_in_one, applications._with_codec = served
-    responses.json_chunks = _json.json_chunks
-
 
 orjson = pytest.importorskip("orjson")
 

@@ -11,7 +11,7 @@ import anyio.to_thread
 import pytest
 from tests.raw_asgi import body_messages, http_scope
 
-from asgi_requests import _json, responses
+from asgi_requests import _json
 from asgi_requests.endpoints import WebSocketEndpoint
 from asgi_requests.jsoncodec import check_codec, msgspec_codec, orjson_codec, pydantic_codec, serve_with_codec
 from asgi_requests.jsonlines import InvalidJSONLine, JSONLinesResponse
@@ -27,12 +27,6 @@ except ImportError:  # there are none for the newest Pythons
 
 ENGINES = {"msgspec": msgspec_codec, "pydantic": pydantic_codec} | ({"orjson": orjson_codec} if orjson else {})
 NEW_YEAR = datetime.date(2027, 1, 1)
-
-
-@pytest.fixture(autouse=True)
-def without_codecs_afterwards():
-    yield
-    responses.json_chunks = _json.json_chunks
 
 
 @pytest.fixture(params=ENGINES.values(), ids=ENGINES)

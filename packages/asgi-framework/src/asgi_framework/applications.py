@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, ParamSpec, cast
+from typing import Any, ParamSpec
 
 from asgi_middleware import Middleware, MiddlewareFactory
 from asgi_middleware.errors import ERRORS_KEY, ResponseWatcher
 from asgi_middleware.exceptions import SCOPE_KEY
+from asgi_requests.jsoncodec import JSONCodec, check_codec, current_codec, serve_with_codec
 from asgi_requests.requests import Request
 from asgi_requests.state import State
 from asgi_routing import BaseRoute, URLPath
@@ -42,16 +42,8 @@ from .middleware import (
 from .routing import BodyTooLarge, Endpoint, Router
 from .types import ASGIApp, Message, Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from asgi_requests.jsoncodec import JSONCodec
-
 P = ParamSpec("P")
-
-# Set when the first application with a JSON codec is made: until then no request looks for one. From then on every
-# application does, as one may call another within a request, whose codec is not its own.
-_served_in_one: Any = ErrorMiddleware
-_with_codec: Callable[[App], ASGIApp] | None = None
-_WITHOUT_CODEC = None
+_current_codec = current_codec.get
 
 
 class App:
@@ -79,7 +71,7 @@ class App:
         auto_options: bool = False,
         json: JSONCodec | None = None,
     ) -> None:
-        self.json = None if json is None else _admit_codec(json)
+        self.json = None if json is None else check_codec(json)
         self.debug = check_debug(debug)
         self.state: State = State()
         self.router = Router(routes, redirect_slashes, lifespan=check_lifespan(lifespan), auto_options=auto_options)
@@ -107,7 +99,8 @@ class App:
         records.append(Middleware(ExceptionMiddleware, handlers=handlers, debug=self.debug))
         app: ASGIApp = self.router.entrance
         for cls, args, kwargs in reversed(records):
-            if ErrorMiddleware.fits(cls, app):
+            # With a codec the parts are called one by one, within `serve_with_codec`.
+            if self.json is None and ErrorMiddleware.fits(cls, app):
                 cls = ErrorMiddleware
             app = _build(cls, app, args, kwargs)
         if self.debug:
@@ -121,7 +114,8 @@ class App:
         scope["app"] = self
         stack: Any = self.middleware_stack
         if (
-            stack.__class__ is not _served_in_one
+            stack.__class__ is not ErrorMiddleware
+            or _current_codec() is not None  # that of an application which calls this one within a request
             or scope["type"] != "http"
             or SCOPE_KEY in scope  # this application is mounted in another
             or (exceptions := stack.app) is not stack.exceptions
@@ -130,9 +124,9 @@ class App:
             or ExceptionMiddleware.__call__ is not EXCEPTION_CALL
         ):
             serve: ASGIApp = self._start if stack is None else stack
-            if _with_codec is not None:
-                serve = _with_codec(self)
-            return await serve(scope, receive, send)
+            if self.json is None and _current_codec() is None:
+                return await serve(scope, receive, send)
+            return await serve_with_codec(self.json, serve, scope, receive, send)
         # What the stack, the router and the adapter of a function do, in one coroutine instead of four.
         scope[SCOPE_KEY] = exceptions
         request: Any = None
@@ -237,33 +231,6 @@ class App:
         could never be called; raises TypeError for one that is not callable.
         """
         self.exception_handlers.update(check_handlers({exc_class_or_status_code: handler}))
-
-
-def _admit_codec(codec: JSONCodec) -> JSONCodec:
-    """Return the codec, and have applications look for one; raises TypeError for what is none."""
-    global _served_in_one, _with_codec
-    from asgi_requests.jsoncodec import check_codec, serve_with_codec  # most applications have none
-
-    check_codec(codec)
-
-    def with_codec(app: App) -> ASGIApp:
-        return partial(serve_with_codec, app.json, partial(_CALL_WITHOUT_CODEC, app))
-
-    _served_in_one, _with_codec = None, with_codec
-    return codec
-
-
-def _reading(call: FunctionType, **names: str) -> Any:
-    """Return a function that reads other globals in the place of some: a parameter would cost every request."""
-    code = call.__code__
-    code = code.replace(co_names=tuple(names.get(name, name) for name in code.co_names))
-    return FunctionType(code, call.__globals__)
-
-
-_CALL_WITHOUT_CODEC = _reading(
-    cast("FunctionType", App.__call__), _served_in_one="ErrorMiddleware", _with_codec="_WITHOUT_CODEC"
-)
-"""`App.__call__` once the codec is set: it does the same, and looks for none."""
 
 
 async def _serve_watched(app: ASGIApp, watcher: ResponseWatcher, scope: Scope, receive: Receive) -> None:

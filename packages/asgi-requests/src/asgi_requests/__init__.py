@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .jsoncodec import (
         JSONCodec,
         check_codec,
+        current_codec,
         msgspec_codec,
         orjson_codec,
         pydantic_codec,
@@ -87,6 +88,7 @@ _MODULES = {
     "MutableHeaders": "headers",
     "JSONCodec": "jsoncodec",
     "check_codec": "jsoncodec",
+    "current_codec": "jsoncodec",
     "msgspec_codec": "jsoncodec",
     "orjson_codec": "jsoncodec",
     "pydantic_codec": "jsoncodec",
@@ -209,6 +211,7 @@ __all__ = [
     "check_codec",
     "content_disposition",
     "cookie_parser",
+    "current_codec",
     "is_async_callable",
     "iterate_in_threadpool",
     "last_event_id",

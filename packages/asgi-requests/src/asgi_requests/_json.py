@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from json import encoder as stdlib
 from typing import Any
 
@@ -14,6 +15,8 @@ from .exceptions import HTTPException
 
 CODEC_KEY = "asgi_requests.json"
 """The scope key of the application's codec, which reads and writes in place of this module."""
+current_codec: ContextVar[Any] = ContextVar("asgi_requests.json", default=None)
+"""The same for what is made without a scope: responses."""
 
 
 class InvalidJSON(HTTPException, json.JSONDecodeError):

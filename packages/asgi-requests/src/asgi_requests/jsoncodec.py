@@ -14,24 +14,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from . import responses
-from ._json import CODEC_KEY, dump_json, json_chunks, load_json
+from ._json import CODEC_KEY, current_codec, dump_json, load_json
 from .types import ASGIApp, Receive, Scope, Send
 
 __all__ = [
     "JSONCodec",
     "check_codec",
+    "current_codec",
     "msgspec_codec",
     "orjson_codec",
     "pydantic_codec",
     "serve_with_codec",
 ]
 
-_codec: ContextVar[JSONCodec | None] = ContextVar("asgi_requests.json", default=None)
 # Engines read 1e400 as infinity, and some read integers over 64 bits as floats: such texts are the standard library's.
 _has_huge_number = re.compile(r"[eE]\+?\d{3}|\d{19}").search
 _has_huge_number_bytes = re.compile(rb"[eE]\+?\d{3}|\d{19}").search
@@ -126,29 +124,20 @@ def check_codec(codec: Any) -> JSONCodec:
 async def serve_with_codec(codec: JSONCodec | None, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a connection with a codec for all JSON of the application; None stands for that of an outer application.
 
-    It holds in the tasks and worker threads that the application starts, and for nothing after it has returned.
+    It holds in the tasks and worker threads that the application starts, and for nothing after it has returned;
+    `current_codec` is the context variable that says so.
     """
-    responses.__dict__["json_chunks"] = _chunks
     outer = scope.get(CODEC_KEY)
     if codec is None:
         codec = outer
     else:
         scope[CODEC_KEY] = codec
-    token = _codec.set(codec)
+    token = current_codec.set(codec)
     try:
         await app(scope, receive, send)
     finally:
-        _codec.reset(token)
+        current_codec.reset(token)
         if outer is not None:
             scope[CODEC_KEY] = outer
         elif codec is not None:
             del scope[CODEC_KEY]
-
-
-def _chunks(content: Any, depth: int) -> Any:
-    """Return the JSON of a response in chunks, made by the codec of the context.
-
-    It takes the place of the standard encoder once an application has a codec: until then responses look for none.
-    """
-    codec = _codec.get()
-    return json_chunks(content, depth) if codec is None else (codec.dumps(content).decode(),)

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ._json import encode_with_care, json_chunks
+from ._json import current_codec, encode_with_care, json_chunks
 from ._response import Response
 from ._streaming import Content, ContentStream, StreamingResponse
 from ._text import without_surrogates
@@ -44,6 +44,9 @@ __all__ = [
 ]
 
 _NEEDS_NO_QUOTING = re.compile(r"[\w.~:/%#?=@\[\]!$&'()*+,;-]*", re.ASCII).fullmatch
+
+
+_current_codec = current_codec.get
 
 
 class HTMLResponse(Response):
@@ -80,8 +83,12 @@ class JSONResponse(Response):
 
     def render(self, content: Any) -> bytes:
         """Return the content as compact UTF-8 JSON."""
+        codec = _current_codec()
         try:
-            return "".join(json_chunks(content, 0)).encode()
+            if codec is None:
+                return "".join(json_chunks(content, 0)).encode()
+            written: bytes = codec.dumps(content)
+            return written
         except (RecursionError, UnicodeEncodeError):
             return encode_with_care(content)
 
