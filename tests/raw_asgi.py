@@ -57,7 +57,7 @@ def websocket_scope(path: str = "/", *, subprotocols: Sequence[str] = (), header
 
 @dataclass
 class Reply:
-    """What an application sent, message by message, and the usual readings of it."""
+    """The messages that an application sent, and the usual readings of them."""
 
     messages: list[Message] = field(default_factory=list)
 
@@ -118,6 +118,41 @@ def body_messages(body: bytes | Iterable[bytes]) -> list[Message]:
     chunks = [body] if isinstance(body, bytes) else list(body) or [b""]
     last = len(chunks) - 1
     return [{"type": "http.request", "body": chunk, "more_body": i < last} for i, chunk in enumerate(chunks)]
+
+
+def form_part(name: str, content: bytes, filename: str | None = None, content_type: str | None = None) -> bytes:
+    """One part of a multipart form whose boundary is B."""
+    disposition = f'Content-Disposition: form-data; name="{name}"'
+    if filename is not None:
+        disposition += f'; filename="{filename}"'
+    if content_type is not None:
+        disposition += f"\r\nContent-Type: {content_type}"
+    return b"--B\r\n" + disposition.encode() + b"\r\n\r\n" + content + b"\r\n"
+
+
+def form_body(*parts: bytes) -> bytes:
+    """A whole multipart form of these parts."""
+    return b"".join(parts) + b"--B--\r\n"
+
+
+def start_message(headers: Iterable[tuple[bytes, bytes]] = (), status: int = 200, **keys: Any) -> Message:
+    """The http.response.start of an application."""
+    return {"type": "http.response.start", "status": status, "headers": list(headers), **keys}
+
+
+def body_message(piece: bytes = b"", more: bool = False) -> Message:
+    """An http.response.body of an application."""
+    return {"type": "http.response.body", "body": piece, "more_body": more}
+
+
+def sending(*messages: Message) -> Any:
+    """An application that sends these messages."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    return app
 
 
 async def request(

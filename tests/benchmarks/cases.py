@@ -1,4 +1,4 @@
-"""What is measured: for each case the requests that are sent and what the right answer is.
+"""The cases that are measured: the requests that are sent, and the right answers.
 
 Every framework does the same work for a case, and every answer is checked before it is timed.
 """

@@ -1,4 +1,4 @@
-"""What a JSON response of 100 kB costs compressed: bytes, and microseconds of CPU time, beside incumbents.
+"""The cost of compressing a JSON response of 100 kB: bytes, and microseconds of CPU time, beside incumbents.
 
     python tests/benchmarks/compression.py
 

@@ -1,4 +1,4 @@
-"""What the project set out to reach: a ratio, or a time, computed from the figures of a run, and its limit."""
+"""The goals of the project: a ratio, or a time, computed from the figures of a run, and its limit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ahead(case: str, *peers: str) -> Goal:
 
 
 def flat(name: str) -> Goal:
-    """What 1,000 routes cost, as a share of what ten cost."""
+    """The cost of 1,000 routes, as a share of that of ten."""
 
     def value(figures: Figures) -> float:
         return figures[f"routes1000_{name}"]["ours"] / figures[f"routes10_{name}"]["ours"]

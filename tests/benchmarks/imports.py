@@ -1,4 +1,4 @@
-"""What importing each package and the peers costs: CPU milliseconds above an empty interpreter, fresh processes, medians.
+"""The cost of importing each package and the peers: CPU milliseconds above an empty interpreter, fresh processes, medians.
 
 python tests/benchmarks/imports.py [--rounds 9]
 """

@@ -1,4 +1,4 @@
-"""What the applications of every framework are made of: the same texts, files, paths and layers for all."""
+"""The material of the applications of every framework: the same texts, files, paths and layers for all."""
 
 from __future__ import annotations
 

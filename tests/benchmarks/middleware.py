@@ -1,4 +1,4 @@
-"""What each middleware adds to a plaintext request in front of a bare application, in microseconds of CPU time.
+"""The cost that each middleware adds to a plaintext request in front of a bare application, in microseconds of CPU time.
 
     python tests/benchmarks/middleware.py [NAME ...]
 

@@ -1,4 +1,4 @@
-"""What an event of a stream costs in process, ours beside sse-starlette and FastAPI, in microseconds of CPU time.
+"""The cost of an event of a stream in process, ours beside sse-starlette and FastAPI, in microseconds of CPU time.
 
     python tests/benchmarks/sse.py [--rounds 15]
 

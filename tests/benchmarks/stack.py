@@ -1,4 +1,4 @@
-"""What an App with twelve middlewares costs, as a multiple of the App without, and the share of each.
+"""The cost of an App with twelve middlewares, as a multiple of the App without, and the share of each.
 
     python tests/benchmarks/stack.py
 

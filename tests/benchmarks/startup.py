@@ -1,4 +1,4 @@
-"""What an application of 1,000 routes costs before and at its first request, and the memory it holds.
+"""The cost of an application of 1,000 routes before and at its first request, and the memory it holds.
 
     python tests/benchmarks/startup.py [--rounds 7]
 

@@ -1,4 +1,4 @@
-"""What shared state adds to a request, in microseconds of CPU time and round trips, beside others on the same store.
+"""The cost that shared state adds to a request, in microseconds of CPU time and round trips, beside others on the same store.
 
     python tests/benchmarks/stores.py [NAME ...]
 

@@ -38,7 +38,7 @@ CONNECTION = [
 
 
 async def given(app: Callable[[Any], Any], scope: dict) -> tuple[Any, ...]:
-    """What an application is called with inside a middleware, and what the middleware was called with."""
+    """The arguments that an application and the middleware around it were called with."""
     inside: list[Any] = []
 
     async def recording(*arguments: Any) -> None:
@@ -53,7 +53,7 @@ async def given(app: Callable[[Any], Any], scope: dict) -> tuple[Any, ...]:
 
 
 class Stop(BaseException):
-    """What nobody may answer: as KeyboardInterrupt, which event loops treat in ways of their own."""
+    """An exception that no middleware may answer: as KeyboardInterrupt, which event loops treat in ways of their own."""
 
 
 class Failing:
@@ -268,7 +268,7 @@ async def test_what_is_no_error_is_not_answered(subject: Subject) -> None:
 
 
 async def failed(subject: Subject, error: BaseException, sent: int) -> Reply:
-    """What was sent of a page whose application raised after so many messages; the very exception came out."""
+    """The messages of a page whose application raised after so many messages; the very exception came out."""
     reply = Reply()
     with pytest.raises(BaseException) as caught:  # noqa: PT011
         await run(subject.make(Failing(error, *page(b"x" * 1000)[:sent])), acting_scope(subject), reply=reply)

@@ -58,7 +58,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 @pytest.fixture(scope="module")
 def imported() -> dict[str, list[str]]:
-    """What each public module of asgi-middleware brings into a fresh interpreter that has nothing else installed."""
+    """The modules that each public module of asgi-middleware brings into a fresh interpreter that has nothing else installed."""
     source = str(Path(importlib.import_module("asgi_middleware").__file__ or "").parents[1])
     modules = {path.rpartition(".")[0] for path in found() if path.startswith("asgi_middleware.")}
     running = {

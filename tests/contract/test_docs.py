@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -31,6 +32,21 @@ def test_every_public_name_is_documented(package):
             if (inspect.isclass(value) or inspect.isfunction(value)) and not value.__doc__:
                 undocumented.append(f"{name}.{public}")
     assert undocumented == []
+
+
+def test_no_docstring_begins_with_a_question_word(root):
+    found = []
+    for path in [
+        *root.glob("packages/*/src/**/*.py"),
+        *root.glob("packages/*/examples/**/*.py"),
+        *root.glob("tests/**/*.py"),
+    ]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                docstring = ast.get_docstring(node) or ""
+                if docstring.startswith(("What ", "Who ", "Those ")):
+                    found.append(f"{path.relative_to(root)}: {docstring.splitlines()[0]}")
+    assert found == []
 
 
 def test_every_page_is_in_the_navigation(root):

@@ -1,4 +1,4 @@
-"""What clients send is read in linear time: shown by the expressions themselves, and by counting instructions."""
+"""Texts of clients are read in linear time: shown by the expressions themselves, and by counting instructions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients send is read in linear time: counted in instructions, at n, 2n, 4n and 8n.
+"""Texts of clients are read in linear time: counted in instructions, at n, 2n, 4n and 8n.
 
 An instruction that the interpreter hands to C (a search, a join) counts as one, so that loops are compared and not the
 speed of C; regular expressions, which are C alone, are looked at in test_linear_parsers.py.
@@ -205,7 +205,7 @@ async def _form(request: Request[Any]) -> None:
 
 
 def _quietly(read: Callable[[], object]) -> object:
-    """What is malformed may be refused: how long it took is what counts."""
+    """Read a text that may be refused as malformed: only the time that it takes counts."""
     try:
         return read()
     except (ValueError, HTTPException, MalformedRangeHeader, RangeNotSatisfiable, RecursionError) as exc:

@@ -1,4 +1,4 @@
-"""What a package says of itself is there and is true."""
+"""The metadata of a package is there and is true."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_no_helper_has_a_copy_that_is_not_compared(packages: Any) -> None:
 
 
 class Parsed(NamedTuple):
-    """What the one grammar makes of a Host: its name to compare with, and the port, None where it is not a number."""
+    """Return the reading of a Host by the one grammar: its name to compare with, and the port, None where it is not a number."""
 
     name: str
     port: int | None = None

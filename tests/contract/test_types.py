@@ -1,4 +1,4 @@
-"""What is written once and copied: the copies are one text."""
+"""Files that are written once and copied: the copies are one text."""
 
 from __future__ import annotations
 

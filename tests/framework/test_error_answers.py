@@ -42,7 +42,7 @@ def raising(exc):
 
 
 async def failing(app, path="/", **scope):
-    """What was sent and what came out."""
+    """The messages that were sent and the exception that came out."""
     reply = Reply()
     try:
         await run(app, http_scope(path=path, **scope), body_messages(b""), reply=reply)

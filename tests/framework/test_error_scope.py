@@ -1,4 +1,4 @@
-"""What a handler of exceptions sees that is called outside of everything: one scope, one body, and no waiting."""
+"""The outermost handler of exceptions sees one scope and one body, and never waits."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def fed(chunks: list[bytes]) -> list[Any]:
 
 
 def given_to_the_library(body: bytes) -> list[Any]:
-    """What python-multipart itself says, given the body byte for byte."""
+    """Return the reading of python-multipart itself, given the body byte by byte."""
     collected = Collected()
     names = (
         "part_begin",

@@ -98,7 +98,7 @@ def whole(headers: list[Any], messages: list[Any]) -> bool:
 
 
 def read(reply: Reply, encoded: bool) -> list[bytes]:
-    """What a client can read after each message."""
+    """Return the text that a client can read after each message."""
     pieces = [message.get("body", b"") for message in reply.messages[1:]]
     if not encoded:
         return pieces

@@ -39,7 +39,7 @@ class Boom(Exception):
 
 @dataclass
 class Script:
-    """What an application does."""
+    """The behaviour of an application."""
 
     status: int
     headers: list[Any]

@@ -71,7 +71,7 @@ def ask(client: httpx.Client, stack: Any, page: Any, *, wrapped: bool) -> httpx.
 
 @pytest.fixture(scope="module")
 def without(client: httpx.Client) -> Iterator[list[httpx.Response]]:
-    """What the site alone answers; once every middleware has been there, it still answers that."""
+    """The answers of the site alone; once every middleware has been there, it still answers that."""
     before = [ask(client, STACKS[0], page, wrapped=False) for page in PAGES]
     yield before
     for page, plain in zip(PAGES, before, strict=True):

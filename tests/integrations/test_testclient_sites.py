@@ -18,7 +18,7 @@ def offers(site: Any, feature: str) -> None:
 
 
 def leaving(site: Any) -> Any:
-    """What to expect of a site whose client leaves: it ends its response, or goes on until it is cancelled."""
+    """The end to expect of a site whose client leaves: it ends its response, or goes on until it is cancelled."""
     return nullcontext() if site.features.get("disconnect", True) else pytest.warns(AppIgnoredDisconnect)
 
 

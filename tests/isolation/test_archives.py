@@ -1,4 +1,4 @@
-"""What is in the wheels and sdists: the code, the papers, the tests, and a description that reads well on an index."""
+"""The contents of the wheels and sdists: the code, the papers, the tests, and a description that reads well on an index."""
 
 from __future__ import annotations
 

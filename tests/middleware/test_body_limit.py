@@ -404,7 +404,7 @@ async def test_two_applications_may_be_tried_in_turn_with_one_scope():
 
 
 class Held:
-    """What asgi-requests keeps of the bodies it has read, by its protocol."""
+    """The holder of bodies that asgi-requests has read, by its protocol."""
 
     def __init__(self, of, *messages):
         self.of = of

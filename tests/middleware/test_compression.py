@@ -14,7 +14,9 @@ from asgi_middleware._compression.encoders import Brotli, Gzip, Zstd
 from asgi_middleware.compression import DEFAULT_EXCLUDED_CONTENT_TYPES, CompressionMiddleware
 from asgi_middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES as STARLETTES
 from asgi_middleware.gzip import GZipMiddleware
-from raw_asgi import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, http_scope, request, run, sending, websocket_scope
+from raw_asgi import body_message as body
+from raw_asgi import start_message as start
 
 brotli = pytest.importorskip("brotli", reason="pip install 'brotli>=1.2'")
 zstd = _codecs.zstd_module()
@@ -24,22 +26,6 @@ if zstd is None:
 TEXT = b"hello, world! " * 100
 DECODERS = {"gzip": gzip.decompress, "br": brotli.decompress, "zstd": zstd.decompress, None: bytes}
 CODINGS = ["zstd", "br", "gzip"]
-
-
-def start(headers=(), status=200, **keys):
-    return {"type": "http.response.start", "status": status, "headers": list(headers), **keys}
-
-
-def body(piece=b"", more=False):
-    return {"type": "http.response.body", "body": piece, "more_body": more}
-
-
-def sending(*messages):
-    async def app(scope, receive, send):
-        for message in messages:
-            await send(message)
-
-    return app
 
 
 def whole(headers=((b"Content-Type", b"text/plain"),), status=200, content=TEXT):

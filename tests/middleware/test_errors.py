@@ -15,7 +15,7 @@ async def boom(scope, receive, send):
 
 
 async def caught(app, scope=None, messages=(), error=ValueError):
-    """What was sent, and the exception that came out all the same."""
+    """The messages that were sent, and the exception that came out all the same."""
     reply = Reply()
     with pytest.raises(error) as raised:
         await run(app, http_scope() if scope is None else scope, messages, reply=reply)

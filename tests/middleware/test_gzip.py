@@ -12,26 +12,12 @@ import pytest
 from asgi_middleware import ConfigurationWarning
 from asgi_middleware._accept import coding_chooser
 from asgi_middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from raw_asgi import Reply, http_scope, request, run
+from raw_asgi import Reply, http_scope, request, run, sending
+from raw_asgi import body_message as body
+from raw_asgi import start_message as start
 
 TEXT = b"hello, world! " * 100
 GZIP = [(b"accept-encoding", b"gzip")]
-
-
-def start(headers=(), status=200, **keys):
-    return {"type": "http.response.start", "status": status, "headers": list(headers), **keys}
-
-
-def body(piece=b"", more=False):
-    return {"type": "http.response.body", "body": piece, "more_body": more}
-
-
-def sending(*messages):
-    async def app(scope, receive, send):
-        for message in messages:
-            await send(message)
-
-    return app
 
 
 def whole(headers=((b"Content-Type", b"text/plain"),), status=200, content=TEXT):

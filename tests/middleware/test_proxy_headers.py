@@ -1,4 +1,4 @@
-"""What proxies say of the client is believed as far as the proxies are trusted, and no further."""
+"""Proxies are believed about the client as far as they are trusted, and no further."""
 
 from __future__ import annotations
 

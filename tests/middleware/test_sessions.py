@@ -54,7 +54,7 @@ def signed(value, key="secret", **options):
 
 
 async def read(cookies, key="secret", **options):
-    """What a session holds for these Cookie headers."""
+    """Return the session of these Cookie headers."""
     found = []
     cookies = cookies if isinstance(cookies, list) else [cookies]
     app = SessionMiddleware(using(lambda session: found.append(dict(session))), key, **options)

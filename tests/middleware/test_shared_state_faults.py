@@ -169,7 +169,7 @@ async def test_what_is_changed_is_stored_before_the_head_is_sent(store):
 
 
 async def test_an_answer_is_stored_before_its_end_is_sent(store):
-    """Who repeats a request because its answer was cut off finds it."""
+    """A client that repeats a request because its answer was cut off finds the answer."""
     key = [(b"idempotency-key", b"a")]
     replies = []
 

@@ -18,6 +18,8 @@ from asgi_requests.headers import Headers
 from asgi_requests.requests import Request
 from asgi_requests.uploads import UploadFile
 from raw_asgi import body_messages, http_scope
+from raw_asgi import form_body as multipart_body
+from raw_asgi import form_part as part
 
 URLENCODED = "application/x-www-form-urlencoded"
 
@@ -34,19 +36,6 @@ async def stream(chunks):
 async def urlencoded(*chunks, content_type=URLENCODED, **limits):
     form = await FormParser(headers(content_type), stream(chunks), **limits).parse()
     return form.multi_items()
-
-
-def part(name, content, filename=None, content_type=None):
-    disposition = f'Content-Disposition: form-data; name="{name}"'
-    if filename is not None:
-        disposition += f'; filename="{filename}"'
-    if content_type is not None:
-        disposition += f"\r\nContent-Type: {content_type}"
-    return b"--B\r\n" + disposition.encode() + b"\r\n\r\n" + content + b"\r\n"
-
-
-def multipart_body(*parts):
-    return b"".join(parts) + b"--B--\r\n"
 
 
 def parser(*chunks, content_type="multipart/form-data; boundary=B", cls=MultiPartParser, **limits):

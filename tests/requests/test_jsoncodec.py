@@ -70,7 +70,7 @@ async def never():
 
 
 async def within(codec, call, scope=None, receive=never):
-    """What `call(scope, receive, send)` sends, and what it returned."""
+    """Return the messages that `call(scope, receive, send)` sends, and its result."""
     sent, returned = Sent(), []
 
     async def app(scope, receive, send):

@@ -14,21 +14,10 @@ from asgi_requests.forms import FormTooLarge
 from asgi_requests.headers import Headers
 from asgi_requests.parts import Part, PartLimits, PartReader
 from raw_asgi import body_messages, http_scope
+from raw_asgi import form_body as body_of
+from raw_asgi import form_part as part
 
 TYPE = "multipart/form-data; boundary=B"
-
-
-def part(name, content, filename=None, content_type=None):
-    disposition = f'Content-Disposition: form-data; name="{name}"'
-    if filename is not None:
-        disposition += f'; filename="{filename}"'
-    if content_type is not None:
-        disposition += f"\r\nContent-Type: {content_type}"
-    return b"--B\r\n" + disposition.encode() + b"\r\n\r\n" + content + b"\r\n"
-
-
-def body_of(*parts):
-    return b"".join(parts) + b"--B--\r\n"
 
 
 def cut(body, size):

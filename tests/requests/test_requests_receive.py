@@ -295,7 +295,7 @@ def failing(read_first):
 
 
 async def _handle(app, how, **options):
-    """What a handler outside of the application reads after it has failed."""
+    """Return the body that a handler outside of the application reads after it has failed."""
     outcome = []
 
     async def outer(scope, receive, send):

@@ -65,7 +65,7 @@ def values_of(path: str, text: str, flags: int = 0) -> dict | None:
 
 
 def scan(path: str, text: str) -> dict | None:
-    """What a regular expression finds that tries every combination."""
+    """Return the match of a regular expression that tries every combination."""
     pattern, _, convertors = compile_path(path)
     found = pattern.match(text)
     return found and {name: convertor.convert(found[name]) for name, convertor in convertors.items()}

@@ -1,4 +1,4 @@
-"""What routing writes to scopes, what it leaves alone, and how it refuses."""
+"""Routing: the keys that it writes to scopes, those it leaves alone, and how it refuses."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ import importlib.util
 import os
 import random
 import resource
+import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -231,6 +234,18 @@ def many_files() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     yield most
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium, driven by devtools.py."""
+    program = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+    if program is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    pytest.importorskip("websockets", reason="pip install websockets")
+    devtools = runpy.run_path(str(HERE / "devtools.py"))
+    with devtools["Browser"](program, tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ async def lifespan(app: App) -> AsyncIterator[dict[str, object]]:
 
 
 async def log(request: Request) -> Response:
-    """What happened to the exchange of that name."""
+    """Answer with what happened to the exchange of that name."""
     name = request.path_params["name"] + " "
     return JSONResponse([line.removeprefix(name) for line in LOG if line.startswith(name)])
 

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import runpy
-import shutil
 import signal
-from pathlib import Path
 
 import httpx
 import pytest
 
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
 pytest.importorskip("websockets", reason="pip install websockets")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    devtools = runpy.run_path(str(Path(__file__).with_name("devtools.py")))
-    with devtools["Browser"](CHROMIUM, tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
 
 
 def uvicorn(start, port):

@@ -20,7 +20,7 @@ FORGETS_ERRORS = {"daphne"}  # what an application raises after its answer is no
 
 
 def test_what_a_server_offers(server, connect):
-    """What servers advertise differs; the packages must be right over each."""
+    """Servers advertise different extensions; the packages must be right over each."""
     found = json.loads(connect(server).ask("GET /scope?a=%20b HTTP/1.1").body)
     assert found["asgi"].get("spec_version") == SPEC.get(server.kind, "2.3")
     assert found["extensions"] == OFFERED.get(server.kind, [])

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import runpy
-import shutil
-from pathlib import Path
-
 import pytest
 
 from asgi_testclient import LiveServer
 
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
 pytest.importorskip("websockets", reason="pip install websockets")
 PAGE = b"""<!doctype html><title>waiting</title><link rel=icon href=data:,><script>
 const socket = new WebSocket(`ws://${location.host}/socket`);
@@ -36,10 +30,9 @@ async def app(scope, receive, send):
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "granian", "hypercorn", "hypercorn-trio"])
-def test_a_browser_opens_a_page_and_a_websocket(name, tmp_path):
+def test_a_browser_opens_a_page_and_a_websocket(name, browser):
     pytest.importorskip(name.partition("-")[0])
-    devtools = runpy.run_path(str(Path(__file__).with_name("devtools.py")))
-    with LiveServer(app, name) as server, devtools["Browser"](CHROMIUM, tmp_path) as browser:
+    with LiveServer(app, name) as server:
         page = browser.open(server.url + "/")
         page.wait_for("document.title == 'connected'")
         assert page.errors == []

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
-import shutil
-from pathlib import Path
-
 import pytest
-
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
 
 
 @pytest.fixture
@@ -17,14 +10,6 @@ def protected(serve):
     return serve("uvicorn-httptools", "site_protected:app", "--no-proxy-headers")
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    devtools = runpy.run_path(str(Path(__file__).with_name("devtools.py")))
-    with devtools["Browser"](CHROMIUM, tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
-
-
-@needs_chromium
 def test_the_sites_own_form_passes_and_that_of_another_origin_does_not(browser, protected, serve):
     page = browser.open(f"{protected.url}/form")
     page.click("button")
@@ -35,7 +20,6 @@ def test_the_sites_own_form_passes_and_that_of_another_origin_does_not(browser, 
     page.wait_for("document.body.textContent == 'Forbidden: this request comes from another site'")
 
 
-@needs_chromium
 def test_a_script_without_the_nonce_does_not_run(browser, protected):
     page = browser.open(f"{protected.url}/page")
     page.wait_for("window.good === true")

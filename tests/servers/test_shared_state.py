@@ -1,4 +1,4 @@
-"""What four workers of uvicorn share: exactly the quota passes, no write of a session is lost, all is counted."""
+"""Four workers of uvicorn share their state: exactly the quota passes, no write of a session is lost, all is counted."""
 
 from __future__ import annotations
 

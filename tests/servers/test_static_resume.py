@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 
 from asgi_requests.staticfiles.__main__ import main as static_command
 
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 NAME = "words.txt"
 SUFFIXES = {"identity": "", "gzip": ".gz", "br": ".br", "zstd": ".zst"}
 
@@ -64,30 +62,27 @@ def test_a_part_of_another_version_is_never_glued_on(site, directory, tmp_path):
     assert answers == {"200"}
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
-def test_a_browser_decodes_the_whole_and_gets_exact_parts(site, directory, tmp_path):
+def test_a_browser_decodes_the_whole_and_gets_exact_parts(site, directory, browser):
     text = (directory / NAME).read_text()
     assert brotli.decompress((directory / f"{NAME}.br").read_bytes()).decode() == text
-    devtools = runpy.run_path(str(Path(__file__).with_name("devtools.py")))
-    with devtools["Browser"](CHROMIUM, tmp_path) as browser:
-        page = browser.open(f"{site.url}/")
-        page.run(
-            f"""
-            window.seen = null;
-            (async () => {{
-                const whole = await fetch("/static/{NAME}");
-                const text = await whole.text();
-                const plain = await fetch("/static/{NAME}", {{headers: {{range: "bytes=0-99"}}}});
-                const first = await plain.text(), tag = plain.headers.get("etag");
-                const rest = await fetch("/static/{NAME}", {{headers: {{range: "bytes=100-", "if-range": tag}}}});
-                window.seen = JSON.stringify([
-                    whole.headers.get("content-encoding"), text.length, plain.status, rest.status,
-                    first + await rest.text() === text,
-                ]);
-            }})().catch(error => {{ window.seen = JSON.stringify(String(error)); }});
-            """
-        )
-        page.wait_for("window.seen !== null")
-        coding, length, *rest = json.loads(page.run("window.seen"))
-        assert coding in ("br", "gzip", "zstd", None)  # None where the browser hides it from scripts
-        assert (length, rest) == (len(text), [206, 206, True])
+    page = browser.open(f"{site.url}/")
+    page.run(
+        f"""
+        window.seen = null;
+        (async () => {{
+            const whole = await fetch("/static/{NAME}");
+            const text = await whole.text();
+            const plain = await fetch("/static/{NAME}", {{headers: {{range: "bytes=0-99"}}}});
+            const first = await plain.text(), tag = plain.headers.get("etag");
+            const rest = await fetch("/static/{NAME}", {{headers: {{range: "bytes=100-", "if-range": tag}}}});
+            window.seen = JSON.stringify([
+                whole.headers.get("content-encoding"), text.length, plain.status, rest.status,
+                first + await rest.text() === text,
+            ]);
+        }})().catch(error => {{ window.seen = JSON.stringify(String(error)); }});
+        """
+    )
+    page.wait_for("window.seen !== null")
+    coding, length, *rest = json.loads(page.run("window.seen"))
+    assert coding in ("br", "gzip", "zstd", None)  # None where the browser hides it from scripts
+    assert (length, rest) == (len(text), [206, 206, True])

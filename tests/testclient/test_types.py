@@ -61,7 +61,7 @@ TestClient(None).get("/").asgi.nothing
 
 
 def checked(tmp_path: Path, cache: Path, code: str) -> list[str]:
-    """What mypy says of some code, each complaint with its line."""
+    """Return the complaints of mypy about some code, each with its line."""
     file = tmp_path / "uses.py"
     file.write_text(code)
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", "--no-error-summary"]

@@ -18,7 +18,7 @@ SECRET = "swordfish-and-some-more-bytes"
 
 
 class Refused(Exception):
-    """What an application raises so that a middleware for exceptions gives an answer of its own."""
+    """An exception of an application, raised so that a middleware for exceptions gives an answer of its own."""
 
 
 @dataclass

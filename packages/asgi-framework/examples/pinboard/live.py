@@ -1,4 +1,4 @@
-"""What moves: new notes as server-sent events, and a chat over WebSockets."""
+"""Live parts: new notes as server-sent events, and a chat over WebSockets."""
 
 from __future__ import annotations
 

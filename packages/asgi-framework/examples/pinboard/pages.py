@@ -1,4 +1,4 @@
-"""What a browser sees: the board, its form, its pictures and its error pages."""
+"""Pages for a browser: the board, its form, its pictures and its error pages."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def pin(request: Request) -> Response:
 
 
 async def after_pinning(request: Request, note: Note) -> None:
-    """What need not keep the browser waiting: tell the other browsers, and count the words."""
+    """Tell the other browsers and count the words, once the browser has its answer."""
     request.state.news.publish(ServerSentEvent(note.as_dict(), event="note"))
     await request.state.store.count_words(note.text)
 

@@ -15,7 +15,7 @@ class Problem(JSONResponse):
 
 
 class Invalid(Exception):
-    """What was sent is no note; `errors` says why, field by field."""
+    """An invalid note; `errors` says why, field by field."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__(errors)

@@ -1,4 +1,4 @@
-"""What the functions of an application look like: whether they can be called, and where they stand."""
+"""Inspect the functions of an application: whether they can be called, and where they are defined."""
 
 from __future__ import annotations
 

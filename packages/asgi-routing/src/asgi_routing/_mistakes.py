@@ -1,4 +1,4 @@
-"""What is probably not what was meant: named where a route is made, and by `check()`.
+"""Probable mistakes in routes: named where a route is made, and by `check()`.
 
 Such a route is kept, as it does no harm: the rest of the application is served.
 """

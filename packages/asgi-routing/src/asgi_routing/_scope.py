@@ -1,4 +1,4 @@
-"""What routing reads from a scope."""
+"""Read from a scope what routing needs."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Cursor(Protocol):
 
 
 class Span(NamedTuple):
-    """What a parameter may consume: a cursor for each text, and whether a literal behind it leaves it one end only."""
+    """The ends that a parameter may have: a cursor for each text, and whether a literal behind it leaves only one."""
 
     cursor: Callable[[str], Cursor]
     stops_before: Callable[[str], bool]

@@ -17,7 +17,6 @@ repeated, such as `[a-z0-9-]+`, is matched in linear time whatever stands beside
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
@@ -35,8 +34,6 @@ class Convertor(Generic[T]):
     """
 
     regex: ClassVar[str] = ""
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string"}
-    """The JSON schema of the parameter, for OpenAPI."""
 
     def convert(self, value: str) -> T:
         """Return the value of a text that `regex` matches."""
@@ -78,7 +75,6 @@ class IntegerConvertor(Convertor[int]):
     """ASCII digits; more of them than `sys.get_int_max_str_digits()` allows do not match."""
 
     regex = "[0-9]+"
-    schema: ClassVar[Mapping[str, Any]] = {"type": "integer", "minimum": 0}
 
     def convert(self, value: str) -> int:
         return int(value)
@@ -93,7 +89,6 @@ class FloatConvertor(Convertor[float]):
     """ASCII digits, optionally a point and more digits; no sign, no exponent."""
 
     regex = r"[0-9]+(\.[0-9]+)?"
-    schema: ClassVar[Mapping[str, Any]] = {"type": "number", "minimum": 0}
 
     def convert(self, value: str) -> float:
         return float(value)
@@ -113,7 +108,6 @@ class UUIDConvertor(Convertor[UUID]):
     """A UUID in hexadecimal, with or without its hyphens, in either case."""
 
     regex = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "uuid"}
 
     def convert(self, value: str) -> UUID:
         return UUID(value)
@@ -126,7 +120,6 @@ class DateConvertor(Convertor[date]):
     """A day such as `2026-02-28` (ISO 8601); one that the calendar does not have does not match."""
 
     regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date"}
 
     def convert(self, value: str) -> date:
         return date.fromisoformat(value)
@@ -146,7 +139,6 @@ class DatetimeConvertor(Convertor[datetime]):
         "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}"
         r"(?:\.[0-9]{1,6})?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
     )
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date-time"}
 
     def convert(self, value: str) -> datetime:
         return datetime.fromisoformat(value.upper())
@@ -162,7 +154,6 @@ class DecimalConvertor(Convertor[Decimal]):
     """An exact number such as `-12.50`: up to 64 digits before a point and 64 after it; no exponent, no NaN."""
 
     regex = r"-?[0-9]{1,64}(?:\.[0-9]{1,64})?"
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "decimal"}
 
     def convert(self, value: str) -> Decimal:
         return Decimal(value)

@@ -1,4 +1,4 @@
-"""What runs before the first request and after the last: contexts, and the lifespans of mounted applications.
+"""The lifespan, before the first request and after the last: contexts, and the lifespans of mounted applications.
 
     async def pool(app):
         async with open_pool() as connections:

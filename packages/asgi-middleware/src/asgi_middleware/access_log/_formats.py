@@ -1,4 +1,4 @@
-"""What is known of an exchange, and the lines that are made of it.
+"""The facts of an exchange, and the log lines made of them.
 
 Rule: what a client has sent is escaped here, and nowhere else: no line break, escape sequence or quote gets through.
 """

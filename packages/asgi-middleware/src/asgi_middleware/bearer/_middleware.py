@@ -29,7 +29,7 @@ class VerificationUnavailable(Exception):
 
 
 class BearerCredentials:
-    """What a token permits: `scope["auth"].scopes`."""
+    """The permissions of a token: `scope["auth"].scopes`."""
 
     def __init__(self, scopes: Sequence[str] = ()) -> None:
         self.scopes = list(scopes)

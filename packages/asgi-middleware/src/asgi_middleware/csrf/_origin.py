@@ -16,7 +16,7 @@ _OURS = (b"same-origin", b"none")
 
 
 class Verdict(Enum):
-    """What the headers say: the request is from this site, from another, or nothing is said."""
+    """The origin of a request by its headers: this site, another one, or unknown."""
 
     SAME = 1
     OTHER = 2

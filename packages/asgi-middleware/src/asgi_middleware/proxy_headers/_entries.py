@@ -31,7 +31,7 @@ class Node(NamedTuple):
 
 
 class Element(NamedTuple):
-    """What one proxy says: by whom it was asked, over which scheme, for which host."""
+    """One proxy's entry: the client that it served, the scheme and the host."""
 
     node: str | None
     proto: str | None

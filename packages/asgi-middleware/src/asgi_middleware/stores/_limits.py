@@ -51,7 +51,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class LimitState:
-    """What is left of a limit: `reset` is in seconds until all is there again, `retry_after` until the cost is."""
+    """The rest of a limit: `reset` is in seconds until all is there again, `retry_after` until the cost is."""
 
     remaining: int
     reset: float

@@ -1,4 +1,4 @@
-"""What is served at a path: a file, and its compressed forms, each with validators of its own (RFC 9110 §8.8.3.3)."""
+"""The representations at a path: a file and its compressed forms, each with its own validators (RFC 9110 §8.8.3.3)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Representation:
 
 @dataclass(eq=False, slots=True)
 class Found:
-    """What has been found at a path: a file in all its forms, or a directory."""
+    """The result of a look-up: a file in all its forms, or a directory."""
 
     file: Representation
     status_code: int = 200

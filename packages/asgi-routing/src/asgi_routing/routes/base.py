@@ -1,4 +1,4 @@
-"""What every route is, and how a route is given a connection that it matches.
+"""The base of all routes, and how a matching route is given its connection.
 
 Rule: keys are written to the caller's own scope, as `scope["route"]` is for those outside. Where a router below a
 mount finds nothing, the mount puts back what it changed: another application may be tried with the same scope.
@@ -40,7 +40,6 @@ class BaseRoute:
     url_path_class: ClassVar[type[URLPath]] = URLPath
     # None in the class: subclasses elsewhere do without the constructors here.
     when: Predicate | None = None
-    middleware_names: tuple[str, ...] = ()
 
     @property
     def full_path_format(self) -> str | None:
@@ -144,13 +143,10 @@ def checked_predicate(when: Predicate | None) -> Predicate | None:
     return when
 
 
-def set_options(route: BaseRoute, when: Predicate | None, records: Iterable[Iterable[Any]]) -> None:
-    """Note on a route what few have: a predicate, and middleware."""
+def set_predicate(route: BaseRoute, when: Predicate | None) -> None:
+    """Note the predicate of a route that has one."""
     if checked_predicate(when) is not None:
         route.when = when
-    names = tuple(get_name(cls) for cls, _, _ in records)
-    if names:
-        route.middleware_names = names
 
 
 def get_name(endpoint: Callable[..., Any]) -> str:

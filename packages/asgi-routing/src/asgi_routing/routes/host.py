@@ -15,7 +15,7 @@ from ..exceptions import NoMatchFound
 from ..paths import PARAM_FORMAT_REGEX, build_pattern, parse_path, percent_encode, without_port
 from ..types import ASGIApp, Receive, Scope, Send
 from ._reverse import reverse
-from .base import BaseRoute, Match, Predicate, check_params, fill_template, set_options, take_query
+from .base import BaseRoute, Match, Predicate, check_params, fill_template, set_predicate, take_query
 
 
 class Host(BaseRoute):
@@ -37,7 +37,7 @@ class Host(BaseRoute):
         self._own_regex = self.host_regex
         self._extract = compile_extract(host_to_match(self), self.param_convertors, re.IGNORECASE)
         warn_of(template_mistake(host), self)
-        set_options(self, when, ())
+        set_predicate(self, when)
 
     @property
     def base_app(self) -> ASGIApp:

@@ -24,7 +24,7 @@ from .base import (
     check_params,
     fill_template,
     put_back,
-    set_options,
+    set_predicate,
     take_query,
     wrap,
 )
@@ -56,9 +56,8 @@ class Mount(BaseRoute):
         assert app is not None or routes is not None, "Either 'app=...', or 'routes=' must be specified"
         self.path = path.rstrip("/")
         self._base_app: ASGIApp = type(self).router_class(list(routes or ())) if app is None else app
-        records = list(middleware or ())
-        self.app: ASGIApp = wrap(self._base_app, records)
-        set_options(self, when, records)
+        self.app: ASGIApp = wrap(self._base_app, middleware)
+        set_predicate(self, when)
         self.name = name
         self.path_format: str
         self.param_convertors: dict[str, Convertor[Any]]

@@ -1,4 +1,4 @@
-"""What routes for HTTP and for WebSockets share: one path, and the application that serves it."""
+"""The common part of routes for HTTP and for WebSockets: one path, and the application that serves it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .base import (
     check_params,
     fill_template,
     get_name,
-    set_options,
+    set_predicate,
     take_query,
     wrap,
 )
@@ -56,9 +56,8 @@ class PathRoute(BaseRoute):
         app = self.application(endpoint)
         warn_of(template_mistake(path), self)
         warn_of(endpoint_mistake(app, endpoint), self)
-        records = list(middleware or ())
-        self.app: ASGIApp = wrap(app, records)
-        set_options(self, when, records)
+        self.app: ASGIApp = wrap(app, middleware)
+        set_predicate(self, when)
 
     def application(self, endpoint: Any) -> ASGIApp:
         """Return the ASGI application that an endpoint is; `endpoint` itself stays as it was given."""
