@@ -20,6 +20,7 @@ from asgi_requests._threads import asyncio_task
 from asgi_requests._workers import WorkerPool
 from asgi_requests.background import BackgroundTask
 from asgi_requests.files import FileResponse, content_disposition
+from asgi_requests.files._reader import FileAt, FileReader
 from asgi_requests.responses import Response
 from raw_asgi import Reply, http_scope, request, run, websocket_scope
 
@@ -62,6 +63,11 @@ async def is_open(file) -> bool:
     """Return whether this process still has the file open once its threads are at rest."""
     await threads_at_rest()
     gc.collect()
+    return is_linked(file)
+
+
+def is_linked(file) -> bool:
+    """Return whether a descriptor of this process leads to the file."""
     links = []
     for descriptor in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
@@ -535,6 +541,18 @@ async def test_a_cancelled_request_leaves_nothing_open(big, known):
                 await anyio.lowlevel.checkpoint()
                 scope.cancel()
     assert not await is_open(big)
+
+
+def test_a_reader_that_is_dropped_closes_its_file_without_the_garbage_collector(big):
+    gc.disable()
+    try:
+        reader = FileReader(FileAt(big), [(0, 10)], 10)
+        reader.read(10)
+        assert is_linked(big)
+        del reader
+        assert not is_linked(big)
+    finally:
+        gc.enable()
 
 
 async def test_closing_a_file_waits_for_no_thread(tmp_path):

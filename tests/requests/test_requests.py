@@ -175,6 +175,11 @@ def test_url_for_asks_the_router_and_joins_what_it_says():
     assert router.asked == ("item", {"id": 7, "name": "x"})
 
 
+def test_url_for_keeps_the_query_of_what_a_router_says():
+    read = request(root_path="/r", router=Router("/items/7?tag=a#top"), headers=[(b"host", b"h")], query=b"a=1")
+    assert read.url_for("item") == "http://h/r/items/7?tag=a#top"
+
+
 def test_url_for_lets_a_path_make_itself_absolute():
     url = request(app=Router(Path("/x")), router=None).url_for("x")
     assert isinstance(url, URL)

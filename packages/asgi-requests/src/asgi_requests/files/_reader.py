@@ -133,9 +133,10 @@ class FileReader:
     def __init__(self, file_at: FileAt, segments: Segments, chunk_size: int) -> None:
         self.chunk_size = chunk_size
         self._file_at = file_at
-        self._file: io.FileIO | None = None
+        # Not a method for the guard to call: in a reference cycle the garbage collector might find the file first.
+        self._opened: list[io.FileIO] = []
         self._left = deque(segments)
-        self._guard = ClosingGuard(self._close_file)
+        self._guard = ClosingGuard(partial(_close_all, self._opened))
 
     @property
     def has_more(self) -> bool:
@@ -159,8 +160,9 @@ class FileReader:
         self.close()
 
     def _read(self, size: int) -> Batch:
-        if self._file is None:
-            self._file = self._file_at.open()
+        if not self._opened:
+            self._opened.append(self._file_at.open())
+        [file] = self._opened
         blocks: list[tuple[bytes, Segment]] = []
         while self._left and size > 0:
             segment = self._left.popleft()
@@ -168,8 +170,8 @@ class FileReader:
                 block = segment
             else:
                 start, end = segment
-                self._file.seek(start)
-                block = self._file.read(min(size, end - start))
+                file.seek(start)
+                block = file.read(min(size, end - start))
                 if not block:
                     raise RuntimeError(f"File at path {self._file_at.path} is shorter than expected.")
                 segment = start, start + len(block)
@@ -179,9 +181,10 @@ class FileReader:
             size -= len(block)
         return Batch(blocks)
 
-    def _close_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
+
+def _close_all(files: list[io.FileIO]) -> None:
+    for file in files:
+        file.close()
 
 
 def cut(content: bytes, segments: Segments) -> list[bytes]:

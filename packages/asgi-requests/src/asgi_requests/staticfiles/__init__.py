@@ -14,9 +14,9 @@ Django's settings. `python -m asgi_requests.staticfiles compress DIR` writes the
 from __future__ import annotations
 
 from ._answers import NotModifiedResponse
-from ._app import PathLike, StaticFiles
+from ._app import StaticFiles
 from ._django import django_static
 from ._front import static
-from ._representations import Representation
+from ._representations import PathLike, Representation
 
 __all__ = ["NotModifiedResponse", "PathLike", "Representation", "StaticFiles", "django_static", "static"]

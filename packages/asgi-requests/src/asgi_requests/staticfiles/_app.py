@@ -13,21 +13,18 @@ from .._response import Response
 from .._threads import run_in_thread
 from ..exceptions import HTTPException, handled_above
 from ..files import FileResponse
-from ..files._metadata import media_type_of
 from ..files._reader import READ_SIZE, FileReplaced, UnreadableFile
-from ..files.conditional import precondition, request_conditions
+from ..files.conditional import request_conditions
 from ..headers import Headers
 from ..types import Receive, Scope, Send
-from ._answers import NotModifiedResponse, complete_lifespan, slash_redirect
+from ._answers import NotModifiedResponse, complete_lifespan, file_response, is_not_modified, slash_redirect
 from ._codings import SUFFIXES, accepted_codings, check_codings
 from ._globs import usable_glob, warn
 from ._navigation import is_navigation
 from ._paths import Search, is_safe
 from ._policy import CacheControl, CachePolicy, Manifest
 from ._remembered import Key, Remembered
-from ._representations import Found, Representation, Tags, coded_validators, confirm, read_small
-
-PathLike = str | os.PathLike[str]
+from ._representations import Found, PathLike, Representation, Tags, coded_validators, confirm, read_small
 
 # A file that is replaced by another between its look-up and its opening, as a deployment does, is looked up again.
 _MOST_LOOKUPS = 3
@@ -241,7 +238,7 @@ class StaticFiles:
         is_overridden = type(self).is_not_modified is not _IS_NOT_MODIFIED
         if not is_overridden and is_not_modified(fields, request_conditions(scope)):
             return NotModifiedResponse(Headers(raw=fields))
-        response = _file_response(full_path, form, fields, etag)
+        response = file_response(full_path, form, fields, etag)
         if is_overridden and self.is_not_modified(response.headers, Headers(scope=scope)):
             return NotModifiedResponse(response.headers)
         return response
@@ -366,27 +363,6 @@ class StaticFiles:
 
 
 _IS_NOT_MODIFIED = StaticFiles.is_not_modified
-
-
-def is_not_modified(fields: RawHeaders, conditions: dict[str, str]) -> bool:
-    """Return whether a response with these headers is to be a 304."""
-    if not conditions:
-        return False
-    values = {name: value.decode("latin-1") for name, value in fields if name in (b"etag", b"last-modified")}
-    return precondition("GET", conditions, values.get(b"etag"), values.get(b"last-modified")) == 304
-
-
-def _file_response(full_path: PathLike, form: Representation, fields: RawHeaders, etag: str | None) -> FileResponse:
-    if form.coding is None:
-        response = FileResponse(full_path, stat_result=form.status, etag=etag)
-        response.raw_headers += [each for each in fields if each[0] not in (b"etag", b"last-modified")]
-        return response
-    media_type = media_type_of(form.full_path.removesuffix(SUFFIXES[form.coding]))
-    response = FileResponse(full_path, headers={"content-encoding": form.coding}, media_type=media_type)
-    response.raw_headers += fields
-    response.stat_result = form.status
-    response.set_stat_headers(form.status)
-    return response
 
 
 def _check_directory(directory: PathLike) -> None:

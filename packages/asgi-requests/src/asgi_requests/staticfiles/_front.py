@@ -11,9 +11,10 @@ from typing import Any
 
 from ..exceptions import HTTPException, handled_above
 from ..types import ASGIApp, Message, Receive, Scope, Send
-from ._app import PathLike, StaticFiles
+from ._app import StaticFiles
 from ._globs import warn
 from ._navigation import is_navigation
+from ._representations import PathLike
 
 _PRODUCTION = {"precompressed": True, "immutable": True, "stat_max_age": 1.0}
 

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ._globs import warn
-
-PathLike = str | os.PathLike[str]
+from ._representations import PathLike
 
 _ENDS_IN_HASH = re.compile(r"(?:.*[-._])?[A-Za-z0-9_-]{6,}", re.DOTALL).fullmatch
 

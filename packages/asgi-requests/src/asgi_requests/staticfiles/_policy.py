@@ -9,7 +9,8 @@ from typing import Any
 
 from .._fields import RawHeaders, encode_value
 from ._globs import CATCH_ALL, compile_glob, usable_glob, warn
-from ._manifests import PathLike, hashed_names
+from ._manifests import hashed_names
+from ._representations import PathLike
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """Cache-Control of a file whose name changes with its content (RFC 8246)."""

@@ -14,6 +14,8 @@ from ._codings import IDENTITY
 from ._navigation import VARY
 from ._remembered import same_version
 
+PathLike = str | os.PathLike[str]
+
 
 @dataclass(eq=False, slots=True)
 class Representation:
