@@ -131,6 +131,15 @@ def test_websockets_events_and_lines_have_the_codec():
         assert client.get("/lines").text == '{"a": 1}\n{"a": 2}\n'
 
 
+async def test_a_subclass_with_a_constructor_of_its_own_has_no_codec():
+    class Own(App):
+        def __init__(self):
+            vars(self).update(vars(App(routes=[Route("/", echo, methods=["POST"])])))
+
+    reply = await request(Own(), "POST", body=b'{"a":1}')
+    assert reply.body == (await request(application(), "POST", body=b'{"a":1}')).body
+
+
 async def test_an_engine_writes_dates():
     async def today(request):
         return JSONResponse({"on": datetime.date(2027, 1, 1)})

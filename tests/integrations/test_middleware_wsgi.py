@@ -108,7 +108,7 @@ async def test_a_bare_server_gets_pages_streams_uploads_redirects_and_cookies(fr
 @pytest.fixture
 def server(framework: str, tmp_path: Any) -> Iterator[Uvicorn]:
     pytest.importorskip("uvicorn", reason="needs uvicorn: pip install 'uvicorn[standard]'")
-    with Uvicorn(f"foreign.test_middleware_wsgi:{framework}", log=tmp_path / "log", factory=True) as server:
+    with Uvicorn(f"integrations.test_middleware_wsgi:{framework}", log=tmp_path / "log", factory=True) as server:
         yield server
 
 

@@ -58,6 +58,9 @@ class App:
     that could never be called is a warning.
     """
 
+    # In the class for subclasses that do without this constructor, as FastAPI does.
+    json: JSONCodec | None = None
+
     def __init__(
         self,
         debug: bool = False,
@@ -71,7 +74,8 @@ class App:
         auto_options: bool = False,
         json: JSONCodec | None = None,
     ) -> None:
-        self.json = None if json is None else check_codec(json)
+        if json is not None:
+            self.json = check_codec(json)
         self.debug = check_debug(debug)
         self.state: State = State()
         self.router = Router(routes, redirect_slashes, lifespan=check_lifespan(lifespan), auto_options=auto_options)
