@@ -646,3 +646,21 @@ def test_a_subclass_says_which_headers_a_304_keeps():
 
     full = PlainTextResponse("x", headers={"etag": '"a"', "server": "s", "x-other": "o"})
     assert WithServer(full.headers).raw_headers == [(b"etag", b'"a"'), (b"server", b"s")]
+
+
+@pytest.mark.parametrize("name", ["cache_control", "dotfiles", "etag", "precompressed", "fallback", "immutable"])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+async def test_a_subclass_may_use_the_names_of_our_options_for_its_own(root, name, before):
+    class Frontend(StaticFiles):
+        def __init__(self) -> None:
+            if before:
+                setattr(self, name, "index.html")
+            super().__init__(directory=root, html=True)
+            if not before:
+                setattr(self, name, "index.html")
+
+    files = Frontend()
+    assert getattr(files, name) == "index.html"
+    assert (await request(files, path="/css/site.css")).body == b"p {}"
+    assert (await request(files, path="/missing", headers=only(accept="text/html"))).body == b"<p>nothing here"
+    assert (await request(files, path="/.env")).status == 404

@@ -83,15 +83,13 @@ class StaticFiles:
         self.html = html
         self.config_checked = False
         self.follow_symlink = follow_symlink
-        self.cache_control = cache_control
-        self.dotfiles = dotfiles
-        self.etag = etag
+        self._dotfiles = dotfiles
         if raise_errors is not None:
             self.raise_errors = raise_errors
         if check_dir and directory is not None and not os.path.isdir(directory):
             raise RuntimeError(f"Directory '{directory}' does not exist")
-        self.precompressed = check_codings(precompressed)
-        self.fallback = None if fallback is None else usable_glob(fallback, "fallback")
+        self._precompressed = check_codings(precompressed)
+        self._fallback = None if fallback is None else usable_glob(fallback, "fallback")
         self._policy = CachePolicy(cache_control, immutable, manifest, self.all_directories)
         self._remembered: Remembered[Found] | None = None
         if stat_max_age > 0:
@@ -99,7 +97,7 @@ class StaticFiles:
         self._tags = Tags(etag)
         self._search = Search(self.all_directories, follow_symlink=follow_symlink)
         # What was remembered has its headers ready in a representation.
-        options = self.precompressed, self.fallback, self._policy.by_path, self._remembered
+        options = self._precompressed, self._fallback, self._policy.by_path, self._remembered
         self._passes_representation = any(options) and self._takes_representation()
 
     def get_directories(
@@ -209,7 +207,7 @@ class StaticFiles:
         It blocks. Raises OSError where the system fails, PermissionError where it forbids.
         """
         path = os.path.normpath(path)
-        if not is_safe(path.replace(os.sep, "/"), dotfiles=self.dotfiles):
+        if not is_safe(path.replace(os.sep, "/"), dotfiles=self._dotfiles):
             return "", None
         return self._search.find(path) or ("", None)
 
@@ -277,10 +275,10 @@ class StaticFiles:
         """Return whether `file_response` takes a representation; an override with Starlette's signature does not."""
         parameters = inspect.signature(self.file_response).parameters
         takes = "representation" in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-        if not takes and self.precompressed:
+        if not takes and self._precompressed:
             name = f"{type(self).__name__}.file_response"
             warn(f"precompressed: {name} takes no 'representation': add **options, and pass them to super()")
-            self.precompressed = ()
+            self._precompressed = ()
         return takes
 
     # All below blocks, and is called in a thread.
@@ -314,10 +312,10 @@ class StaticFiles:
             if index is not None:
                 directory = Found(Representation(path, full_path, status))
                 return self._with_siblings(index_path, *index) if ends_with_slash else directory
-        if self.fallback is not None and is_navigation(scope):
-            page = self._regular(self.fallback)
+        if self._fallback is not None and is_navigation(scope):
+            page = self._regular(self._fallback)
             if page is not None:
-                return self._with_siblings(self.fallback, *page, is_fallback=True)
+                return self._with_siblings(self._fallback, *page, is_fallback=True)
         page = self._regular("404.html") if self.html and self.sends_404_page else None
         return None if page is None else Found(Representation("404.html", *page), 404)
 
@@ -328,7 +326,7 @@ class StaticFiles:
     def _with_siblings(self, path: str, full_path: str, status: os.stat_result, *, is_fallback: bool = False) -> Found:
         """Return a file with those of its compressed forms that are beside it and not older."""
         siblings = {}
-        for coding in self.precompressed:
+        for coding in self._precompressed:
             sibling = self._regular(path + SUFFIXES[coding])
             # Where several directories or links are searched, the sibling of another file may have been found.
             is_beside = sibling is not None and sibling[0] == full_path + SUFFIXES[coding]
@@ -348,7 +346,7 @@ class StaticFiles:
 
         A form that it has a part of comes first: a download goes on as it has begun.
         """
-        if not self.precompressed or found.status_code != 200:
+        if not self._precompressed or found.status_code != 200:
             return found.file
         accepted = accepted_codings(scope)
         forms = [form for coding in accepted if (form := found.form(coding)) is not None]

@@ -66,9 +66,9 @@ class StaticFront:
     def __init__(self, app: ASGIApp, files: FilesAt) -> None:
         self.app = app
         self.files = copy.copy(files)
-        self.files.fallback = None
+        self.files._fallback = None
         # The same, with the page for what the application does not know.
-        self._page = files if files.fallback is not None else None
+        self._page = files if files._fallback is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a file, or call the application."""
