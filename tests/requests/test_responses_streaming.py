@@ -20,6 +20,7 @@ from asgi_requests.responses import StreamingResponse
 from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
 
 VERSIONS = ["2.0", "2.3", "2.4", "2.5"]
+before_and_after_the_first_chunk = pytest.mark.parametrize("chunks", [(), (b"a",)], ids=["before", "after"])
 
 
 def scope_of(version: str, method: str = "GET") -> dict:
@@ -222,13 +223,14 @@ async def test_the_iterator_can_be_wrapped_afterwards():
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_generator_that_sleeps_for_ever_ends_when_the_client_leaves(version):
-    recorder = Recorder()
+@before_and_after_the_first_chunk
+async def test_a_generator_that_sleeps_for_ever_ends_when_the_client_leaves(version, chunks):
+    recorder = Recorder(chunks)
     response = StreamingResponse(recorder(), background=recorder.background())
     messages = [*body_messages(b""), {"type": "http.disconnect"}]
     with anyio.fail_after(5):
         reply = await run(response, scope_of(version), messages)
-    assert reply.body == b"a"
+    assert reply.body == b"".join(chunks)
     assert recorder.events == ["started", "closed", "background"]
 
 
@@ -471,14 +473,15 @@ async def test_a_head_request_does_not_run_a_blocking_generator():
     assert (events, list(generator)) == ([], [])
 
 
-async def test_a_cancelled_request_closes_the_generator_and_runs_no_background_task():
-    recorder = Recorder()
+@before_and_after_the_first_chunk
+async def test_a_cancelled_request_closes_the_generator_and_runs_no_background_task(chunks):
+    recorder = Recorder(chunks)
     response = StreamingResponse(recorder(), background=recorder.background())
     reply = Reply()
     with anyio.CancelScope() as cancelled:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: run(response, scope_of("2.3"), reply=reply))
-            while not reply.body:
+            while not reply.messages or reply.body != b"".join(chunks):
                 await anyio.lowlevel.checkpoint()
             cancelled.cancel()
     assert recorder.events == ["started", "closed"]
@@ -664,12 +667,13 @@ def test_on_asyncio_the_task_is_left_uncancelled():
     assert asyncio.run(main()) == (0, 1, ["started", "closed"])
 
 
-def test_on_asyncio_a_cancellation_from_outside_stays_one():
+@before_and_after_the_first_chunk
+def test_on_asyncio_a_cancellation_from_outside_stays_one(chunks):
     async def main():
-        recorder = Recorder()
+        recorder = Recorder(chunks)
         reply = Reply()
         task = asyncio.create_task(run(StreamingResponse(recorder()), scope_of("2.3"), reply=reply))
-        while not reply.body:
+        while not reply.messages or reply.body != b"".join(chunks):
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -15,8 +15,8 @@ T = TypeVar("T")
 class FirstStep(Generic[T]):
     """An awaitable that has been run up to its first wait; for asyncio alone, as a wait of trio cannot be held back.
 
-    `done` says that there is nothing to wait for; awaiting it gives the result. The first step's exception is raised by
-    the constructor.
+    Awaiting it gives the result. `done` says that there is nothing left to wait for, or that somebody waits already.
+    The first step's exception is raised by the constructor.
     """
 
     __slots__ = ("_rest", "_result", "_waits_for", "done")
@@ -34,6 +34,8 @@ class FirstStep(Generic[T]):
 
     def __await__(self) -> Generator[Any, Any, T]:
         if not self.done:
+            # However it ends, there is nothing left to abandon.
+            self.done = True
             self._result = yield from _run(self._rest, self._waits_for)
         return self._result
 
