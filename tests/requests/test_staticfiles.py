@@ -664,3 +664,17 @@ async def test_a_subclass_may_use_the_names_of_our_options_for_its_own(root, nam
     assert (await request(files, path="/css/site.css")).body == b"p {}"
     assert (await request(files, path="/missing", headers=only(accept="text/html"))).body == b"<p>nothing here"
     assert (await request(files, path="/.env")).status == 404
+
+
+async def test_directories_and_links_may_be_set_afterwards(root, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "added.css").write_text("b {}")
+    (root / "link.txt").symlink_to(tmp_path / "secret.txt")
+    files = StaticFiles(directory=root)
+    assert (await request(files, path="/added.css")).status == 404
+    files.all_directories = [*files.all_directories, more]
+    assert (await request(files, path="/added.css")).body == b"b {}"
+    assert (await request(files, path="/link.txt")).status == 404
+    files.follow_symlink = True
+    assert (await request(files, path="/link.txt")).body == b"SECRET"

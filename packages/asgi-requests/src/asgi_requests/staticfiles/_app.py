@@ -95,7 +95,7 @@ class StaticFiles:
         if stat_max_age > 0:
             self._remembered = Remembered(stat_max_age, _MOST_REMEMBERED)
         self._tags = Tags(etag)
-        self._search = Search(self.all_directories, follow_symlink=follow_symlink)
+        self._search = Search()
         # What was remembered has its headers ready in a representation.
         options = self._precompressed, self._fallback, self._policy.by_path, self._remembered
         self._passes_representation = any(options) and self._takes_representation()
@@ -209,7 +209,8 @@ class StaticFiles:
         path = os.path.normpath(path)
         if not is_safe(path.replace(os.sep, "/"), dotfiles=self._dotfiles):
             return "", None
-        return self._search.find(path) or ("", None)
+        found = self._search.find(path, self.all_directories, follow_symlink=self.follow_symlink)
+        return found or ("", None)
 
     def file_response(
         self,

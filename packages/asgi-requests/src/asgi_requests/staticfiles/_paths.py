@@ -38,21 +38,20 @@ _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, err
 
 
 class Search:
-    """Directories that are searched in their order; each is resolved once."""
+    """A search through directories in their order; each is resolved once."""
 
-    def __init__(self, directories: Sequence[str | os.PathLike[str]], *, follow_symlink: bool) -> None:
-        # The very list of its user, who may change it.
-        self.directories = directories
-        self.follow_symlink = follow_symlink
+    def __init__(self) -> None:
         self._resolved: dict[str, Directory] = {}
 
-    def find(self, path: str) -> tuple[str, os.stat_result] | None:
+    def find(
+        self, path: str, directories: Sequence[str | os.PathLike[str]], *, follow_symlink: bool
+    ) -> tuple[str, os.stat_result] | None:
         """Return the full path and status of what a safe path leads to; raises OSError where the system fails."""
-        for directory in self.directories:
+        for directory in directories:
             key = os.fspath(directory)
             searched = self._resolved.get(key) or self._resolved.setdefault(key, Directory(key))
             try:
-                found = searched.find(path, follow_symlink=self.follow_symlink)
+                found = searched.find(path, follow_symlink=follow_symlink)
             except ValueError:
                 # A name that cannot be encoded for this file system.
                 continue
