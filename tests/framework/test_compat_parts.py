@@ -339,6 +339,21 @@ async def test_schemas_are_responses():
     assert _remove_converter_pattern.sub("}", "/{id:int}") == "/{id}"
 
 
+def test_a_schema_has_the_parameters_of_paths_where_it_is_asked_for():
+    pytest.importorskip("yaml")
+    from starlette.schemas import SchemaGenerator
+
+    def user(request):
+        """
+        summary: One user
+        """
+
+    routes = [Route("/users/{id:int}", user)]
+    assert SchemaGenerator({}).get_schema(routes=routes)["paths"] == {"/users/{id}": {"get": {"summary": "One user"}}}
+    (item,) = SchemaGenerator({}, path_parameters=True).get_schema(routes)["paths"].values()
+    assert [parameter["name"] for parameter in item["get"]["parameters"]] == ["id"]
+
+
 async def test_a_wsgi_application_and_its_request():
     from starlette.middleware.wsgi import WSGIResponder, build_environ
 

@@ -2,6 +2,7 @@
 
     class YearConvertor(Convertor[int]):
         regex = "[0-9]{4}"
+        openapi = {"type": "string", "pattern": "^[0-9]{4}$"}
 
         def convert(self, value: str) -> int:
             return int(value)
@@ -17,12 +18,14 @@ repeated, such as `[a-z0-9-]+`, is matched in linear time whatever stands beside
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 T = TypeVar("T")
+Schema = Mapping[str, Any]
 
 NOT_CONVERTIBLE = (ValueError, LookupError, ArithmeticError, AssertionError)
 
@@ -31,9 +34,11 @@ class Convertor(Generic[T]):
     """A kind of path parameter: `regex` is the text it matches, whole.
 
     A ValueError, LookupError, ArithmeticError or AssertionError from `convert` means that the path does not match.
+    `openapi` is the schema of the parameter in OpenAPI: without one of its own, a class with a `regex` has a string's.
     """
 
     regex: ClassVar[str] = ""
+    openapi: ClassVar[Schema] = {"type": "string"}
 
     def convert(self, value: str) -> T:
         """Return the value of a text that `regex` matches."""
@@ -75,6 +80,7 @@ class IntegerConvertor(Convertor[int]):
     """ASCII digits; more of them than `sys.get_int_max_str_digits()` allows do not match."""
 
     regex = "[0-9]+"
+    openapi: ClassVar[Schema] = {"type": "integer", "format": "int64", "minimum": 0}
 
     def convert(self, value: str) -> int:
         return int(value)
@@ -89,6 +95,7 @@ class FloatConvertor(Convertor[float]):
     """ASCII digits, optionally a point and more digits; no sign, no exponent."""
 
     regex = r"[0-9]+(\.[0-9]+)?"
+    openapi: ClassVar[Schema] = {"type": "number", "minimum": 0}
 
     def convert(self, value: str) -> float:
         return float(value)
@@ -108,6 +115,7 @@ class UUIDConvertor(Convertor[UUID]):
     """A UUID in hexadecimal, with or without its hyphens, in either case."""
 
     regex = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+    openapi: ClassVar[Schema] = {"type": "string", "format": "uuid"}
 
     def convert(self, value: str) -> UUID:
         return UUID(value)
@@ -120,6 +128,7 @@ class DateConvertor(Convertor[date]):
     """A day such as `2026-02-28` (ISO 8601); one that the calendar does not have does not match."""
 
     regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    openapi: ClassVar[Schema] = {"type": "string", "format": "date"}
 
     def convert(self, value: str) -> date:
         return date.fromisoformat(value)
@@ -139,6 +148,7 @@ class DatetimeConvertor(Convertor[datetime]):
         "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}"
         r"(?:\.[0-9]{1,6})?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
     )
+    openapi: ClassVar[Schema] = {"type": "string", "format": "date-time"}
 
     def convert(self, value: str) -> datetime:
         return datetime.fromisoformat(value.upper())
@@ -154,6 +164,7 @@ class DecimalConvertor(Convertor[Decimal]):
     """An exact number such as `-12.50`: up to 64 digits before a point and 64 after it; no exponent, no NaN."""
 
     regex = r"-?[0-9]{1,64}(?:\.[0-9]{1,64})?"
+    openapi: ClassVar[Schema] = {"type": "string", "format": "decimal", "pattern": f"^{regex}$"}
 
     def convert(self, value: str) -> Decimal:
         return Decimal(value)

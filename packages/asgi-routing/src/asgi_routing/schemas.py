@@ -3,6 +3,8 @@
     schemas = SchemaGenerator({"openapi": "3.2.0", "info": {"title": "Shop", "version": "1"}})
     schema = schemas.get_schema(router.routes)
 
+Path parameters are described by their convertors, those of mounts included: `{id:int}` is an integer of 0 or more.
+
 Reading docstrings needs pyyaml: `pip install asgi-routing[schemas]`.
 """
 
@@ -12,7 +14,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._openapi import path_parameters, with_parameters
 from ._replies import send_text
+from .convertors import Convertor
 from .routes import BaseRoute, Host, Mount, Route
 from .routes.route import is_function
 from .types import Receive, Scope, Send
@@ -35,16 +39,31 @@ class EndpointInfo(NamedTuple):
 
 
 class _Endpoint(EndpointInfo):
-    """An endpoint with the operation that its route describes; a tuple of three for whoever unpacks it."""
+    """An endpoint with what its route says of it; a tuple of three for whoever unpacks it.
+
+    `openapi` is the operation that the route describes, `convertors` those of the whole path.
+    """
 
     openapi: Mapping[str, Any] | None
+    convertors: Mapping[str, Convertor[Any]]
 
     @classmethod
-    def of(cls, path: str, verb: str, func: Callable[..., Any], openapi: Mapping[str, Any] | None) -> EndpointInfo:
-        """Return an endpoint; `openapi` is one operation, or a mapping of methods in lower case to operations."""
+    def at(cls, path: str, verb: str, func: Callable[..., Any], route: Route) -> _Endpoint:
+        """Return an endpoint of a route, which has one operation, or one for each method in lower case."""
         endpoint = cls(path, verb, func)
+        openapi = route.openapi
         is_by_method = openapi is not None and openapi.keys() <= _METHODS
         endpoint.openapi = openapi.get(verb) if is_by_method and openapi else openapi
+        endpoint.convertors = getattr(route, "param_convertors", {})
+        return endpoint
+
+    @classmethod
+    def below(cls, mount: Mount | Host, prefix: str, info: EndpointInfo) -> _Endpoint:
+        """Return an endpoint of a mounted application as it is seen outside; a host's parameters are not the path's."""
+        endpoint = cls(prefix + info.path, info.http_method, info.func)
+        endpoint.openapi = getattr(info, "openapi", None)
+        own = getattr(mount, "param_convertors", {}) if isinstance(mount, Mount) else {}
+        endpoint.convertors = {**own, **getattr(info, "convertors", {})}
         return endpoint
 
 
@@ -99,6 +118,10 @@ class BaseSchemaGenerator:
             raise
         return parsed if isinstance(parsed, dict) else {}
 
+    def get_path_parameters(self, endpoint: EndpointInfo) -> list[dict[str, Any]]:
+        """Return the parameters of the path of an endpoint, as OpenAPI 3 describes them."""
+        return path_parameters(endpoint.path, getattr(endpoint, "convertors", {}))
+
     def OpenAPIResponse(self, request: Any) -> OpenAPIResponse:  # noqa: N802 - the name it has elsewhere
         """Return the schema of `request.app`, ready to be returned or called."""
         return OpenAPIResponse(self.get_schema(request.app.routes))
@@ -106,42 +129,59 @@ class BaseSchemaGenerator:
     def _endpoints_of(self, route: BaseRoute) -> Iterator[EndpointInfo]:
         if isinstance(route, (Mount, Host)):
             prefix = self._remove_converter(route.path) if isinstance(route, Mount) else ""
-            for info in self.get_endpoints(route.routes or []):
-                yield _Endpoint.of(prefix + info.path, info.http_method, info.func, getattr(info, "openapi", None))
+            yield from (_Endpoint.below(route, prefix, info) for info in self.get_endpoints(route.routes or []))
         elif isinstance(route, Route) and route.include_in_schema:
             path = self._remove_converter(route.path)
-            if is_function(route.endpoint):
-                methods = sorted(route.methods or {"GET"})
-                verbs = [name.lower() for name in methods if name != "HEAD"]
-                yield from (_Endpoint.of(path, verb, route.endpoint, route.openapi) for verb in verbs)
-            else:
-                for verb in _VERBS:
-                    if hasattr(route.endpoint, verb):
-                        yield _Endpoint.of(path, verb, getattr(route.endpoint, verb), route.openapi)
+            yield from (_Endpoint.at(path, verb, func, route) for verb, func in _functions_of(route))
 
     def _remove_converter(self, path: str) -> str:
         return _CONVERTOR.sub("}", path)
 
 
 class SchemaGenerator(BaseSchemaGenerator):
-    """A generator that adds `paths` to a base schema. QUERY needs OpenAPI 3.2 and is left out below that."""
+    """A generator that adds `paths` to a base schema. QUERY needs OpenAPI 3.2 and is left out below that.
 
-    def __init__(self, base_schema: dict[str, Any]) -> None:
+    Path parameters that nothing declares are added to each operation that is described, unless `path_parameters` is
+    false. A declared one keeps what it says: `{"name": "id", "description": "..."}` is enough.
+    """
+
+    path_parameters: bool = True
+
+    def __init__(self, base_schema: dict[str, Any], *, path_parameters: bool | None = None) -> None:
         self.base_schema = base_schema
+        if path_parameters is not None:
+            self.path_parameters = path_parameters
 
     def get_schema(self, routes: Iterable[BaseRoute]) -> dict[str, Any]:
         """Return the base schema with the paths of these routes; the base schema stays as it is."""
-        paths: dict[str, Any] = {path: dict(verbs) for path, verbs in self.base_schema.get("paths", {}).items()}
+        paths: dict[str, Any] = {path: dict(item) for path, item in self.base_schema.get("paths", {}).items()}
         version = _VERSION.match(str(self.base_schema.get("openapi", "")))
         knows_query = version is not None and (int(version[1]), int(version[2])) >= (3, 2)
         for endpoint in self.get_endpoints(routes):
             if endpoint.http_method == "query" and not knows_query:
                 continue
-            described = getattr(endpoint, "openapi", None)
-            parsed = self.parse_docstring(endpoint.func) if described is None else dict(described)
-            if parsed:
-                paths.setdefault(endpoint.path, {})[endpoint.http_method] = parsed
+            operation = self._operation(endpoint, paths.get(endpoint.path, {}))
+            if operation:
+                paths.setdefault(endpoint.path, {})[endpoint.http_method] = operation
         return {**self.base_schema, "paths": paths}
+
+    def _operation(self, endpoint: EndpointInfo, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the operation of an endpoint, or an empty one; `item` is what the base schema has for its path."""
+        described: Mapping[str, Any] | None = getattr(endpoint, "openapi", None)
+        operation = self.parse_docstring(endpoint.func) if described is None else dict(described)
+        # Swagger 2.0 has the fields of the schema in the parameter itself.
+        if not operation or not self.path_parameters or "swagger" in self.base_schema:
+            return operation
+        made = self.get_path_parameters(endpoint)
+        return with_parameters(operation, made, item.get("parameters"), self.base_schema)
+
+
+def _functions_of(route: Route) -> list[tuple[str, Callable[..., Any]]]:
+    """Return the methods that a schema has of a route, in lower case, with the function that serves each."""
+    endpoint = route.endpoint
+    if is_function(endpoint):
+        return [(name.lower(), endpoint) for name in sorted(route.methods or {"GET"}) if name != "HEAD"]
+    return [(verb, getattr(endpoint, verb)) for verb in _VERBS if hasattr(endpoint, verb)]
 
 
 def _yaml() -> ModuleType:

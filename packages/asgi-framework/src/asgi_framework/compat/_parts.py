@@ -96,4 +96,9 @@ class BaseSchemaGenerator(asgi_routing.schemas.BaseSchemaGenerator):
 
 
 class SchemaGenerator(BaseSchemaGenerator, asgi_routing.schemas.SchemaGenerator):
-    """A generator of an OpenAPI description from a base and the docstrings of the endpoints."""
+    """A generator of an OpenAPI description from a base and the docstrings of the endpoints alone.
+
+    Programs compare whole schemas: `path_parameters=True` adds the parameters of paths, as outside the drop-in.
+    """
+
+    path_parameters = False
