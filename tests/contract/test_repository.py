@@ -18,8 +18,8 @@ def tracked(root, *patterns):
     return [root / name for name in names.splitlines() if (root / name).exists()]
 
 
-def test_nothing_else_stands_at_the_top(root):
-    assert {path.relative_to(root).parts[0] for path in tracked(root)} <= TOP
+def test_this_stands_at_the_top_and_nothing_else(root):
+    assert {path.relative_to(root).parts[0] for path in tracked(root)} == TOP
 
 
 def test_there_is_no_unfinished_code(root):
