@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from asgi_routing import CONVERTOR_TYPES, BaseRoute, Convertor, Host, Mount, Route, Router, WebSocketRoute
-from asgi_routing.__main__ import main
 
 
 async def app(scope, receive, send):
@@ -212,65 +208,3 @@ def test_a_table_shows_the_methods_of_a_class_and_what_middleware_wraps():
         ["*", "/m/h"],
         ["*", "{h.test}/*"],
     ]
-
-
-MODULE = """
-from asgi_routing import Route, Router
-
-async def app(scope, receive, send): ...
-
-class Site:
-    router = Router([Route("/a", app), Route("/a", app)])
-
-router = Router([Route("/a/{b}", app)])
-site = Site()
-
-class Wrapping:
-    def __init__(self, app):
-        self.app = app
-
-wrapped = Wrapping(Wrapping(router))
-"""
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    (tmp_path / "shop_routes.py").write_text(MODULE)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield "shop_routes"
-    sys.modules.pop("shop_routes", None)
-
-
-def test_the_command_prints_the_table(module, capsys):
-    assert main([f"{module}:router"]) == 0
-    assert capsys.readouterr().out.splitlines()[1].split() == ["GET,HEAD", "/a/{b}", "app", "shop_routes.app"]
-
-
-def test_the_command_looks_into_middleware(module, capsys):
-    assert main([f"{module}:wrapped"]) == 0
-    assert "/a/{b}" in capsys.readouterr().out
-
-
-def test_the_command_checks_on_request(module, capsys):
-    assert main([f"{module}:site.router", "--check"]) == 1
-    assert "shadowed: Route(path='/a'" in capsys.readouterr().out
-    assert main([f"{module}:router", "--check"]) == 0
-
-
-@pytest.mark.parametrize(
-    "target", ["nope", "nope:", ":app", "no_such_module:app", "shop_routes:nothing", "shop_routes:app", "sys:path"]
-)
-@pytest.mark.usefixtures("module")
-def test_the_command_says_what_it_cannot_find(target, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
-    with pytest.raises(SystemExit) as caught:
-        main([target])
-    assert caught.value.code == 2
-    assert "error:" in capsys.readouterr().err
-
-
-def test_the_package_runs_as_a_command(tmp_path):
-    (tmp_path / "shop_routes.py").write_text(MODULE)
-    command = [sys.executable, "-m", "asgi_routing", "shop_routes:router"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "/a/{b}" in done.stdout

@@ -102,7 +102,7 @@ def _shadow(route: BaseRoute, earlier: list[BaseRoute]) -> BaseRoute | None:
 
 def _covers(first: BaseRoute, second: BaseRoute) -> bool:
     """Return whether every path, or host, of the second is surely one of the first."""
-    if first.when is not None:
+    if getattr(first, "when", None) is not None:  # routes of other packages have none
         return False
     if isinstance(first, Host) and isinstance(second, Host):
         same = host_to_match(first) == host_to_match(second) and first.param_convertors == second.param_convertors
