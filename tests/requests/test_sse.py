@@ -416,3 +416,35 @@ async def test_a_stream_that_has_not_started_has_no_farewell():
 def test_a_heartbeat_without_a_pause_is_refused(heartbeat):
     with pytest.raises(ValueError, match="heartbeat="):
         EventSourceResponse([], heartbeat=heartbeat)
+
+
+@pytest.mark.parametrize("how", ["leaves", "ends", "cancelled"])
+async def test_a_comment_that_a_middleware_shields_is_finished_and_the_last(how):
+    class Shielding(Client):
+        async def take(self, message):
+            if message.get("body") == BEAT.encode():
+                with anyio.CancelScope(shield=True):
+                    beating.set()
+                    await ending.wait()
+                    await anyio.sleep(0.01)
+
+    client = Shielding()
+    beating, ending = anyio.Event(), anyio.Event()
+
+    async def events():
+        yield "a"
+        await beating.wait()
+        ending.set()
+        if how == "leaves":
+            client.left.set()
+        if how == "cancelled":
+            cancelled.cancel()
+        if how != "ends":
+            await anyio.sleep_forever()
+
+    with anyio.fail_after(5), anyio.CancelScope() as cancelled:
+        await client.run(EventSourceResponse(events(), heartbeat=0.001))
+    sent = len(client.reply.messages)
+    assert client.reply.text.count(BEAT) == 1
+    await anyio.sleep(0.02)
+    assert len(client.reply.messages) == sent

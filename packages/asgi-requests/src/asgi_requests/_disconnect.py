@@ -20,24 +20,45 @@ from ._threads import asyncio_task, outlast
 from .types import Receive, Scope
 
 
-async def run_until_disconnect(coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
-    """Await the coroutine, cancelling it when the client leaves; its exceptions are raised unchanged."""
-    if asyncio_task() is None:
-        await _run_in_a_group(coroutine, scope, receive)
-        return
+async def run_until_disconnect(
+    coroutine: Coroutine[Any, Any, None],
+    scope: Scope,
+    receive: Receive,
+    cancel_scope: anyio.CancelScope | None = None,
+) -> None:
+    """Await the coroutine, cancelling it when the client leaves; its exceptions are raised unchanged.
+
+    It runs in the cancel scope, a new one by default: whoever cancels that ends it as a client does that leaves.
+    """
     # Entered before the first step: scopes that the coroutine opens in it must lie within this one.
-    with anyio.CancelScope() as cancel_scope:
+    with cancel_scope or anyio.CancelScope() as entered:
+        if asyncio_task() is None:
+            await _run_in_a_group(entered, coroutine, scope, receive)
+            return
         step = FirstStep(coroutine)
-        if not step.done:
-            await _DisconnectWatcher(cancel_scope, scope, receive).run(step)
+        if step.done:
+            return
+        import asyncio  # loaded by now; on trio it never is
+
+        # The watch ends by a scope of its own: `receive` may be a middleware's, with work that is shielded.
+        watching = anyio.CancelScope()
+        watcher = asyncio.get_running_loop().create_task(_watch(watching, entered, scope, receive))
+        try:
+            await step
+        finally:
+            watching.cancel()
+            if not watcher.done():
+                await outlast(watcher)
 
 
-async def _run_in_a_group(coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
+async def _run_in_a_group(
+    cancel_scope: anyio.CancelScope, coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive
+) -> None:
     failure: BaseException | None = None
 
     async def watch() -> None:
         if await _client_left(scope, receive):
-            tasks.cancel_scope.cancel()
+            cancel_scope.cancel()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch)
@@ -57,32 +78,10 @@ async def _run_in_a_group(coroutine: Coroutine[Any, Any, None], scope: Scope, re
             failure = None
 
 
-class _DisconnectWatcher:
-    """An asyncio task that waits for http.disconnect while a coroutine runs, and then cancels its scope."""
-
-    def __init__(self, cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive) -> None:
-        self.cancel_scope = cancel_scope
-        self.scope = scope
-        self.receive = receive
-        # Its own end is a scope as well: `receive` may be a middleware's, with work that is shielded.
-        self.watching = anyio.CancelScope()
-
-    async def run(self, step: FirstStep[None]) -> None:
-        """Run a coroutine from its first wait to its end; the task has ended when this returns."""
-        import asyncio  # loaded by now; on trio it never is
-
-        watcher = asyncio.get_running_loop().create_task(self.watch())
-        try:
-            await step
-        finally:
-            self.watching.cancel()
-            if not watcher.done():
-                await outlast(watcher)
-
-    async def watch(self) -> None:
-        with self.watching:
-            if await _client_left(self.scope, self.receive):
-                self.cancel_scope.cancel()
+async def _watch(watching: anyio.CancelScope, cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive) -> None:
+    with watching:
+        if await _client_left(scope, receive):
+            cancel_scope.cancel()
 
 
 async def _client_left(scope: Scope, receive: Receive) -> bool:

@@ -11,49 +11,58 @@ import anyio
 from .._threads import asyncio_task
 from ..exceptions import ClientDisconnect
 from ..types import Message, Send
+from ._timer import HeartbeatTimer
 
 _COMMENT = {"type": "http.response.body", "body": b":\n\n", "more_body": True}
 
 
 class Channel:
-    """A `send` with a heartbeat: one task beside the stream, which sleeps between comments.
+    """A `send` with a heartbeat beside the stream.
 
     Rule: one message is on its way at a time; a comment is sent while the iterator is being waited for, and never waits
     in line. The task of the stream is left alone, so that an asynchronous generator sees nothing of it.
+
+    Where a comment cannot be sent, `failure` says why and the cancel scope, in which the stream runs, is cancelled.
     """
 
-    def __init__(self, send: Send, heartbeat: float | None) -> None:
+    # Thousands are open at once.
+    __slots__ = (
+        "_beating",
+        "_cancel_scope",
+        "_clock",
+        "_heartbeat",
+        "_idle",
+        "_idle_since",
+        "_send",
+        "complete",
+        "failure",
+        "started",
+    )
+
+    def __init__(self, send: Send, heartbeat: float | None, cancel_scope: anyio.CancelScope) -> None:
         self._send = send
         self._heartbeat = heartbeat
+        self._cancel_scope = cancel_scope
         self._clock = _clock()
         self._idle_since = 0.0
         # The iterator is being waited for, and nothing is on its way.
         self._idle = False
         self._beating: anyio.Event | None = None
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
         self.started = self.complete = False
 
     async def run(self, stream: Callable[[Send], Awaitable[None]]) -> None:
         """Await the stream with the heartbeat beside it; exceptions of the stream are raised unchanged."""
         if self._heartbeat is None:
             await stream(self)
-            return
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._beat, self._heartbeat, tasks.cancel_scope)
+        elif asyncio_task() is None:
+            await self._run_beside_a_task(stream)
+        else:
+            timer = HeartbeatTimer(self.pause, self.comment)
             try:
                 await stream(self)
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as exc:
-                # Kept out of the group, which would wrap it.
-                self._failure = exc
-            tasks.cancel_scope.cancel()
-        if self._failure is not None:
-            try:
-                raise self._failure
             finally:
-                # Avoid a reference cycle through the traceback.
-                self._failure = None
+                await timer.stop()
 
     # Not a coroutine: an event passes here without one of its own.
     def __call__(self, message: Message) -> Awaitable[None]:
@@ -85,34 +94,58 @@ class Channel:
             await self._beating.wait()
         await self._send(message)
 
-    async def _beat(self, interval: float, stream: anyio.CancelScope) -> None:
-        pause = interval
-        while not self.complete:
-            await anyio.sleep(pause)
-            pause = interval
-            # A message that is on its way keeps the connection busy, or the client is slow: a comment would queue up.
-            if self._idle and self.started:
-                idle = self._clock() - self._idle_since
-                if idle < interval:
-                    pause = interval - idle
-                else:
-                    await self._comment(stream)
+    def pause(self) -> float:
+        """Return the seconds until a comment may be due; at 0 and below it is."""
+        interval = self._heartbeat or 0.0
+        # A message that is on its way keeps the connection busy, or the client is slow: a comment would queue up.
+        if self._idle and self.started:
+            return interval - (self._clock() - self._idle_since)
+        return interval
 
-    async def _comment(self, stream: anyio.CancelScope) -> None:
+    async def comment(self) -> None:
+        """Send a comment; cancels the stream where that fails."""
         self._beating = anyio.Event()
         try:
             await self._send({**_COMMENT})
         except OSError as exc:
-            self._failure = ClientDisconnect()
-            self._failure.__cause__ = exc
-            stream.cancel()
+            self.failure = ClientDisconnect()
+            self.failure.__cause__ = exc
+            self._cancel_scope.cancel()
         except Exception as exc:
-            self._failure = exc
-            stream.cancel()
+            self.failure = exc
+            self._cancel_scope.cancel()
         finally:
             self._idle_since = self._clock()
             self._beating.set()
             self._beating = None
+
+    async def _run_beside_a_task(self, stream: Callable[[Send], Awaitable[None]]) -> None:
+        failure: BaseException | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._beat)
+            try:
+                await stream(self)
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as exc:
+                # Kept out of the group, which would wrap it.
+                failure = exc
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                # Avoid a reference cycle through the traceback.
+                failure = None
+
+    async def _beat(self) -> None:
+        pause = self.pause()
+        while not self.complete:
+            await anyio.sleep(pause)
+            pause = self.pause()
+            if pause <= 0:
+                await self.comment()
+                pause = self.pause()
 
 
 class _Watched:

@@ -69,8 +69,15 @@ class EventSourceResponse(StreamingResponse):
         return send.watch(chunks) if isinstance(send, Channel) else chunks
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        channel = Channel(send, self.heartbeat)
-        await run_until_disconnect(channel.run(self.stream_response), scope, receive)
+        cancel_scope = anyio.CancelScope()
+        channel = Channel(send, self.heartbeat, cancel_scope)
+        await run_until_disconnect(channel.run(self.stream_response), scope, receive, cancel_scope)
+        if channel.failure is not None:
+            try:
+                raise channel.failure
+            finally:
+                # Avoid a reference cycle through the traceback.
+                channel.failure = None
         if self.farewell is None or not channel.started or channel.complete:
             return
         event = self.farewell() if callable(self.farewell) else self.farewell
