@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         State,
         StaticFiles,
         StreamingResponse,
+        UnprocessableContent,
         UploadFile,
         WebSocket,
         WebSocketDisconnect,
@@ -168,6 +169,7 @@ __all__ = [
     "TrustedHostMiddleware",
     "URLPath",
     "UnauthenticatedUser",
+    "UnprocessableContent",
     "UploadFile",
     "WSGIMiddleware",
     "WebSocket",
@@ -205,6 +207,7 @@ _MODULES = {
         "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast ClientDisconnect "
         "CommaSeparatedStrings DiskSink EventLog EventSourceResponse FileResponse FormData HTMLResponse "
         "JSONCodec msgspec_codec orjson_codec pydantic_codec "
+        "UnprocessableContent "
         "HTTPConnection HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONLinesResponse JSONResponse MultiDict "
         "MutableHeaders Part PartLimits PlainTextResponse QueryParams RedirectResponse Request Response Secret "
         "ServerSentEvent State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect "

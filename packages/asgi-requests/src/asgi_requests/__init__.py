@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .state import State
     from .staticfiles import NotModifiedResponse, Representation, StaticFiles
     from .templating import Jinja2Templates
+    from .typed import UnprocessableContent
     from .uploads import UploadFile
     from .urls import URL, Address
     from .websockets import InvalidFrame, UnexpectedFrame, WebSocket, WebSocketClose, WebSocketState
@@ -131,6 +132,7 @@ _MODULES = {
     "Representation": "staticfiles",
     "StaticFiles": "staticfiles",
     "Jinja2Templates": "templating",
+    "UnprocessableContent": "typed",
     "UploadFile": "uploads",
     "URL": "urls",
     "Address": "urls",
@@ -199,6 +201,7 @@ __all__ = [
     "StreamingResponse",
     "Subscription",
     "UnexpectedFrame",
+    "UnprocessableContent",
     "UploadFile",
     "WebSocket",
     "WebSocketClose",

@@ -121,6 +121,11 @@ def check_codec(codec: Any) -> JSONCodec:
     return codec  # type: ignore[no-any-return]
 
 
+def reads_plain_json(codec: JSONCodec | None) -> bool:
+    """Return whether a codec makes of JSON what the standard library does; one of a program may make more of it."""
+    return codec is None or isinstance(codec, _Codec)
+
+
 async def serve_with_codec(codec: JSONCodec | None, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a connection with a codec for all JSON of the application; None stands for that of an outer application.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, overload
 from urllib.parse import urlencode
 
 from ._query import refuse_too_many, split_query
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     _FormValue = UploadFile | str
 
+_T = TypeVar("_T")
 _Key = TypeVar("_Key")
 _Value_co = TypeVar("_Value_co", covariant=True)
 
@@ -188,6 +189,22 @@ class QueryParams(ImmutableMultiDict[str, str]):
         self._list, self._dict = [], {}
         split_query(query, self._list, self._dict)
         return self
+
+    @overload
+    def as_type(self, type: type[_T]) -> _T: ...
+
+    @overload
+    def as_type(self, type: Any) -> Any: ...
+
+    def as_type(self, type: Any) -> Any:  # noqa: A002
+        """Return the parameters as a class of pydantic or msgspec, or whatever they read.
+
+        A field that is a list has every value of its name, any other the last one. Raises UnprocessableContent, which
+        answers 422, where they do not fit, and RuntimeError where neither library is installed.
+        """
+        from .typed import convert_fields
+
+        return convert_fields(self, type, "parameter")
 
     def __str__(self) -> str:
         return urlencode(self._list)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, overload
 
 from .._awaitable import AwaitableOrContextManager
 from .._bodies import BODY_KEY, Delivery, Recall, Replay, shared_body
@@ -12,7 +13,7 @@ from .._body import MISSING, UNKNOWN, SharedBody
 from .._fields import encode_value, refuse_control_characters
 from .._json import CODEC_KEY, load_json_of
 from .._urlencoded import FormParser
-from ..exceptions import ClientDisconnect
+from ..exceptions import ClientDisconnect, HTTPException
 from ..headers import Headers
 from ..multidict import FormData
 from ..types import Message, Receive, Scope, Send
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from ..parts import PartLimits, PartReader
 
+T = TypeVar("T")
+
+_FORM_TYPE = re.compile(r"(application/x-www-form-urlencoded|multipart/form-data)[ \t]*(;|$)", re.IGNORECASE).match
 SERVER_PUSH_HEADERS_TO_COPY = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 
 
@@ -149,8 +153,23 @@ class Request(HTTPConnection[StateT]):
     def _streams_in_its_own_way(self) -> bool:
         return getattr(self.stream, "__func__", None) is not _STREAM
 
-    async def json(self) -> Any:
-        """Return the body as JSON; raises InvalidJSON, which answers 400, and what `body()` raises."""
+    @overload
+    async def json(self) -> Any: ...
+
+    @overload
+    async def json(self, *, type: type[T]) -> T: ...
+
+    @overload
+    async def json(self, *, type: Any) -> Any: ...
+
+    async def json(self, *, type: Any = None) -> Any:  # noqa: A002
+        """Return the body as JSON; raises InvalidJSON, which answers 400, and what `body()` raises.
+
+        With `type`, return it as that type, a class of pydantic or msgspec or whatever they read; raises
+        UnprocessableContent, which answers 422, where it does not fit, and RuntimeError where neither is installed.
+        """
+        if type is not None:
+            return await self._typed_json(type)
         if not hasattr(self, "_json"):
             body = await self.body()
             shared = self._shared()
@@ -164,6 +183,13 @@ class Request(HTTPConnection[StateT]):
                 self._json = shared.json
         return self._json
 
+    async def _typed_json(self, kind: Any) -> Any:
+        from ..jsoncodec import reads_plain_json
+        from ..typed import convert_json
+
+        value, text = await self.json(), await self.body()
+        return convert_json(value, text if reads_plain_json(self.scope.get(CODEC_KEY)) else None, kind)
+
     def json_lines(self, *, max_line: int = 1024 * 1024) -> AsyncGenerator[Any, None]:
         """Iterate over the values of a body of JSON Lines as they arrive; lines have at most `max_line` bytes.
 
@@ -173,16 +199,52 @@ class Request(HTTPConnection[StateT]):
 
         return read_json_lines(self.stream(), max_line, partial(load_json_of, self.scope))
 
+    @overload
     def form(
-        self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
-    ) -> AwaitableOrContextManager[FormData]:
+        self, *, max_files: int | float = ..., max_fields: int | float = ..., max_part_size: int = ...
+    ) -> AwaitableOrContextManager[FormData]: ...
+
+    @overload
+    def form(
+        self, *, type: type[T], max_files: int | float = ..., max_fields: int | float = ..., max_part_size: int = ...
+    ) -> AwaitableOrContextManager[T]: ...
+
+    @overload
+    def form(
+        self, *, type: Any, max_files: int | float = ..., max_fields: int | float = ..., max_part_size: int = ...
+    ) -> AwaitableOrContextManager[Any]: ...
+
+    def form(
+        self,
+        *,
+        type: Any = None,  # noqa: A002
+        max_files: int | float = 1000,
+        max_fields: int | float = 1000,
+        max_part_size: int = 1024 * 1024,
+    ) -> AwaitableOrContextManager[Any]:
         """Return the form, to await, or to enter so that its files are closed at the end; sizes are in bytes.
 
         The limits of the first to ask hold. Raises MultiPartException, an HTTPException, for a form that is malformed
         (400) or beyond a limit (413), and RuntimeError where the body has been streamed.
+
+        With `type`, return the fields as that type, as `json()` does; raises HTTPException (415) for other media.
         """
-        coroutine = self._get_form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
+        coroutine: Any = self._get_form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
+        if type is not None:
+            coroutine = self._typed_form(coroutine, type)
         return AwaitableOrContextManager(coroutine, self.close)
+
+    async def _typed_form(self, coroutine: Coroutine[Any, Any, FormData], kind: Any) -> Any:
+        from ..typed import convert_fields
+
+        form = await coroutine
+        if not form and not _FORM_TYPE(self.headers.get("content-type", "")):
+            raise HTTPException(415, headers={"Accept": "application/x-www-form-urlencoded, multipart/form-data"})
+        try:
+            return convert_fields(form, kind, "field")
+        except BaseException:
+            await self.close()
+            raise
 
     def parts(self, *, limits: PartLimits | None = None) -> PartReader:
         """Return the parts of a multipart form, to iterate over as they arrive: no file is kept, in memory or on disk.

@@ -1,0 +1,237 @@
+"""Converters from plain values to types, made by pydantic or msgspec.
+
+Rule: only this file knows either of them; both are optional, and imported when a type is first asked for.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, Protocol
+
+Path = tuple[str | int, ...]
+
+
+class Mismatch(Exception):
+    """A value that does not fit its type: the details, and the path of each into the value."""
+
+    def __init__(self, errors: list[tuple[str, Path]]) -> None:
+        self.errors = errors
+
+
+class Converter(Protocol):
+    """A reader of one type; raises Mismatch."""
+
+    def from_json(self, value: Any, text: bytes | None) -> Any:
+        """Return the value of JSON as the type."""
+        ...
+
+    def from_strings(self, given: dict[str, Any]) -> Any:
+        """Return fields, whose values are strings, lists of them or uploads, as the type."""
+        ...
+
+    def is_list(self, name: str) -> bool:
+        """Return whether a field of the type takes several values."""
+        ...
+
+
+def converter_for(kind: Any) -> Converter:
+    """Return the converter of a type; raises RuntimeError where what it needs is not installed."""
+    try:
+        hash(kind)
+    except TypeError:  # Annotated with something that has no hash
+        return _make(kind)
+    return _made(kind)
+
+
+def _make(kind: Any) -> Converter:
+    library = _library_of(kind, set())
+    if library is None:
+        library = next((name for name in ("pydantic", "msgspec") if _is_installed(name)), None)
+    if library is None:
+        raise RuntimeError(f"reading {kind!r} needs pydantic or msgspec: pip install pydantic, or pip install msgspec")
+    return _Pydantic(kind) if library == "pydantic" else _Msgspec(kind)
+
+
+_made = lru_cache(maxsize=256)(_make)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        __import__(name)
+    except ImportError:
+        return False
+    return True
+
+
+def _library_of(kind: Any, seen: set[int]) -> str | None:
+    """Return the library whose class stands in a type, or None for a type of the standard library alone."""
+    if id(kind) in seen:
+        return None
+    seen.add(id(kind))
+    pydantic, msgspec = sys.modules.get("pydantic"), sys.modules.get("msgspec")
+    if pydantic is not None and (isinstance(kind, pydantic.TypeAdapter) or hasattr(kind, "__pydantic_core_schema__")):
+        return "pydantic"
+    if msgspec is not None and (isinstance(kind, msgspec.Meta) or hasattr(kind, "__struct_fields__")):
+        return "msgspec"
+    if pydantic is not None and type(kind).__module__.partition(".")[0] in ("pydantic", "annotated_types"):
+        return "pydantic"
+    inner = [typing.get_origin(kind), *typing.get_args(kind), *getattr(kind, "__metadata__", ())]
+    if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind):
+        inner += _hints(kind).values()
+    return next((found for part in inner if (found := _library_of(part, seen))), None)
+
+
+class _Pydantic:
+    def __init__(self, kind: Any) -> None:
+        import pydantic
+
+        self._adapter = kind if isinstance(kind, pydantic.TypeAdapter) else pydantic.TypeAdapter(kind)
+        self._error = pydantic.ValidationError
+        self.is_list = _lists_of(getattr(kind, "_type", kind))
+
+    def from_json(self, value: Any, text: bytes | None) -> Any:
+        if text is not None:
+            try:
+                # In strict models JSON has dates and sets that are strings and lists, and plain values do not.
+                return self._adapter.validate_json(text)
+            except self._error as exc:
+                if exc.errors(include_url=False, include_context=False)[0]["type"] != "json_invalid":
+                    raise self._mismatch(exc, value) from exc
+        return self._convert(self._adapter.validate_python, value)
+
+    def from_strings(self, given: dict[str, Any]) -> Any:
+        return self._convert(lambda value: self._adapter.validate_python(value, strict=False), given)
+
+    def _convert(self, convert: Callable[[Any], Any], value: Any) -> Any:
+        try:
+            return convert(value)
+        except self._error as exc:
+            raise self._mismatch(exc, value) from exc
+
+    def _mismatch(self, exc: Any, value: Any) -> Mismatch:
+        return Mismatch(
+            [
+                # This one message quotes the value.
+                ("Input has an unknown tag" if kind == "union_tag_invalid" else error["msg"], _within(value, error))
+                for error in exc.errors(include_url=False, include_context=False, include_input=False)
+                for kind in [error["type"]]
+            ]
+        )
+
+
+def _within(value: Any, error: Any) -> Path:
+    """Return the path of an error without the names of unions and validators, which the value does not have."""
+    path: list[str | int] = []
+    for part in error["loc"]:
+        in_list = isinstance(value, list) and isinstance(part, int) and part < len(value)
+        if in_list or (isinstance(value, dict) and part in value):
+            value = value[part]
+        elif error["type"] != "missing" or part != error["loc"][-1]:
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+_PLACE = re.compile(r"(.*) - at (`key` in )?`\$(.*)`", re.DOTALL).fullmatch
+_PART = re.compile(r"\.([^.\[]+)|\[(\d+)\]").match
+
+
+class _Msgspec:
+    def __init__(self, kind: Any) -> None:
+        import msgspec
+
+        self._convert = msgspec.convert
+        self._error = msgspec.ValidationError
+        self._kind = kind
+        self.is_list = _lists_of(kind)
+
+    def from_json(self, value: Any, text: bytes | None) -> Any:
+        return self._converted(value, strict=True)
+
+    def from_strings(self, given: dict[str, Any]) -> Any:
+        return self._converted(given, strict=False)
+
+    def _converted(self, value: Any, *, strict: bool) -> Any:
+        try:
+            return self._convert(value, self._kind, strict=strict, str_keys=True)
+        except self._error as exc:
+            raise Mismatch([_placed(str(exc))]) from exc
+
+
+def _placed(message: str) -> tuple[str, Path]:
+    """Return a message of msgspec without its path, and the path as far as it names what it goes through."""
+    found = _PLACE(message)
+    detail, place = (found[1], found[3]) if found else (message, "")
+    path: list[str | int] = []
+    at = 0
+    while part := _PART(place, at):
+        path.append(part[1] or int(part[2]))
+        at = part.end()
+    # These two quote the value.
+    for quoting in ("Invalid enum value", "Invalid value"):
+        if detail.startswith(quoting + " "):
+            detail = quoting
+    return detail, tuple(path)
+
+
+_SEVERAL = (
+    list,
+    set,
+    frozenset,
+    tuple,
+    collections.deque,
+    collections.abc.Collection,
+    collections.abc.Iterable,
+    collections.abc.MutableSequence,
+    collections.abc.MutableSet,
+    collections.abc.Sequence,
+    collections.abc.Set,
+)
+
+
+def _lists_of(kind: Any) -> Callable[[str], bool]:
+    """Return a function that tells which fields of a type take several values."""
+    if typing.get_origin(kind) in (dict, collections.abc.Mapping):
+        several = _takes_several(typing.get_args(kind)[1])
+        return lambda _: several
+    return frozenset(name for name, hint in _fields(kind) if _takes_several(hint)).__contains__
+
+
+def _fields(kind: Any) -> Iterator[tuple[str, Any]]:
+    """Iterate over the names by which a field may be given, and its annotation."""
+    kind = typing.get_origin(kind) or kind
+    models = getattr(kind, "__pydantic_fields__", None)
+    if models is not None:
+        for name, field in models.items():
+            aliases = getattr(field.validation_alias, "choices", [field.validation_alias])
+            for given in {name, field.alias, *(alias for alias in aliases if isinstance(alias, str))} - {None}:
+                yield given, field.annotation
+        return
+    hints = _hints(kind)
+    renamed = zip(getattr(kind, "__struct_fields__", ()), getattr(kind, "__struct_encode_fields__", ()), strict=True)
+    for name, given in (dict.fromkeys(hints) | dict(renamed)).items():
+        yield given or name, hints[name]
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError):  # a name that only type checkers see, or no class
+        return {}
+
+
+def _takes_several(hint: Any) -> bool:
+    hint = getattr(hint, "__value__", hint)  # type X = list[int]
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated or origin in (typing.Required, typing.NotRequired):
+        return _takes_several(typing.get_args(hint)[0])
+    if origin is typing.Union or origin is types.UnionType:
+        return any(_takes_several(part) for part in typing.get_args(hint))
+    return (origin or hint) in _SEVERAL
