@@ -6,6 +6,8 @@ import dataclasses
 import datetime
 import json
 import sys
+import typing
+from types import ModuleType
 from typing import Annotated, Any, Generic, Literal, NotRequired, Optional, TypeVar
 
 import msgspec
@@ -14,6 +16,7 @@ import pytest
 from tests.raw_asgi import body_messages, http_scope, run, websocket_scope
 from typing_extensions import TypedDict
 
+from asgi_requests import _converters
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.jsoncodec import msgspec_codec, serve_with_codec
 from asgi_requests.multidict import QueryParams
@@ -54,6 +57,11 @@ class MsgspecOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 class Point:
     x: int
     tags: list[str] = dataclasses.field(default_factory=list)
+
+
+class Plain(typing.TypedDict):
+    x: int
+    ids: typing.NotRequired[list[int]]
 
 
 class Named(TypedDict):
@@ -241,6 +249,15 @@ async def test_a_tag_of_msgspec_is_not_quoted():
     assert error == {"detail": "Invalid value", "pointer": "#/type"}
 
 
+async def test_a_text_of_the_client_is_not_taken_for_a_place():
+    for kind in ("x - at `$.id`", " - at `key` in `$.id`"):
+        assert await errors_of(MsgspecOrder, json.dumps({"itemList": [], "kind": kind})) == [
+            {"detail": "Invalid enum value", "pointer": "#/kind"}
+        ]
+    kind = Annotated[Literal["a"], msgspec.Meta(title="a")]
+    assert await errors_of(kind, '"x - at `$.id`"') == [{"detail": "Invalid enum value", "pointer": "#"}]
+
+
 async def test_errors_are_bounded():
     assert len(await errors_of(list[int], json.dumps(["x"] * 1000))) == 100
 
@@ -276,27 +293,44 @@ async def test_on_a_websocket_it_is_a_refusal():
     assert exc.detail == "wrong"
 
 
-async def test_a_type_that_cannot_be_read_is_a_mistake_of_the_program():
-    class Unknown:
-        pass
+class Unknown:
+    pass
 
-    with pytest.raises(pydantic.PydanticSchemaGenerationError):
-        await read(Unknown, "{}")
+
+OldModel = type("OldModel", (), {"__module__": "pydantic.v1.main"})
+
+
+@pytest.mark.parametrize("kind", [Unknown, list[Unknown], 5, "Order", OldModel])
+async def test_a_type_that_cannot_be_read_is_a_mistake_of_the_program(kind):
+    with pytest.raises(TypeError, match="does not read") as caught:
+        await read(kind, "{}")
+    assert repr(kind) in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [Unknown, 5, dict[int, Unknown] | list[Unknown] | tuple[Unknown]])
+async def test_a_type_that_msgspec_cannot_read_is_named_too(kind, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydantic", None)
+    with pytest.raises(TypeError, match="msgspec does not read") as caught:
+        await read(kind, "{}")
+    assert repr(kind) in str(caught.value)
+
+
+def test_the_typed_dictionaries_of_typing_are_read_wherever_a_library_can(monkeypatch):
+    assert QueryParams("x=1&ids=1&ids=2").as_type(Plain) == {"x": 1, "ids": [1, 2]}
+    monkeypatch.setattr(_converters, "_is_installed", lambda name: name == "pydantic")
+    if sys.version_info < (3, 12):
+        with pytest.raises(TypeError, match="typing_extensions.TypedDict"):
+            _converters._make(Plain)
 
 
 def test_what_to_install_is_said(monkeypatch):
-    class Plain(TypedDict):
-        x: int
-
-    monkeypatch.setitem(sys.modules, "pydantic", None)
+    monkeypatch.setitem(sys.modules, "pydantic", ModuleType("pydantic"))  # pydantic 1 has no TypeAdapter
+    _converters._made.cache_clear()
     assert QueryParams("x=1").as_type(Plain) == {"x": 1}
     monkeypatch.setitem(sys.modules, "msgspec", None)
-
-    class Other(TypedDict):
-        x: int
-
-    with pytest.raises(RuntimeError, match="needs pydantic or msgspec: pip install pydantic"):
-        QueryParams("x=1").as_type(Other)
+    _converters._made.cache_clear()
+    with pytest.raises(RuntimeError, match="needs pydantic 2 or msgspec: pip install pydantic"):
+        QueryParams("x=1").as_type(Plain)
 
 
 # Queries
@@ -379,16 +413,22 @@ class Many(msgspec.Struct, Generic[T]):
     values: list[T]
 
 
+@PAGES
+def test_a_union_takes_several_values_where_a_part_of_it_does(kind):
+    assert QueryParams("id=1&id=2").as_type(kind | None).ids == {1, 2}
+    assert QueryParams("id=1&id=2").as_type(Annotated[kind, "a page"]).ids == {1, 2}
+
+
 def test_generic_types_are_read():
     assert QueryParams("values=1&values=2").as_type(Many[int]).values == [1, 2]
 
 
-def test_names_that_only_type_checkers_see_are_left_to_the_library():
+def test_names_that_only_type_checkers_see_are_named():
     @dataclasses.dataclass
     class Broken:
         x: Missing  # noqa: F821
 
-    with pytest.raises((NameError, pydantic.errors.PydanticUserError)):
+    with pytest.raises(TypeError, match="'Missing' is not defined"):
         QueryParams("x=1").as_type(Broken)
 
 

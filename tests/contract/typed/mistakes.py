@@ -10,6 +10,7 @@ from asgi_framework import (
     Middleware,
     Mount,
     PlainTextResponse,
+    QueryParams,
     Route,
 )
 
@@ -22,3 +23,4 @@ Mount("/", "an application")  # arg-type
 App(middleware=[CORSMiddleware])  # list-item
 App(max_body_size="1MB")  # arg-type
 App([Route("/", PlainTextResponse(""))])  # arg-type
+number: int = QueryParams("x=1").as_type(str)  # assignment

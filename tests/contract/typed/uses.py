@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -229,3 +230,19 @@ Router(routes, default=django)
 ServerErrorMiddleware(django, handler=on_value, debug=True)
 ExceptionMiddleware(falcons, {KeyError: on_conflict})
 asgi_requests.HTTPException(404)
+
+
+@dataclasses.dataclass
+class Order:
+    title: str
+
+
+async def typed(request: Request) -> Response:
+    order: Order = await request.json(type=Order)
+    orders: list[Order] = await request.json(type=list[Order])
+    page: Order = request.query_params.as_type(Order)
+    async with request.form(type=Order) as form:
+        title: str = form.title
+    form_again: Order = await request.form(type=Order, max_fields=3)
+    plain: asgi_framework.FormData = await request.form(max_fields=3)
+    raise asgi_framework.UnprocessableContent([{"detail": f"{order}{orders}{page}{title}{form_again}{plain}"}])

@@ -13,9 +13,13 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, Protocol
 
 Path = tuple[str | int, ...]
+
+MOST_ERRORS = 100
+"""Of so many mistakes details are kept: a small body can have a million."""
 
 
 class Mismatch(Exception):
@@ -42,7 +46,10 @@ class Converter(Protocol):
 
 
 def converter_for(kind: Any) -> Converter:
-    """Return the converter of a type; raises RuntimeError where what it needs is not installed."""
+    """Return the converter of a type.
+
+    Raises RuntimeError where what it needs is not installed, TypeError for what neither library reads.
+    """
     try:
         hash(kind)
     except TypeError:  # Annotated with something that has no hash
@@ -53,21 +60,23 @@ def converter_for(kind: Any) -> Converter:
 def _make(kind: Any) -> Converter:
     library = _library_of(kind, set())
     if library is None:
-        library = next((name for name in ("pydantic", "msgspec") if _is_installed(name)), None)
+        library = next((name for name in _FIRST_WITH if _is_installed(name)), None)
     if library is None:
-        raise RuntimeError(f"reading {kind!r} needs pydantic or msgspec: pip install pydantic, or pip install msgspec")
-    return _Pydantic(kind) if library == "pydantic" else _Msgspec(kind)
+        raise RuntimeError(f"reading {kind!r} needs pydantic 2 or msgspec: pip install pydantic, or msgspec")
+    return _Pydantic.of(kind) if library == "pydantic" else _Msgspec(kind)
 
 
 _made = lru_cache(maxsize=256)(_make)
 
+_FIRST_WITH = {"pydantic": "TypeAdapter", "msgspec": "convert"}
+"""What each library has had since the first version that is of use here."""
+
 
 def _is_installed(name: str) -> bool:
     try:
-        __import__(name)
+        return hasattr(import_module(name), _FIRST_WITH[name])
     except ImportError:
         return False
-    return True
 
 
 def _library_of(kind: Any, seen: set[int]) -> str | None:
@@ -76,7 +85,8 @@ def _library_of(kind: Any, seen: set[int]) -> str | None:
         return None
     seen.add(id(kind))
     pydantic, msgspec = sys.modules.get("pydantic"), sys.modules.get("msgspec")
-    if pydantic is not None and (isinstance(kind, pydantic.TypeAdapter) or hasattr(kind, "__pydantic_core_schema__")):
+    adapters = getattr(pydantic, "TypeAdapter", ())
+    if isinstance(kind, adapters) or hasattr(kind, "__pydantic_core_schema__"):
         return "pydantic"
     if msgspec is not None and (isinstance(kind, msgspec.Meta) or hasattr(kind, "__struct_fields__")):
         return "msgspec"
@@ -94,7 +104,24 @@ class _Pydantic:
 
         self._adapter = kind if isinstance(kind, pydantic.TypeAdapter) else pydantic.TypeAdapter(kind)
         self._error = pydantic.ValidationError
+        # Names that were not defined yet are looked up now, or named.
+        if not self._adapter.pydantic_complete:
+            self._adapter.rebuild(raise_errors=True)
         self.is_list = _lists_of(getattr(kind, "_type", kind))
+
+    @classmethod
+    def of(cls, kind: Any) -> Converter:
+        """Return the converter of a type, that of msgspec for a typing.TypedDict, which pydantic has from 3.12 on."""
+        import pydantic
+
+        if any(base.__module__.startswith("pydantic.v1") for base in getattr(kind, "__mro__", ())):
+            raise TypeError(f"pydantic 2 does not read {kind!r}, a model of pydantic.v1: make it one of pydantic")
+        try:
+            return cls(kind)
+        except (pydantic.errors.PydanticUserError, pydantic.errors.PydanticUndefinedAnnotation) as exc:
+            if exc.code == "typed-dict-version" and _is_installed("msgspec"):
+                return _Msgspec(kind)
+            raise TypeError(f"pydantic does not read {kind!r}: {exc.message}") from exc
 
     def from_json(self, value: Any, text: bytes | None) -> Any:
         if text is not None:
@@ -102,7 +129,8 @@ class _Pydantic:
                 # In strict models JSON has dates and sets that are strings and lists, and plain values do not.
                 return self._adapter.validate_json(text)
             except self._error as exc:
-                if exc.errors(include_url=False, include_context=False)[0]["type"] != "json_invalid":
+                # Codings other than UTF-8, and numbers that pydantic reads in its own way: the value tells.
+                if exc.error_count() > 1 or exc.errors(include_url=False)[0]["type"] != "json_invalid":
                     raise self._mismatch(exc, value) from exc
         return self._convert(self._adapter.validate_python, value)
 
@@ -120,7 +148,7 @@ class _Pydantic:
             [
                 # This one message quotes the value.
                 ("Input has an unknown tag" if kind == "union_tag_invalid" else error["msg"], _within(value, error))
-                for error in exc.errors(include_url=False, include_context=False, include_input=False)
+                for error in exc.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]
                 for kind in [error["type"]]
             ]
         )
@@ -139,7 +167,6 @@ def _within(value: Any, error: Any) -> Path:
     return tuple(path)
 
 
-_PLACE = re.compile(r"(.*) - at (`key` in )?`\$(.*)`", re.DOTALL).fullmatch
 _PART = re.compile(r"\.([^.\[]+)|\[(\d+)\]").match
 
 
@@ -147,6 +174,12 @@ class _Msgspec:
     def __init__(self, kind: Any) -> None:
         import msgspec
 
+        try:
+            known = msgspec.inspect.type_info(kind)
+        except (TypeError, NameError) as exc:
+            raise TypeError(f"msgspec does not read {kind!r}: {exc}") from exc
+        if isinstance(known, msgspec.inspect.CustomType):
+            raise TypeError(f"msgspec does not read {kind!r}: make it a msgspec.Struct, a dataclass or a TypedDict")
         self._convert = msgspec.convert
         self._error = msgspec.ValidationError
         self._kind = kind
@@ -167,11 +200,13 @@ class _Msgspec:
 
 def _placed(message: str) -> tuple[str, Path]:
     """Return a message of msgspec without its path, and the path as far as it names what it goes through."""
-    found = _PLACE(message)
-    detail, place = (found[1], found[3]) if found else (message, "")
+    detail, _, place = message.rpartition(" - at ")
+    place = place.removeprefix("`key` in ")
+    if not (detail and place.startswith("`$") and place.endswith("`")):
+        detail, place = message, ""
     path: list[str | int] = []
-    at = 0
-    while part := _PART(place, at):
+    at = 2  # after `$
+    while part := _PART(place, at, len(place) - 1):
         path.append(part[1] or int(part[2]))
         at = part.end()
     # These two quote the value.
@@ -197,7 +232,7 @@ _SEVERAL = (
 
 
 def _lists_of(kind: Any) -> Callable[[str], bool]:
-    """Return a function that tells which fields of a type take several values."""
+    """Return a function that says whether a field of a type takes several values."""
     if typing.get_origin(kind) in (dict, collections.abc.Mapping):
         several = _takes_several(typing.get_args(kind)[1])
         return lambda _: several
@@ -206,7 +241,12 @@ def _lists_of(kind: Any) -> Callable[[str], bool]:
 
 def _fields(kind: Any) -> Iterator[tuple[str, Any]]:
     """Iterate over the names by which a field may be given, and its annotation."""
-    kind = typing.get_origin(kind) or kind
+    origin = typing.get_origin(kind)
+    if origin in (typing.Annotated, typing.Union, types.UnionType):
+        for part in typing.get_args(kind):
+            yield from _fields(part)
+        return
+    kind = origin or kind
     models = getattr(kind, "__pydantic_fields__", None)
     if models is not None:
         for name, field in models.items():

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["UnprocessableContent"]
 
-_MOST_ERRORS = 100
 _LONGEST_POINTER = 500
 
 
@@ -60,7 +59,7 @@ def convert_json(value: Any, text: bytes | None, kind: Any) -> Any:
     try:
         return converter_for(kind).from_json(value, text)
     except Mismatch as exc:
-        errors = [_at_pointer(detail, path) for detail, path in exc.errors[:_MOST_ERRORS]]
+        errors = [_at_pointer(detail, path) for detail, path in exc.errors]
         raise UnprocessableContent(errors) from exc.__cause__
 
 
@@ -75,7 +74,7 @@ def convert_fields(fields: ImmutableMultiDict[str, Any], kind: Any, place: Liter
     except Mismatch as exc:
         errors = [
             {"detail": detail, place: f"{path[0]}"[:_LONGEST_POINTER]} if path else {"detail": detail}
-            for detail, path in exc.errors[:_MOST_ERRORS]
+            for detail, path in exc.errors
         ]
         raise UnprocessableContent(errors) from exc.__cause__
 
