@@ -18,6 +18,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -37,7 +38,8 @@ class Server:
 
     def __init__(self, server: str, framework: str, case: str) -> None:
         self.port = free_port()
-        self.path = CASES[case].exchanges()[0].scope["path"]
+        exchange = CASES[case].exchanges()[0]
+        self.method, self.path, self.status = exchange.scope["method"], exchange.scope["path"], exchange.status
         self.figures: list[tuple[float, float]] = []
         command = [sys.executable, "-m", *SERVERS[server].format(port=self.port).split()]
         environment = {**os.environ, "ASGI_BENCHMARK": f"{framework}/{case}"}
@@ -46,12 +48,12 @@ class Server:
         )
 
     def answers(self) -> bool:
-        """Wait until the server answers with 200, for ten seconds at most."""
+        """Wait until the server answers as the case asks, for ten seconds at most."""
         for _ in range(100):
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
-                    connection.sendall(request(self.path, self.port))
-                    return connection.recv(4096).startswith(b"HTTP/1.1 200")
+                    connection.sendall(request(self.method, self.path, self.port))
+                    return connection.recv(4096).startswith(b"HTTP/1.1 %d" % self.status)
             except OSError:
                 if self.process.poll() is not None:
                     return False
@@ -63,13 +65,16 @@ class Server:
         before = cpu_seconds(self.process.pid)
         if wrk := shutil.which("wrk"):
             url = f"http://127.0.0.1:{self.port}{self.path}"
-            command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s", url]
-            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            assert "Non-2xx" not in printed, printed
+            with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+                script.write(f'wrk.method = "{self.method}"\n')
+                script.flush()
+                command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s", "-s", script.name, url]
+                printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert ("Non-2xx" in printed) == (self.status >= 400), printed
             rate = float(re.search(r"Requests/sec:\s+([\d.]+)", printed)[1])
             count = int(re.search(r"(\d+) requests in", printed)[1])
         else:
-            rate, count = asyncio.run(own_load(self.path, self.port, seconds))
+            rate, count = asyncio.run(own_load(self.method, self.path, self.port, seconds))
         self.figures.append((rate, (cpu_seconds(self.process.pid) - before) / max(count, 1) * 1e6))
 
     def stop(self) -> None:
@@ -100,12 +105,12 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def request(path: str, port: int) -> bytes:
-    """One GET."""
-    return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode()
+def request(method: str, path: str, port: int) -> bytes:
+    """Return one request without a body."""
+    return f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode()
 
 
-async def own_load(path: str, port: int, seconds: float) -> tuple[float, int]:
+async def own_load(method: str, path: str, port: int, seconds: float) -> tuple[float, int]:
     """Requests per second, and their number, of connections that each ask again when they are answered."""
     count = 0
     end = time.perf_counter() + seconds
@@ -114,7 +119,7 @@ async def own_load(path: str, port: int, seconds: float) -> tuple[float, int]:
         nonlocal count
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() < end:
-            writer.write(request(path, port))
+            writer.write(request(method, path, port))
             head = await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(int(re.search(rb"(?i)content-length: *(\d+)", head)[1]))
             count += 1
