@@ -50,6 +50,8 @@ from asgi_requests import (
     StreamingResponse,
     UploadFile,
     WebSocket,
+    negotiate,
+    negotiate_language,
 )
 from asgi_requests.cookies import cookie_parser
 from asgi_requests.files.conditional import evaluate_preconditions
@@ -139,6 +141,20 @@ def headers(name: str, text: str) -> list[tuple[bytes, bytes]]:
 
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+
+
+# Negotiation
+
+
+@texts("Accept", "a/b,", ",", ";", "a/b;c=d,", ";q=1", "a", '"', '"~\\"~', 'a/b;c="~,~",text/html', "*/*;q=0.1,")
+def _accept(text: str) -> object:
+    long = " " * 300 + text  # what is shorter is remembered
+    return negotiate(http_scope(headers=headers("accept", long)), ["application/json", "text/html"], default=None)
+
+
+@texts("Accept-Language", "de,", "de-CH,", "-de", "de~-ab~", "a-", "*,", "de;q=0,", ";", "*;q=0,~a,~*")
+def _accept_language(text: str) -> object:
+    return negotiate_language(http_scope(headers=headers("accept-language", text)), ["en", "de-CH"])
 
 
 # Queries, forms, JSON and other bodies

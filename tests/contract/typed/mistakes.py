@@ -12,6 +12,7 @@ from asgi_framework import (
     PlainTextResponse,
     QueryParams,
     Route,
+    negotiate,
 )
 
 Middleware(AuthenticationMiddleware, backend=AuthenticationBackend(), chalenge="Basic")  # call-arg
@@ -24,3 +25,4 @@ App(middleware=[CORSMiddleware])  # list-item
 App(max_body_size="1MB")  # arg-type
 App([Route("/", PlainTextResponse(""))])  # arg-type
 number: int = QueryParams("x=1").as_type(str)  # assignment
+answer: int = negotiate({}, ["text/html"])  # assignment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import falcon.asgi
 from blacksheep import Application
@@ -50,6 +50,8 @@ from asgi_framework import (
     WebSocketRoute,
     When,
     around_http,
+    negotiate,
+    negotiate_language,
     requires,
 )
 from asgi_framework.types import ASGIApp, Message, Receive, Scope, Send
@@ -235,6 +237,18 @@ asgi_requests.HTTPException(404)
 @dataclasses.dataclass
 class Order:
     title: str
+
+
+def negotiated(request: Request, scope: Scope) -> Response:
+    kind: Literal["text/html", "text/plain"] = negotiate(request, HTML_OR_TEXT)
+    name: str = negotiate(scope, ["text/html"])
+    respond: type[Response] = negotiate(request, {"text/html": Response})
+    perhaps: str | None = negotiate_language(request, ["de", "en"], default=None)
+    count: int = negotiate_language(scope, {"de": 1})
+    return respond(f"{kind}{name}{perhaps}{count}").with_vary("Accept", "Accept-Language")
+
+
+HTML_OR_TEXT: list[Literal["text/html", "text/plain"]] = ["text/html", "text/plain"]
 
 
 async def typed(request: Request) -> Response:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         JSONResponse,
         MultiDict,
         MutableHeaders,
+        NotAcceptable,
         Part,
         PartLimits,
         PlainTextResponse,
@@ -73,6 +74,8 @@ if TYPE_CHECKING:
         iterate_in_threadpool,
         last_event_id,
         msgspec_codec,
+        negotiate,
+        negotiate_language,
         orjson_codec,
         pydantic_codec,
         run_in_threadpool,
@@ -144,6 +147,7 @@ __all__ = [
     "MultiDict",
     "MutableHeaders",
     "NoMatchFound",
+    "NotAcceptable",
     "OpenTelemetryMiddleware",
     "Part",
     "PartLimits",
@@ -184,6 +188,8 @@ __all__ = [
     "iterate_in_threadpool",
     "last_event_id",
     "msgspec_codec",
+    "negotiate",
+    "negotiate_language",
     "orjson_codec",
     "pydantic_codec",
     "register_url_convertor",
@@ -207,7 +213,7 @@ _MODULES = {
         "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast ClientDisconnect "
         "CommaSeparatedStrings DiskSink EventLog EventSourceResponse FileResponse FormData HTMLResponse "
         "JSONCodec msgspec_codec orjson_codec pydantic_codec "
-        "UnprocessableContent "
+        "NotAcceptable negotiate negotiate_language UnprocessableContent "
         "HTTPConnection HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONLinesResponse JSONResponse MultiDict "
         "MutableHeaders Part PartLimits PlainTextResponse QueryParams RedirectResponse Request Response Secret "
         "ServerSentEvent State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect "

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .jsonlines import InvalidJSONLine, JSONLinesResponse, read_json_lines
     from .middleware import BaseHTTPMiddleware, DispatchFunction, RequestResponseEndpoint
     from .multidict import FormData, ImmutableMultiDict, MultiDict, QueryParams
+    from .negotiation import NotAcceptable, negotiate, negotiate_language
     from .parts import DiskSink, Part, PartLimits, PartReader, SavedPart, Sink
     from .requests import HTTPConnection, Request
     from .responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
@@ -104,6 +105,9 @@ _MODULES = {
     "ImmutableMultiDict": "multidict",
     "MultiDict": "multidict",
     "QueryParams": "multidict",
+    "NotAcceptable": "negotiation",
+    "negotiate": "negotiation",
+    "negotiate_language": "negotiation",
     "DiskSink": "parts",
     "Part": "parts",
     "PartLimits": "parts",
@@ -178,6 +182,7 @@ __all__ = [
     "MultiPartParser",
     "MultipartPart",
     "MutableHeaders",
+    "NotAcceptable",
     "NotModifiedResponse",
     "Part",
     "PartLimits",
@@ -219,6 +224,8 @@ __all__ = [
     "iterate_in_threadpool",
     "last_event_id",
     "msgspec_codec",
+    "negotiate",
+    "negotiate_language",
     "orjson_codec",
     "pydantic_codec",
     "read_json_lines",

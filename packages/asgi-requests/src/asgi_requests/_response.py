@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ._fields import LENGTHS, WITHOUT_BODY, encode_name, encode_value, framed_without_body, length_field
 from ._setcookie import SameSite, format_cookie
@@ -120,6 +120,11 @@ class Response:
     def headers(self) -> MutableHeaders:
         """The headers, to read and to change: changes are made to `raw_headers`."""
         return MutableHeaders(raw=self.raw_headers)
+
+    def with_vary(self, *names: str) -> Self:
+        """Return the response itself, with names of request headers merged into Vary (RFC 9110 §12.5.5)."""
+        self.headers.add_vary_header(", ".join(names))
+        return self
 
     def set_cookie(
         self,

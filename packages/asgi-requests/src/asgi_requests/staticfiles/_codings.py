@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from .._accept import elements
 from ..types import Scope
 
 SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 """The suffix of a sibling by its coding, in the order of preference at equal q-values."""
 IDENTITY = "identity"
 
-_QUALITY = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
 # Browsers send some thirty bytes; a field of kilobytes is not worth reading.
 _LONGEST = 1024
 _ONLY_IDENTITY = (IDENTITY,)
@@ -47,15 +46,9 @@ def _rank(value: bytes) -> tuple[str, ...]:
 def _qualities(value: bytes) -> dict[str, float]:
     """Return the q-value of each lower-case coding; a malformed one counts as 0, and of two the higher."""
     weights: dict[str, float] = {}
-    for element in value.lower().split(b","):
-        coding, *parameters = (part.strip(b" \t") for part in element.split(b";"))
-        weight = 1.0
-        for parameter in parameters:
-            key, _, quality = parameter.partition(b"=")
-            if key == b"q":
-                weight = float(quality) if _QUALITY(quality) else 0.0
-        name = coding.decode("latin-1").removeprefix("x-")  # x-gzip is gzip (§8.4.1.3)
-        weights[name] = max(weight, weights.get(name, 0.0))
+    for name, _, weight in elements(value.decode("latin-1")):
+        coding = name.removeprefix("x-")  # x-gzip is gzip (§8.4.1.3)
+        weights[coding] = max(weight or 0.0, weights.get(coding, 0.0))
     return weights
 
 
