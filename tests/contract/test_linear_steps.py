@@ -33,6 +33,7 @@ from asgi_middleware.sessions import SessionMiddleware
 from asgi_middleware.trustedhost import TrustedHostMiddleware
 from asgi_requests import (
     URL,
+    CacheControl,
     CommaSeparatedStrings,
     FormData,
     HTTPConnection,
@@ -155,6 +156,11 @@ def _accept(text: str) -> object:
 @texts("Accept-Language", "de,", "de-CH,", "-de", "de~-ab~", "a-", "*,", "de;q=0,", ";", "*;q=0,~a,~*")
 def _accept_language(text: str) -> object:
     return negotiate_language(http_scope(headers=headers("accept-language", text)), ["en", "de-CH"])
+
+
+@texts("Cache-Control", "max-age=1,", ",", "a=b,", 'a="~,~"', '"', "=", "no-cache~ ~", 'private="~a,~"', "max-age=~9~")
+def _cache_control(text: str) -> object:
+    return str(CacheControl.parse(text))
 
 
 # Queries, forms, JSON and other bodies

@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 
+from asgi_requests import CacheControl
 from asgi_requests.staticfiles import StaticFiles
 from asgi_requests.staticfiles import _remembered as remembered
 from asgi_requests.staticfiles._globs import compile_glob
@@ -165,6 +166,12 @@ async def test_a_function_is_asked_where_the_name_is_not_immutable(root):
     assert (
         await cache_control(StaticFiles(directory=root, immutable=True, cache_control=lambda path: None), "/x") is None
     )
+
+
+async def test_directives_are_a_value_wherever_a_text_is_one(root):
+    brief = CacheControl(max_age=5)
+    for option in (brief, {"*.css": brief}, lambda path: brief):
+        assert await cache_control(StaticFiles(directory=root, cache_control=option), "/app.css") == "max-age=5"
 
 
 async def test_no_name_is_immutable_unless_asked_for(root):

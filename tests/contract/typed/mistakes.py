@@ -6,6 +6,7 @@ from asgi_framework import (
     App,
     AuthenticationBackend,
     AuthenticationMiddleware,
+    CacheControl,
     CORSMiddleware,
     Middleware,
     Mount,
@@ -26,3 +27,4 @@ App(max_body_size="1MB")  # arg-type
 App([Route("/", PlainTextResponse(""))])  # arg-type
 number: int = QueryParams("x=1").as_type(str)  # assignment
 answer: int = negotiate({}, ["text/html"])  # assignment
+CacheControl(max_age="60")  # arg-type

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal
 
@@ -247,6 +248,10 @@ def negotiated(request: Request, scope: Scope) -> Response:
     count: int = negotiate_language(scope, {"de": 1})
     return respond(f"{kind}{name}{perhaps}{count}").with_vary("Accept", "Accept-Language")
 
+
+PRIVATE = asgi_framework.CacheControl(private=["set-cookie"], max_age=datetime.timedelta(hours=1), s_maxage=5)
+asgi_framework.StaticFiles(directory=".", cache_control={"*.html": PRIVATE, "*": "no-cache"})
+asgi_framework.StaticFiles(directory=".", cache_control=asgi_framework.CacheControl.parse("no-cache"))
 
 HTML_OR_TEXT: list[Literal["text/html", "text/plain"]] = ["text/html", "text/plain"]
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         BackgroundTasks,
         BaseHTTPMiddleware,
         Broadcast,
+        CacheControl,
         ClientDisconnect,
         CommaSeparatedStrings,
         DiskSink,
@@ -117,6 +118,7 @@ __all__ = [
     "BaseUser",
     "Broadcast",
     "CORSMiddleware",
+    "CacheControl",
     "ClientDisconnect",
     "CommaSeparatedStrings",
     "Config",
@@ -213,7 +215,7 @@ _MODULES = {
         "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast ClientDisconnect "
         "CommaSeparatedStrings DiskSink EventLog EventSourceResponse FileResponse FormData HTMLResponse "
         "JSONCodec msgspec_codec orjson_codec pydantic_codec "
-        "NotAcceptable negotiate negotiate_language UnprocessableContent "
+        "NotAcceptable negotiate negotiate_language CacheControl UnprocessableContent "
         "HTTPConnection HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONLinesResponse JSONResponse MultiDict "
         "MutableHeaders Part PartLimits PlainTextResponse QueryParams RedirectResponse Request Response Secret "
         "ServerSentEvent State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect "

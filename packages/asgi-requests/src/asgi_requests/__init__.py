@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from . import status
     from .adapters import request_response, websocket_session
     from .background import BackgroundTask, BackgroundTasks
+    from .cache_control import CacheControl
     from .concurrency import is_async_callable, iterate_in_threadpool, run_in_threadpool, run_until_first_complete
     from .cookies import cookie_parser
     from .endpoints import HTTPEndpoint, WebSocketEndpoint
@@ -64,6 +65,7 @@ _MODULES = {
     "websocket_session": "adapters",
     "BackgroundTask": "background",
     "BackgroundTasks": "background",
+    "CacheControl": "cache_control",
     "is_async_callable": "concurrency",
     "iterate_in_threadpool": "concurrency",
     "run_in_threadpool": "concurrency",
@@ -154,6 +156,7 @@ __all__ = [
     "BackgroundTasks",
     "BaseHTTPMiddleware",
     "Broadcast",
+    "CacheControl",
     "ClientDisconnect",
     "CommaSeparatedStrings",
     "DiskSink",

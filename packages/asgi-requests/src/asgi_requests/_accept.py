@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ._quoted import split_outside_quotes
+
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
-_MARKS = re.compile(r'\\.|[",;]', re.DOTALL).finditer
 
 Parameters = list[tuple[str, str]]
 
@@ -32,20 +33,3 @@ def elements(value: str) -> Iterator[tuple[str, Parameters, float | None]]:
                 parameters.append((key.lower(), given))
         if name:
             yield name.lower(), parameters, weight
-
-
-def split_outside_quotes(value: str, separator: str) -> list[str]:
-    """Return the parts of a field between separators that do not stand in a quoted string (§5.6.4)."""
-    if '"' not in value:
-        return value.split(separator)
-    parts: list[str] = []
-    start, quoted = 0, False
-    for match in _MARKS(value):
-        mark = match[0]
-        if mark == '"':
-            quoted = not quoted
-        elif mark == separator and not quoted:
-            parts.append(value[start : match.start()])
-            start = match.end()
-    parts.append(value[start:])
-    return parts

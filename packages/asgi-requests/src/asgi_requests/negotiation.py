@@ -19,6 +19,7 @@ from typing import Any, TypeVar, overload
 
 from ._accept import Parameters, elements
 from ._fields import TOKEN, find_all, scope_headers
+from ._quoted import unquote
 from .exceptions import HTTPException
 
 __all__ = ["NotAcceptable", "negotiate", "negotiate_language"]
@@ -33,7 +34,6 @@ _NOT_GIVEN: Any = object()
 
 _LANGUAGE_RANGE = re.compile(r"\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*", re.IGNORECASE | re.ASCII).fullmatch
 """Match a basic language range (RFC 4647 §2.1)."""
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 _MediaType = tuple[str, str, frozenset[tuple[str, str]]]
 
@@ -167,13 +167,12 @@ def _media_type(name: str, parameters: Parameters) -> _MediaType | None:
         return None
     pairs: set[tuple[str, str]] = set()
     for key, given in parameters:
-        if given.startswith('"') and given.endswith('"') and len(given) > 1:
-            given = _ESCAPED.sub(r"\1", given[1:-1])
-        elif not TOKEN(given):
+        text = unquote(given)
+        if text is None:
             return None
         # What this package sends is UTF-8, whether an offer says so or not, and many clients ask for it.
-        if (key, given.lower()) != ("charset", "utf-8"):
-            pairs.add((key, given.lower()))
+        if (key, text.lower()) != ("charset", "utf-8"):
+            pairs.add((key, text.lower()))
     return kind, subtype, frozenset(pairs)
 
 

@@ -22,7 +22,7 @@ from ._codings import SUFFIXES, accepted_codings, check_codings
 from ._globs import usable_glob, warn
 from ._navigation import is_navigation
 from ._paths import Search, is_safe
-from ._policy import CacheControl, CachePolicy, Manifest
+from ._policy import CacheControlOption, CachePolicy, Manifest
 from ._remembered import Key, Remembered
 from ._representations import Found, PathLike, Representation, Tags, coded_validators, confirm, read_small
 
@@ -45,8 +45,8 @@ class StaticFiles:
 
     - `precompressed` serves `app.js.br`, `.zst` or `.gz` for `app.js` to clients that accept it; `True`, or codings out
       of `br`, `zstd` and `gzip`. A sibling that is older than its file is left alone.
-    - `cache_control` is a Cache-Control value, a mapping of glob patterns to values of which the first match counts, or
-      a function of the path below the directory.
+    - `cache_control` is a Cache-Control value, a str or CacheControl, a mapping of glob patterns to values of which the
+      first match counts, or a function of the path below the directory.
     - `immutable` says which names change with their content, and are cached for a year: `True` for names with a
       hexadecimal hash, `"django"`, `"vite"` or `"esbuild"` for what that tool writes, or glob patterns. `manifest`
       is the path of Django's staticfiles.json, Vite's manifest.json or esbuild's metafile, a mapping of names to those
@@ -67,7 +67,7 @@ class StaticFiles:
         html: bool = False,
         check_dir: bool = True,
         follow_symlink: bool = False,
-        cache_control: CacheControl | None = None,
+        cache_control: CacheControlOption | None = None,
         dotfiles: bool = False,
         etag: Callable[[str, os.stat_result], str | None] | None = None,
         raise_errors: bool | None = None,

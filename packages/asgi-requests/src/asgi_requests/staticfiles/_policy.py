@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .._fields import RawHeaders, encode_value
+from ..cache_control import CacheControl
 from ._globs import CATCH_ALL, compile_glob, usable_glob, warn
 from ._manifests import hashed_names
 from ._representations import PathLike
@@ -15,7 +16,8 @@ from ._representations import PathLike
 IMMUTABLE = "public, max-age=31536000, immutable"
 """Cache-Control of a file whose name changes with its content (RFC 8246)."""
 Manifest = PathLike | Mapping[str, str]
-CacheControl = str | Mapping[str, str] | Callable[[str], str | None]
+Directives = str | CacheControl
+CacheControlOption = Directives | Mapping[str, Directives] | Callable[[str], Directives | None]
 
 _SUFFIXES = r"(?:\.[A-Za-z][A-Za-z0-9]{0,5}){1,2}"
 _ANY_HASH = re.compile(rf"(?:.*/)?[^/]*[.-]([0-9a-f]{{8,64}}){_SUFFIXES}", re.DOTALL).fullmatch
@@ -47,7 +49,7 @@ class CachePolicy:
 
     def __init__(
         self,
-        cache_control: CacheControl | None,
+        cache_control: CacheControlOption | None,
         immutable: bool | str | Iterable[str],
         manifest: Manifest | Sequence[Manifest] | None,
         directories: Sequence[PathLike],
@@ -82,7 +84,7 @@ class CachePolicy:
             return [(b"cache-control", IMMUTABLE.encode())]
         if self.function is not None:
             value = self.function(requested)
-            return [] if value is None else [(b"cache-control", encode_value(value))]
+            return [] if value is None else [(b"cache-control", _encode(value))]
         for _, matches, field in self._patterns:
             if matches(path) is not None:
                 return [field]
@@ -99,14 +101,20 @@ def _immutable_pattern(glob: str) -> _Matches | None:
     return None if usable is None else compile_glob(usable)
 
 
-def _patterns(cache_control: str | Mapping[str, str] | None) -> list[tuple[str, _Matches, tuple[bytes, bytes]]]:
+def _encode(value: Directives) -> bytes:
+    return encode_value(str(value) if isinstance(value, CacheControl) else value)
+
+
+def _patterns(
+    cache_control: Directives | Mapping[str, Directives] | None,
+) -> list[tuple[str, _Matches, tuple[bytes, bytes]]]:
     if cache_control is None:
         return []
-    if isinstance(cache_control, str):
+    if isinstance(cache_control, Directives):
         cache_control = {"**": cache_control}
     found: list[tuple[str, _Matches, tuple[bytes, bytes]]] = []
     for glob, value in cache_control.items():
-        field = b"cache-control", encode_value(value)
+        field = b"cache-control", _encode(value)
         if any(pattern in CATCH_ALL for pattern, _, _ in found):
             warn(f"cache_control: {glob!r} is never reached: write it before {found[-1][0]!r}, which matches all")
         elif (pattern := usable_glob(glob, "cache_control")) is not None:
