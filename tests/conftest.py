@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import zlib
 
 import pytest
@@ -25,3 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_slow = any(part in item.nodeid for part in SLOW)
         if is_slow or (in_a_matrix and zlib.crc32(item.nodeid.encode()) % SLICE):
             item.add_marker("whole")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the collected tests out of every garbage collection: millions of objects, which live to the end anyway."""
+    gc.collect()
+    gc.freeze()

@@ -176,7 +176,7 @@ def test_a_handler_that_cannot_be_called_is_refused():
 
 @pytest.mark.parametrize("key", ["404", BaseException, None, object])
 def test_a_key_that_never_matches_is_refused(key):
-    with pytest.raises(ValueError, match="handler is for a status code or an Exception class"):
+    with pytest.raises(ValueError, match="needs a status code or an Exception class"):
         ExceptionMiddleware(text(b""), {key: says(b"")})
 
 

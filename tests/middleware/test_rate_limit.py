@@ -192,7 +192,7 @@ async def test_a_store_that_fails_is_logged_once_and_the_choice_holds(how, reaso
     store.how = "up"
     for _ in range(2):
         assert (await request(limited)).header("ratelimit") is not None
-    assert caplog.records[1].getMessage() == "the store of the rate limit answers again"
+    assert caplog.records[1].getMessage() == "the store of the rate limit works again"
     assert len(caplog.records) == 2
 
 

@@ -536,10 +536,10 @@ UNSAFE = [
     ({"path": "/\r\nx: y"}, "invalid path of a cookie"),
     ({"domain": "a.com; secure"}, "invalid domain of a cookie"),
     ({"domain": "\u00e4" * 70 + ".com"}, "invalid domain of a cookie"),
-    ({"same_site": "maybe"}, "same_site is"),
-    ({"same_site": None}, "same_site is"),
+    ({"same_site": "maybe"}, "same_site must be"),
+    ({"same_site": None}, "same_site must be"),
     ({"oversize": "ignore"}, "oversize is"),
-    ({"digest": "md5"}, "digest is"),
+    ({"digest": "md5"}, "digest must be"),
     ({"secret_key": ""}, "secret_key is empty"),
     ({"secret_key": []}, "secret_key is empty"),
     ({"secret_key": ["new", b""]}, "secret_key is empty"),
@@ -568,10 +568,10 @@ def test_a_duration_that_is_none_is_a_type_error(option):
 
 
 REFUSED = [
-    ({"session_cookie": "a b"}, "session_cookie: browsers refuse 'a b': write a token", "a b"),
+    ({"session_cookie": "a b"}, "session_cookie: browsers refuse 'a b': use letters", "a b"),
     ({"session_cookie": " a "}, "session_cookie: ' a ' is read as 'a'", "a"),
-    ({"session_cookie": "\xe9"}, "session_cookie: browsers refuse '\xe9': write a token", "\xe9"),
-    ({"path": "app"}, "path: browsers refuse 'app': it begins with '/'", "session"),
+    ({"session_cookie": "\xe9"}, "session_cookie: browsers refuse '\xe9': use letters", "\xe9"),
+    ({"path": "app"}, "path: browsers refuse 'app': begin it with '/'", "session"),
     ({"path": "/\xe9"}, "path: '/\xe9' is read as '/%C3%A9'", "session"),
     ({"domain": "\xe4.com"}, "domain: '\xe4.com' is read as 'xn--4ca.com'", "session"),
     ({"domain": "https://a.com"}, "write the host alone", "session"),
@@ -581,8 +581,8 @@ REFUSED = [
     ({"session_cookie": "__Host-s"}, "session_cookie: browsers refuse '__Host-s': set https_only=True", "__Host-s"),
     ({"session_cookie": "__secure-s"}, "set https_only=True", "__secure-s"),
     ({"session_cookie": "__Http-s"}, "set https_only=True", "__Http-s"),
-    ({"session_cookie": "__Host-s", "https_only": True, "path": "/x"}, "and path at '/'", "__Host-s"),
-    ({"session_cookie": "__HOST-s", "https_only": True, "domain": "a.com"}, "leave domain out", "__HOST-s"),
+    ({"session_cookie": "__Host-s", "https_only": True, "path": "/x"}, "leave path at '/'", "__Host-s"),
+    ({"session_cookie": "__HOST-s", "https_only": True, "domain": "a.com"}, "leave out domain", "__HOST-s"),
 ]
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from .types import ASGIApp, Scope
 
 ExceptionHandler = Callable[[Scope, Any], ASGIApp | Awaitable[ASGIApp]]
-"""`handler(scope, exc)`: returns the ASGI application that answers, or an awaitable of it."""
+"""`handler(scope, exc)` returns the ASGI application that answers, or an awaitable of it."""
 
 
 async def call_handler(handler: ExceptionHandler, scope: Scope, exc: Exception) -> ASGIApp:
-    """Return the application that a handler makes, awaited where the handler is async."""
+    """Return the application that a handler returns, awaited if the handler is async."""
     answer: Any = handler(scope, exc)
     if hasattr(answer, "__await__"):
         answer = await answer

@@ -1,9 +1,9 @@
-"""Watch what an application sends: whether its response has begun, and how far a WebSocket has come.
+"""Watchers of the messages that an application sends: whether a response has begun, the state of a WebSocket.
 
-Rule: only this file knows whether a response has begun. Neighbours share one watcher: the one that their `send` is
-bound to. A middleware that changes messages subclasses ResponseWatcher, so that it is found as well.
+Rule: only this file knows whether a response has begun. Adjacent middlewares share one watcher, found by the object
+that `send` is bound to. A middleware that changes messages subclasses ResponseWatcher, so that it is found as well.
 
-Both `send` are plain functions that return the awaitable of the outer `send`: this saves a coroutine per message.
+Both `send` are plain functions that return the awaitable of the outer `send`, which saves a coroutine per message.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["ERRORS_KEY", "ResponseWatcher", "WebSocketWatcher", "watch_response", "watch_websocket"]
 
 ERRORS_KEY = "asgi_middleware.errors"
-"""The scope key of the watcher of an outer middleware that answers exceptions: inner ones leave the answer to it."""
+"""The scope key of the watcher of an outer middleware that answers unhandled exceptions."""
 
 _DENIAL = "websocket.http.response"
 _MOST_REASON_BYTES = 123  # a control frame holds 125 bytes, two of them for the code (RFC 6455 §5.5)
@@ -39,7 +39,7 @@ class ResponseWatcher:
         return self._send(message)
 
     def decorate(self, change: Callable[[Message], Message]) -> None:
-        """Have `change` make the start of the response, which has not begun, into the message to send."""
+        """Pass the start of the response, which must not have begun, through `change` before it is sent."""
         outer_send = self._send
 
         def send(message: Message) -> Awaitable[None]:
@@ -58,8 +58,8 @@ def watch_response(send: Send) -> ResponseWatcher:
 class WebSocketWatcher:
     """A wrapped `receive` and `send` of one WebSocket.
 
-    `connected`: its connect has been received. `accepted`, `started`: it has been accepted, or a denial response has
-    begun. `ended`: the client has left, or a close has been sent.
+    `connected`: the connect message has been received. `accepted`: the handshake has been accepted. `started`: a denial
+    response has begun. `ended`: the client has left, or a close has been sent.
     """
 
     __slots__ = ("_receive", "_send", "accepted", "connected", "ended", "started")
@@ -94,11 +94,11 @@ class WebSocketWatcher:
             self.ended = True
 
     async def answer(self, app: ASGIApp, scope: Scope, *, close_code: int = 1000, reason: str = "") -> None:
-        """Let `app` end the WebSocket: by a denial response before the accept where the server offers it, or a close.
+        """Let `app` end the WebSocket: by a denial response if the server supports it, otherwise by a close.
 
-        The connect is awaited first, and `app` still receives it. An HTTP answer that cannot be given becomes a close:
-        with `close_code` before the accept; after it with 1008, or 1011 for a status of 500 and above, and `reason`.
-        Nothing is sent to a client that has left.
+        The connect message is awaited first, and `app` receives it again. An HTTP response that cannot be sent becomes
+        a close: with `close_code` before the accept; after it with `reason` and 1008, or 1011 for a status of 500 and
+        above. Nothing is sent to a client that has left.
         """
         if not self.connected and not self.ended:
             await self.receive()
@@ -107,7 +107,8 @@ class WebSocketWatcher:
         extensions = scope.get("extensions") or {}
         may_deny = _DENIAL in extensions and not self.accepted
         if _DENIAL not in extensions:
-            # Responses then send their status here, instead of a close with a code that says nothing.
+            # With the extension response classes send their status, which is turned into a close code below. Without it
+            # they would send a bare close.
             scope = {**scope, "extensions": {**extensions, _DENIAL: {}}}
         ending = _Ending(self, may_deny, close_code, reason)
         await app(scope, ending.receive, ending.send)
@@ -123,7 +124,7 @@ def watch_websocket(receive: Receive, send: Send) -> WebSocketWatcher:
 
 
 class _Ending:
-    """The receive and send of an answer: the connect once more, and HTTP messages turned into what can be sent."""
+    """The receive and send of an answer: the connect message again, and HTTP messages turned into WebSocket ones."""
 
     __slots__ = ("close_code", "may_deny", "reason", "replay", "watcher")
 
@@ -154,7 +155,7 @@ class _Ending:
             await self.watcher.send(self._close_for(message["status"]))
 
     def _close_for(self, status: int) -> Message:
-        """Return the close that stands for a status (RFC 6455 §7.4.1), its reason cut to what a close frame holds."""
+        """Return the close message for a status (RFC 6455 §7.4.1), with a reason that fits into a close frame."""
         if not self.watcher.accepted:
             return {"type": "websocket.close", "code": self.close_code, "reason": ""}
         reason = self.reason.encode(errors="replace")[:_MOST_REASON_BYTES].decode(errors="ignore")

@@ -1,15 +1,15 @@
-"""Answer conditional requests: 304 for what a client has already, 412 for what has changed meanwhile (RFC 9110 §13).
+"""Answer conditional requests: 304 for a copy that is still current, 412 for a lost update (RFC 9110 §13).
 
     from asgi_middleware.conditional import ConditionalMiddleware, Validators
 
-    async def validators(scope):                # of what exists, before the work is done; None where nothing is known
+    async def validators(scope):                # of the current version, before any work; None if unknown
         note = await notes.head(scope["path"])
         return note and Validators(etag=f'"{note.version}"', last_modified=note.changed)
 
     app = ConditionalMiddleware(app, validators=validators)
 
-Whole answers to GET and HEAD without a validator get an ETag of their bytes, if they are small enough to be held.
-It belongs inside of compression, which makes other bytes of them.
+Responses to GET and HEAD that come in one piece without a validator get an ETag, a hash of their bytes, up to a size.
+It belongs inside compression, which changes the bytes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["ConditionalMiddleware", "Validators"]
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+# A 304 updates these in the client's stored response (RFC 9110 §15.4.5). Content-Length and Content-Type would describe
+# a body that is not sent, which some proxies then wait for. Set-Cookie is not about the representation.
 _KEPT_IN_304 = frozenset(
     {b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"last-modified", b"set-cookie"}
 )
@@ -39,10 +41,10 @@ _SAFE = ("GET", "HEAD")
 
 @dataclass(frozen=True)
 class Validators:
-    """The validators of a resource as it is now (RFC 9110 §8.8).
+    """The current validators of a resource (RFC 9110 §8.8).
 
-    `etag` is an entity tag with its quotes; `last_modified` has a time zone. Both None: there is no such resource.
-    Raises ValueError for anything else.
+    `etag` is an entity tag with its quotes; `last_modified` has a time zone. If both are None the resource does not
+    exist. Raises ValueError for a malformed tag and for a date without time zone.
     """
 
     etag: str | None = None
@@ -53,13 +55,13 @@ class Validators:
 
     def _check(self) -> None:
         if self.etag is not None and not _TAG.fullmatch(self.etag):
-            raise ValueError(f"etag={self.etag!r}: an entity tag in quotes, such as '\"v1\"' (RFC 9110 §8.8.3)")
+            raise ValueError(f"etag={self.etag!r} must be an entity tag in quotes, such as '\"v1\"' (RFC 9110 §8.8.3)")
         if self.last_modified is not None and self.last_modified.tzinfo is None:
-            raise ValueError(f"last_modified={self.last_modified!r}: a datetime with a time zone")
+            raise ValueError(f"last_modified={self.last_modified!r} must have a time zone")
 
 
 class _Found(Validators):
-    """The validators that an application has sent, whatever their form: a malformed tag matches none."""
+    """The validators of a response, which are not checked: a malformed tag simply never matches."""
 
     def _check(self) -> None:
         pass
@@ -68,10 +70,10 @@ class _Found(Validators):
 class ConditionalMiddleware:
     """Middleware that evaluates If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since.
 
-    `validators(scope)` gives those of the resource before the application is called, for every method: 412 and 304 are
-    then answered without it. Without it, and where it returns None, only what the application answers to GET and HEAD
-    is compared, since a 412 after the work is done is of no use. `max_size` is in bytes: whole answers up to it get an
-    ETag of their bytes unless they have a validator, are marked no-store, or are streams; 0 makes none.
+    `validators(scope)` returns those of the resource before the application is called, for every method: 412 and 304
+    are then sent without calling it. Without this function, or if it returns None, only responses to GET and HEAD are
+    compared, since a 412 is useless after the work is done. `max_size` is in bytes: responses in one piece up to it get
+    an ETag of their bytes unless they have a validator or are marked no-store; 0 disables that.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class ConditionalMiddleware:
         max_size: int = 1_000_000,
     ) -> None:
         if max_size < 0:
-            raise ValueError(f"max_size={max_size!r}: a number of bytes, 0 for no tags")
+            raise ValueError(f"max_size={max_size!r} must be a number of bytes, or 0 for no tags")
         self.app = app
         self.validators = validators
         self.max_size = max_size
@@ -121,17 +123,17 @@ class _Conditions:
         self.any = bool(self.if_match or self.if_none_match or self.if_unmodified_since or self.if_modified_since)
 
     def evaluate(self, known: Validators) -> int | None:
-        """Return 412 or 304 where that is the answer, in the order of RFC 9110 §13.2.2."""
+        """Return 412 or 304, or None to go on, by the order of precedence of RFC 9110 §13.2.2."""
         exists = known.etag is not None or known.last_modified is not None
         if self.if_match:
             if not _matches(self.if_match, known.etag, exists, weakly=False):
                 return 412
         elif self.if_unmodified_since and known.last_modified and _seconds(known) > self.if_unmodified_since:
-            return 412  # without a date the field is ignored (§13.1.4)
+            return 412  # a resource without a date ignores the field (RFC 9110 §13.1.4)
         return self.evaluate_read(known, exists)
 
     def evaluate_read(self, known: Validators, exists: bool = True) -> int | None:
-        """Return 304, or 412 for other methods than GET and HEAD, where the client has what there is."""
+        """Return 304 if the client has the current representation (412 unless GET or HEAD), otherwise None."""
         if self.if_none_match:
             if _matches(self.if_none_match, known.etag, exists, weakly=True):
                 return 304 if self.is_read else 412
@@ -141,22 +143,23 @@ class _Conditions:
 
 
 def _seconds(known: Validators) -> datetime:
-    """Return the modification date as the client has it: HTTP dates have whole seconds."""
+    """Return the modification date in whole seconds, as HTTP dates have it."""
     assert known.last_modified is not None
     return known.last_modified.replace(microsecond=0)
 
 
 def _matches(fields: Sequence[bytes], etag: str | None, exists: bool, *, weakly: bool) -> bool:
-    """Return whether a list of tags has this one; a weak tag matches in weak comparison alone (§8.8.3.2)."""
+    """Return whether a list of tags contains this one; weak tags match only weakly (RFC 9110 §8.8.3.2)."""
     text = b",".join(fields)
     if text.strip(b" \t") == b"*":
         return exists
     if etag is None or not _TAG.fullmatch(etag) or (etag.startswith("W/") and not weakly):
         return False
     own = etag.removeprefix("W/").encode("latin-1")
-    if own not in text:  # as in most lists
+    if own not in text:
         return False
-    # Quotes come in pairs: what stands in them are the tags, what stands before is their mark, if they are weak.
+    # A tag cannot contain a quote, so splitting at quotes alternates between what precedes a tag (a comma, and `W/` if
+    # it is weak) and the tag. No regular expression walks over a list of a client's megabytes.
     parts = text.split(b'"')
     tags = parts[1:-1:2]
     if weakly:
@@ -165,7 +168,7 @@ def _matches(fields: Sequence[bytes], etag: str | None, exists: bool, *, weakly:
 
 
 class _Response:
-    """The answer to a GET or HEAD: its start is held until its validators are known."""
+    """A `send` that holds the start of a response to GET or HEAD until its validators are known."""
 
     def __init__(self, max_size: int, conditions: _Conditions, scope: Scope, send: Send) -> None:
         self._max_size = max_size
@@ -178,7 +181,7 @@ class _Response:
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if self._dropping and kind.startswith("http.response."):
-            return None  # the body of what has become a 304
+            return None  # a 304 has been sent instead
         if kind == "http.response.start" and message["status"] in (200, 206):
             return await self._start(with_lasting_headers(message))
         if self._held is not None and kind == "http.response.body":
@@ -200,7 +203,7 @@ class _Response:
         has_validator = first_value(headers, b"etag") is not None or first_value(headers, b"last-modified") is not None
         if has_validator:
             return None if await self._is_answered(start) else await self._send(start)
-        if start["status"] == 206:  # its bytes are not all there are
+        if start["status"] == 206:  # a hash of a part would not identify the whole
             return await self._send(start)
         control = b",".join(all_values(headers, b"cache-control")).lower()
         if not self._max_size or b"no-store" in control or is_endless(self._scope, start) or start.get("trailers"):

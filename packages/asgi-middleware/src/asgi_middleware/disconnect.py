@@ -1,4 +1,4 @@
-"""Cancel the work for a client that has left.
+"""Cancel the work for a client that has disconnected.
 
     from asgi_middleware.disconnect import CancelOnDisconnectMiddleware, finish
 
@@ -9,9 +9,9 @@
         with finish():
             await charge(found)             # finished all the same
 
-An application that computes an answer is not told when nobody waits for it any more. Here it is cancelled, unless its
-response has begun: a stream learns it from its own `receive`. A body that is still on its way is read ahead, up to
-64 KiB; what was read ahead is delivered in order.
+An application that computes a response does not notice that its client is gone. This middleware cancels it, unless the
+response has begun: a stream finds out by its own `receive`. To see the disconnect, up to 64 KiB of the body are read
+ahead and delivered in order.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _current: ContextVar[_Watched | None] = ContextVar("asgi_middleware.disconnect",
 
 @contextmanager
 def finish() -> Iterator[None]:
-    """Hold off the cancellation while this block runs; it comes at its end. Does nothing outside of the middleware."""
+    """Delay the cancellation until the end of this block. Does nothing outside the middleware."""
     watched = _current.get()
     if watched is None:
         yield
@@ -49,8 +49,8 @@ def finish() -> Iterator[None]:
 class CancelOnDisconnectMiddleware:
     """Middleware that cancels the application when the client leaves before the response has begun.
 
-    One task per request waits for the client to leave, beside the application, which stays in its own. Nothing is
-    sent to a client that has left. HTTP only: a WebSocket is told by its own messages.
+    One task per request waits for the client to leave, beside the application, which stays in its own task. Nothing is
+    sent to a client that has left. HTTP only: a WebSocket gets its own disconnect message.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -69,7 +69,7 @@ class CancelOnDisconnectMiddleware:
 
 
 class _Watched:
-    """One request: the messages read ahead, and whether its client has left."""
+    """One request, with the messages read ahead and whether its client has left."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self.server_receive = receive
@@ -83,7 +83,7 @@ class _Watched:
         self.shields = 0
 
     async def watch(self) -> None:
-        """Read ahead until the client leaves, or `receive` fails, which the application then meets."""
+        """Read ahead until the client leaves, or `receive` fails; the application then gets that exception."""
         while True:
             while self.size >= _READ_AHEAD:
                 await self.taken.wait()
@@ -100,7 +100,7 @@ class _Watched:
                 return self.cancel()
 
     def cancel(self) -> None:
-        """Cancel the application if its client has left, nothing has been sent and nothing has to be finished."""
+        """Cancel the application if its client has left, nothing has been sent and no `finish()` block runs."""
         if self.left and not self.started and not self.shields:
             call_soon(self.scope.cancel)
 
@@ -110,7 +110,7 @@ class _Watched:
                 raise self.failure
             await self.arrived.wait()
         if len(self.messages) == 1 and self.left:
-            return self.messages[0]  # again and again, as a server does
+            return self.messages[0]  # every later `receive` returns the disconnect, as on servers
         message = self.messages.popleft()
         self.size -= len(message.get("body", b"")) + 1
         self.taken.wake()

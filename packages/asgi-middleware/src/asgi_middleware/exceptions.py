@@ -1,12 +1,13 @@
-"""Turn the exceptions of an application into answers.
+"""Turn the exceptions of an application into responses.
 
     async def not_ready(scope, exc):
         return PlainTextResponse(f"Come back in {exc.seconds} s", 503)      # any ASGI application
 
     app = ExceptionMiddleware(app, {NotReady: not_ready})
 
-An exception that is an ASGI application itself needs no handler: it is its own answer. An unhandled exception passes
-unchanged. For handlers by status, name the class of exceptions that have one: `status_exception=HTTPException`.
+An exception that is itself an ASGI application needs no handler: it sends its own response. An unhandled exception
+propagates unchanged. For handlers by status, name the class of exceptions that have one:
+`status_exception=HTTPException`.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from .types import ASGIApp, Receive, Scope, Send
 __all__ = ["SCOPE_KEY", "ExceptionHandler", "ExceptionMiddleware", "ExceptionResponder", "answer_itself"]
 
 SCOPE_KEY = "asgi_middleware.exceptions"
-"""The scope key of the active ExceptionMiddleware, an `ExceptionResponder`, while its application is called."""
+"""The scope key of the active ExceptionMiddleware, an `ExceptionResponder`, while its application runs."""
 
 
 class ExceptionResponder(Protocol):
-    """The object under `SCOPE_KEY`: code inside answers an exception with it where the exception was raised.
+    """The object under `SCOPE_KEY`, with which inner code can answer an exception where it was raised.
 
-    Where `handler_for(exc)` returns a handler, awaiting `respond(...)` with it takes the place of raising.
-    `connection` is the request or WebSocket object that was made of the scope, for handlers that take one.
+    If `handler_for(exc)` returns a handler, await `respond(...)` with it instead of raising. `connection` is the
+    request or WebSocket object made from the scope, for handlers that take one.
     """
 
     def handler_for(self, exc: Exception) -> Any: ...
@@ -43,10 +44,10 @@ class ExceptionResponder(Protocol):
 class ExceptionMiddleware:
     """Middleware that answers exceptions: by status, then by class along the MRO, then by the exception itself.
 
-    `handlers` maps exception classes, and status codes of `status_exception`s, to `handler(scope, exc)`. An exception
-    that has a handler but comes after the response started is raised as RuntimeError. `debug` is Starlette's
-    parameter and changes nothing. Raises ValueError for a key that could never match, TypeError for a handler that
-    cannot be called.
+    `handlers` maps exception classes, and status codes of `status_exception`s, to `handler(scope, exc)`. If an
+    exception with a handler is raised after the response has started, RuntimeError is raised from it. `debug` is
+    Starlette's parameter and has no effect. Raises ValueError for a key that could never match, TypeError for a handler
+    that is not callable.
     """
 
     def __init__(
@@ -60,14 +61,15 @@ class ExceptionMiddleware:
         self.app = app
         self.debug = debug
         self.status_exception = status_exception
-        # Both are read for every exception, under the names that instrumentation written for Starlette looks for.
+        # Instrumentation written for Starlette reads and patches these two attributes, so they keep its names and are
+        # looked up for every exception.
         self._status_handlers: dict[int, Any] = {}
         self._exception_handlers: dict[type[Exception], Any] = {}
         for key, handler in (handlers or {}).items():
             self.add_exception_handler(key, handler)
 
     def add_exception_handler(self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler) -> None:
-        """Add a handler; raises ValueError for a key that could never match, TypeError for what is not callable."""
+        """Add a handler; raises ValueError for a key that could never match, TypeError unless it is callable."""
         key: object = exc_class_or_status_code
         if not callable(handler):
             raise TypeError(f"the exception handler for {key!r} is not callable: {handler!r}")
@@ -78,7 +80,7 @@ class ExceptionMiddleware:
         elif isinstance(key, type) and issubclass(key, Exception):
             self._exception_handlers[key] = handler
         else:
-            raise ValueError(f"an exception handler is for a status code or an Exception class, not {key!r}")
+            raise ValueError(f"an exception handler needs a status code or an Exception class as its key, not {key!r}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -104,14 +106,16 @@ class ExceptionMiddleware:
     ) -> bool:
         """Answer an exception of the application; return False if it has no handler and should propagate.
 
-        Raises RuntimeError where it has one, but the response has `started`.
+        Raises RuntimeError if it has one, but the response has `started`.
         """
         handler = self.handler_for(exc)
         if handler is None:
             return False
         _raise_if_started(started, exc)
         await self.respond(handler, exc, scope, receive, send)
-        exc.__traceback__ = None  # programs raise constants again: each time adds the frames of one more request
+        # A program may raise one exception object for every request (`raise NOT_FOUND`), and each time Python would
+        # append the frames of that request, with all their variables.
+        exc.__traceback__ = None
         return True
 
     async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,9 +141,9 @@ class ExceptionMiddleware:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             await self.respond(handler, exc, scope, receive, send)
 
-        # The detail goes out only where the exception answers by itself: a handler may have hidden it.
-        tells = handler is answer_itself and isinstance(exc, self.status_exception or ())
-        await watcher.answer(answer, scope, reason=str(getattr(exc, "detail", "")) if tells else "")
+        # The detail is sent only if the exception answers by itself; a handler may hide it on purpose.
+        has_reason = handler is answer_itself and isinstance(exc, self.status_exception or ())
+        await watcher.answer(answer, scope, reason=str(getattr(exc, "detail", "")) if has_reason else "")
 
     def handler_for(self, exc: Exception) -> Any:
         """Return the handler of an exception, or None if it has none; override it to look elsewhere as well."""
@@ -156,10 +160,10 @@ class ExceptionMiddleware:
     async def respond(
         self, handler: Any, exc: Exception, scope: Scope, receive: Receive, send: Send, connection: Any = None
     ) -> None:
-        """Call a handler and send its answer; override it where handlers are called in another way.
+        """Call a handler and send its answer; override it to call handlers in another way.
 
-        On a WebSocket, `receive` returns the connect once more, and an HTTP answer sent by `send` becomes a denial
-        response where the server offers that and nothing was accepted, otherwise a close.
+        On a WebSocket, `receive` returns the connect message again, and an HTTP response becomes a denial response if
+        the server supports that and the handshake is not accepted, otherwise a close.
         """
         application = await call_handler(handler, scope, exc)
         await application(scope, receive, send)
@@ -172,7 +176,7 @@ def _raise_if_started(started: bool, exc: Exception) -> None:
 
 @lru_cache(maxsize=256)
 def _is_application(kind: Any) -> bool:
-    """Return whether instances of a class are ASGI applications: their `__call__` is async, decorated or not."""
+    """Return whether instances of a class are ASGI applications, by an async `__call__`, decorated or not."""
     call = kind.__call__
     return _is_async(call) or _is_async(inspect.unwrap(call))
 
@@ -183,6 +187,6 @@ def _is_async(function: Any) -> bool:
 
 
 def answer_itself(scope: Scope, exc: Any) -> ASGIApp:
-    """Return the exception: the handler of exceptions that are ASGI applications."""
+    """Return the exception itself, as the handler of exceptions that are ASGI applications."""
     application: ASGIApp = exc
     return application

@@ -1,8 +1,8 @@
-"""Compress responses for clients that accept gzip, and with nothing else (RFC 9110 §8.4, §12.5.3; RFC 1952).
+"""Compress responses with gzip only, for clients that accept it (RFC 9110 §8.4, §12.5.3; RFC 1952).
 
     app = GZipMiddleware(app, minimum_size=1000, compresslevel=6)
 
-It is `CompressionMiddleware` with one coding and Starlette's options: the same rules say what is compressed.
+It is `CompressionMiddleware` with one coding and Starlette's options; the same responses are compressed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class GZipMiddleware(Compressor):
 
     Chunks of `thread_minimum_size` bytes and more are compressed in a worker thread. `exclude_content_types` are media
     types, which stand for their structured suffixes too (`application/grpc+proto`), or `audio/*` for all of a kind.
-    `max_random_bytes` pads each response with a file name of random length, so that its size tells less of a secret in
-    it (BREACH). A number out of range is corrected with a ConfigurationWarning.
+    `max_random_bytes` pads each response with a file name of random length, so that its size reveals less about secrets
+    in it (BREACH). A number out of range is corrected with a ConfigurationWarning.
     """
 
     def __init__(

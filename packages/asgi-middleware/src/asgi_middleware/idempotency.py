@@ -1,10 +1,10 @@
-"""Answer a request that is sent again as it was answered first (draft-ietf-httpapi-idempotency-key-header).
+"""Answer a repeated request with the response to the first one (draft-ietf-httpapi-idempotency-key-header).
 
     app = IdempotencyMiddleware(app, store=SQLiteStore("state.db"))
 
-A POST or PATCH with an `Idempotency-Key` runs once for each user, method and path. Put it inside of authentication:
-the key belongs to the user, or else to the client's address and Authorization. Where users are known by a cookie of
-your own, say who it is: `principal=lambda scope: str(scope["session"].get("user"))`.
+A POST or PATCH with an `Idempotency-Key` runs once for each user, method and path. Put it inside authentication: the
+key belongs to the user, or else to the client's address and Authorization. If your own cookie identifies the user,
+return that user: `principal=lambda scope: str(scope["session"].get("user"))`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ __all__ = ["IdempotencyMiddleware", "user_or_client"]
 Result = TypeVar("Result")
 
 _log = logging.getLogger("asgi_middleware.idempotency")
+# A string of RFC 9651 §3.3.3 in quotes, as the draft requires, or bare, as most clients send it.
 _KEY = re.compile(rb'"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,255}')
-_NOT_REPLAYED = (b"set-cookie",)
+_NOT_REPLAYED = (b"set-cookie",)  # by now the session may be newer, and the cookie would bring the old one back
 
 
 def user_or_client(scope: Scope) -> str:
-    """Return the identity of an authenticated user; of anybody else the address, and a digest of Authorization.
+    """Return the identity of an authenticated user; otherwise the client's address and a digest of Authorization.
 
-    Without an AuthenticationMiddleware the header keeps those apart who come through one proxy.
+    Without an AuthenticationMiddleware the header distinguishes users who share a proxy.
     """
     user = scope.get("user")
     if getattr(user, "is_authenticated", False):
@@ -50,14 +51,15 @@ def user_or_client(scope: Scope) -> str:
 
 
 class IdempotencyMiddleware:
-    """Middleware that stores the first answer to a key for `ttl` seconds, and gives it to those who ask again.
+    """Middleware that stores the first response to a key for `ttl` seconds, and replays it to repeated requests.
 
-    `principal(scope)` says whose key it is, async or not. Who comes while the first is at work waits `wait` seconds and
-    gets 409; a key with another body gets 422. Answers of 5xx, streams and those over `max_response` bytes are not
-    stored; Set-Cookie is not replayed. The key is free again where the first fails or is cancelled, and after `lease`
-    seconds where its worker has died or its answer could not be stored. A body over `max_body` bytes gets 413.
-    `required` refuses requests without a key. Where the store fails, or takes more than `store_timeout` seconds, the
-    answer is 503, or with `on_store_error="open"` the application runs; it is logged once until the store works again.
+    `principal(scope)` returns the owner of the key, async or not. A repeated request waits up to `wait` seconds for the
+    first to finish, then gets 409; one with another body gets 422. Responses with a status of 5xx, streams and those
+    over `max_response` bytes are not stored; Set-Cookie is not replayed. The key is free again if the first request
+    fails or is cancelled, and after `lease` seconds if its worker died or its response could not be stored. A body over
+    `max_body` bytes gets 413. `required` rejects requests without a key. If the store fails, or takes more than
+    `store_timeout` seconds, the answer is 503, or with `on_store_error="open"` the application runs; the failure is
+    logged once until the store works again.
     """
 
     def __init__(
@@ -76,9 +78,9 @@ class IdempotencyMiddleware:
         store_timeout: float = 2.0,
     ) -> None:
         if on_store_error not in ("open", "closed"):
-            raise ValueError(f"on_store_error={on_store_error!r}: 'open' or 'closed'")
+            raise ValueError(f"on_store_error={on_store_error!r} must be 'open' or 'closed'")
         if not store_timeout > 0:
-            raise ValueError(f"store_timeout={store_timeout!r}: a number of seconds above 0")
+            raise ValueError(f"store_timeout={store_timeout!r} must be a number of seconds above 0")
         self.app = app
         self.store = store
         self.store_timeout = store_timeout
@@ -104,17 +106,15 @@ class IdempotencyMiddleware:
         if holder is not None:
             receive = holder.replay(receive)
         body = await _read(receive, self.max_body)
-        if body is None:  # the client has left: what has come is not what it meant
+        if body is None:  # the client has left in the middle of the body, so its request is not known
             return None
         if len(body) > self.max_body:
             return await reject(scope, receive, send, 413, "Content Too Large")
-        owner: Any = self.principal(scope)
-        if hasattr(owner, "__await__"):
-            owner = await owner
-        parts = [str(owner), scope["method"], scope["path"], keys[0].strip(b' \t"').decode()]
-        name = "idempotency:" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        name = await self._name(scope, keys[0])
+        # The body is part of the fingerprint, so that a key used twice by mistake is noticed (draft, §2.7).
         query = scope.get("query_string", b"")
         fingerprint = hashlib.sha256(b"%d:%b%b" % (len(query), query, body)).hexdigest()
+        # The claim is unique, so that `release` frees only the claim of this very request.
         claim = json.dumps([fingerprint, secrets.token_hex(8)]).encode()
         recorder = _Recorder(self, name, claim, send)
         try:
@@ -124,24 +124,26 @@ class IdempotencyMiddleware:
                 await reject(scope, receive, send, 503, "Service Unavailable", [(b"retry-after", b"1")])
             else:
                 await self.app(scope, _replaying(body, receive), send)
-            # The key may have been claimed, and only the answer of the store was lost.
+            # The store may have taken the claim, and only its reply was lost.
             return await recorder.release()
-        if answer is None:
-            try:
-                return await self.app(scope, _replaying(body, receive), recorder.send)
-            finally:
-                await recorder.release()
-        if isinstance(answer, int):
-            text = {409: "The first request with this key is at work", 422: "This key was used with another body"}
-            fields = [(b"retry-after", b"1")] if answer == 409 else []
-            return await reject(scope, receive, send, answer, text[answer], fields)
-        status, headers, content = answer
-        pairs = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers]
-        await send({"type": "http.response.start", "status": status, "headers": pairs})
-        return await send({"type": "http.response.body", "body": b64decode(content)})
+        if answer is not None:
+            return await _repeat(answer, scope, receive, send)
+        try:
+            return await self.app(scope, _replaying(body, receive), recorder.send)
+        finally:
+            await recorder.release()
+
+    async def _name(self, scope: Scope, key: bytes) -> str:
+        """Return the name of a key in the store: another user, method or path makes it another key."""
+        owner: Any = self.principal(scope)
+        if hasattr(owner, "__await__"):
+            owner = await owner
+        # As JSON, since a separator could be part of a user's name.
+        parts = [str(owner), scope["method"], scope["path"], key.strip(b' \t"').decode()]
+        return "idempotency:" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     async def _claim(self, name: str, claim: bytes, fingerprint: str) -> Any:
-        """Return None where this request is the first, a stored answer, or the status of a refusal."""
+        """Return None if this request is the first, otherwise the stored response or the status of a refusal."""
         end, pause = current_time() + self.wait, 0.01
         while True:
             if await self.put(name, claim, self.lease, expected=None):
@@ -158,7 +160,7 @@ class IdempotencyMiddleware:
             pause = min(pause * 2, 0.25)
 
     async def put(self, name: str, value: bytes, ttl: float, *, expected: bytes | None) -> bool:
-        """Put a value into the store, within the time."""
+        """Put a value into the store, within `store_timeout`."""
         return await self._asked(lambda: self.store.put(name, value, ttl, expected=expected))
 
     async def _asked(self, call: Callable[[], Awaitable[Result]]) -> Result:
@@ -173,8 +175,23 @@ class IdempotencyMiddleware:
         return result
 
 
+async def _repeat(answer: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a repeated request with a stored response, or with the status of a refusal."""
+    if isinstance(answer, int):
+        text = {409: "The first request with this key is at work", 422: "This key was used with another body"}
+        fields = [(b"retry-after", b"1")] if answer == 409 else []
+        return await reject(scope, receive, send, answer, text[answer], fields)
+    status, headers, content = answer
+    pairs = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    return await send({"type": "http.response.body", "body": b64decode(content)})
+
+
 class _Recorder:
-    """The first answer: sent on as it comes, and stored before its last message is."""
+    """A `send` that passes the first response through, and stores it before its last message.
+
+    Stored after the last message, a client could repeat the request before the response is there.
+    """
 
     def __init__(self, settings: IdempotencyMiddleware, name: str, claim: bytes, send: Send) -> None:
         self._settings = settings
@@ -196,7 +213,7 @@ class _Recorder:
         elif kind == "http.response.body" and self._start is not None:
             await self._record(self._start, message)
         elif kind.startswith("http.response."):
-            self._start = None  # a file by its path, a push: not to be given twice
+            self._start = None  # extensions (a file by its path, a push) cannot be replayed
         await self._send(message)
 
     async def _record(self, start: Message, message: Message) -> None:
@@ -221,27 +238,29 @@ class _Recorder:
         content = b64encode(b"".join(self._chunks)).decode()
         value = json.dumps([json.loads(self._claim)[0], "", start["status"], headers, content]).encode()
         try:
-            # Where the lease is over and another has the key, its answer is the one to keep.
+            # Only while the claim is ours: after the lease another request may hold the key, and its response counts.
             self._stored = await self._settings.put(self._name, value, self._settings.ttl, expected=self._claim)
         except OSError:
-            self._stored = True  # or it will be: the work is done, and a free key would have it done twice
+            # The key stays claimed until the lease ends: the work is done, and with a free key it would be done twice.
+            self._stored = True
 
     async def release(self) -> None:
-        """Free the key unless an answer is stored, even while the request is being cancelled."""
+        """Free the key unless a response is stored, even while the request is being cancelled."""
         if self._stored:
             return
         store = self._settings.store
         with (limit := protected_scope()):
             limit.deadline = current_time() + self._settings.store_timeout
             try:
+                # Replaced first, because stores can compare and set, but not compare and delete.
                 if await store.put(self._name, b"[]", 1, expected=self._claim):
                     await store.delete(self._name)
-            except OSError:  # the lease ends by itself
+            except OSError:  # the lease expires anyway
                 return
 
 
 async def _read(receive: Receive, most: int) -> bytes | None:
-    """Return the body, or somewhat more than `most` bytes of it; None where the client has left."""
+    """Return the body, cut off somewhere beyond `most` bytes; None if the client has left."""
     chunks, size = [], 0
     while True:
         message = await receive()

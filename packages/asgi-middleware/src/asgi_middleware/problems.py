@@ -7,9 +7,9 @@
 
     app = ProblemDetailsMiddleware(transfer)
 
-A `Problem` that is raised, an exception that `describe` knows, and an answer with a status from 400 on whose body is
-plain text or empty become `application/problem+json`, where the client accepts JSON as much as anything else. Bodies
-in other formats are the application's own. Of a 5xx nothing is told but its status: messages are for the log.
+A raised `Problem`, an exception that `describe` maps to one, and a response with a status of 400 or above whose body is
+plain text or empty become `application/problem+json`, if the client accepts JSON as much as HTML. Bodies in other
+formats are left alone. Of a 5xx only the status is shown: its message belongs in the log.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["Problem", "ProblemDetailsMiddleware"]
 
 _MOST_BYTES = 2048  # of a plain text that may become a detail
+# Fields that describe the bytes of the old body.
 _REPLACED = (b"content-length", b"content-type", b"content-encoding", b"etag", b"last-modified", b"accept-ranges")
 
 
 class Problem(Exception):
-    """Raised for an error that has a name: its members are those of RFC 9457 §3.1, and any of your own.
+    """Raised for an error that is answered with problem details: the members of RFC 9457 §3.1, and any of your own.
 
-    `headers` are sent with it, such as Retry-After. Raises ValueError for a status that is not one of an error.
+    `headers` are sent with it, such as Retry-After. Raises ValueError for a status that is not an error.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Problem(Exception):
         **members: Any,
     ) -> None:
         if not 400 <= status <= 599:
-            raise ValueError(f"status={status!r}: the status of an error, 400 to 599")
+            raise ValueError(f"status={status!r} must be the status of an error, 400 to 599")
         super().__init__(detail or title or phrase(status))
         self.status = status
         self.headers = dict(headers or {})
@@ -57,15 +58,15 @@ class Problem(Exception):
 
 
 Describe = Callable[[Scope, Exception], Problem | None]
-"""`describe(scope, exc)`: the problem that an exception is, or None for one that is not known."""
+"""`describe(scope, exc)` returns the problem for an exception, or None for an unknown one."""
 
 
 class ProblemDetailsMiddleware:
     """Middleware that turns exceptions and bare errors into problem details.
 
-    `describe(scope, exc)` names the problems of exceptions; one that nobody knows is answered as a 500 and raised
-    again. `plain=False` leaves the answers of the application alone. `extend(scope)` gives members for every problem,
-    such as the id of the request. Nothing is sent a second time once a response has begun.
+    `describe(scope, exc)` returns the problem for an exception; an unknown exception is answered with 500 and raised
+    again. `plain=False` leaves the responses of the application alone. `extend(scope)` returns members to add to every
+    problem, such as the id of the request. A response that has begun is not replaced.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class ProblemDetailsMiddleware:
                 raise
             problem = exc if isinstance(exc, Problem) else self.describe(scope, exc)
             if problem is None and not answer.plain:
-                raise  # an error middleware outside may have a page for it
+                raise  # an outer error middleware may have a page for it
             await answer.send_problem(problem or Problem(500))
             if problem is None:
                 raise
@@ -104,7 +105,7 @@ class ProblemDetailsMiddleware:
 
 
 class _Answer:
-    """The response of one request; the beginning of a bare error is held back until its body is known."""
+    """A `send` that holds the start of a bare error until its body is known."""
 
     def __init__(self, middleware: ProblemDetailsMiddleware, scope: Scope, send: Send) -> None:
         self._middleware = middleware
@@ -132,13 +133,13 @@ class _Answer:
                 return await self._replace(held, body)
             await self._send(held)
         elif self._held is not None and "body" not in kind and "pathsend" not in kind:
-            return await self._send(message)  # no part of the body: it may come first
+            return await self._send(message)  # an informational response, which may come before the start
         else:
             await self.release()
         return await self._send(message)
 
     async def release(self) -> None:
-        """Send the beginning that is held back, if there is one."""
+        """Send the start if it is still held."""
         held, self._held = self._held, None
         if held is not None:
             await self._send(held)
@@ -148,13 +149,13 @@ class _Answer:
         text = body.decode("utf-8", "replace").strip() if status < 500 else ""
         problem = Problem(status, text if text and text != phrase(status) else None)
         length = first_value(start["headers"], b"content-length") or b"0"
-        # To HEAD an application says how long its text is, not what it is: the problem's length is unknown
-        # (RFC 9110 §8.6).
+        # For HEAD the application sends the length of its text, but not the text, so the length of the problem is
+        # unknown, and a wrong Content-Length is worse than none (RFC 9110 §8.6).
         is_known = body != b"" or status >= 500 or length == b"0"
         await self._send_document(problem, without(start["headers"], *_REPLACED), start, is_known=is_known)
 
     async def send_problem(self, problem: Problem) -> None:
-        """Answer for the application."""
+        """Send a problem in the place of the application."""
         self.started = True
         headers = [(encode_name(name), encode_value(name, value)) for name, value in problem.headers.items()]
         await self._send_document(problem, headers, {"type": "http.response.start"})
@@ -173,7 +174,7 @@ class _Answer:
 
 
 def phrase(status: int) -> str:
-    """Return the title of a status (RFC 9457 §4.2.1: that of HTTP, where the type says no more)."""
+    """Return the title of a status, which is HTTP's phrase for the type about:blank (RFC 9457 §4.2.1)."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -181,7 +182,7 @@ def phrase(status: int) -> str:
 
 
 def accepts_problems(headers: Any) -> bool:
-    """Return whether JSON is as welcome as HTML; who names no types takes anything."""
+    """Return whether the client accepts JSON as much as HTML; without an Accept field it accepts anything."""
     weights = qualities(b",".join(all_values(headers, b"accept")))
     if not weights:
         return True

@@ -1,4 +1,4 @@
-"""Limit how often a client may ask.
+"""Limit how many requests a client may make in a period of time.
 
     from asgi_middleware.rate_limit import RateLimitMiddleware
     from asgi_middleware.stores import RedisStore
@@ -6,10 +6,10 @@
     app = RateLimitMiddleware(app, ["100/minute", "1000/day"])                        # in the memory of this process
     app = RateLimitMiddleware(app, ["100/minute"], store=RedisStore("redis://localhost"))
 
-Exactly as many requests as the quota are let through, however many come at once and whichever worker they reach. The
-answers carry RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers); a refused one is a 429 (RFC 6585)
-with Retry-After. A client is its address, an IPv6 one its /64 network: put ProxyHeadersMiddleware outside, as no header
-is read here.
+Exactly as many requests as the quota pass, however many come at once and whichever worker they reach. The responses
+carry RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers); a refused request gets 429 (RFC 6585) with
+Retry-After. Clients are distinguished by their address, for IPv6 by its /64 network: behind a proxy put
+ProxyHeadersMiddleware outside, as no header is read here.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["Limit", "RateLimitMiddleware", "by_client", "by_header", "by_user"]
 
 Key = Callable[[Scope], str | None | Awaitable[str | None]]
-"""`key(scope)`: who is asking, or an awaitable of it; None is not limited."""
+"""`key(scope)` returns the identity to count by, or an awaitable of it; None is not limited."""
 
 _log = logging.getLogger("asgi_middleware.rate_limit")
 
 
 def by_client(scope: Scope) -> str:
-    """Return the address of the client: IPv6 by its /64 network, an IPv4-mapped one as IPv4; one name for sockets."""
+    """Return the address of the client: IPv6 by its /64 network, an IPv4-mapped one as IPv4; `local` without one."""
     client = scope.get("client")
     return _network(client[0]) if client else "local"
 
@@ -53,12 +53,13 @@ def _network(host: str) -> str:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
+        # A customer gets at least a /64 (RFC 6177), and could use another of its 2**64 addresses for each request.
         return str(ip_network((address, 64), strict=False))
     return str(address)
 
 
 def by_user(scope: Scope) -> str:
-    """Return the identity of an authenticated user, the address of anybody else."""
+    """Return the identity of an authenticated user, otherwise the address of the client."""
     user = scope.get("user")
     if user is not None and getattr(user, "is_authenticated", False):
         return f"user:{user.identity}"
@@ -66,11 +67,12 @@ def by_user(scope: Scope) -> str:
 
 
 def by_header(name: str) -> Key:
-    """Return a key that is the value of a request header, such as an API key; without it the client's address."""
+    """Return a key function that reads a request header, such as an API key; without it the client's address counts."""
     lower = name.lower().encode("latin-1")
 
     def key(scope: Scope) -> str:
         value = first_value(request_headers(scope), lower)
+        # A digest: the store then holds no secret, and no key as long as a client likes.
         return by_client(scope) if value is None else f"header:{hashlib.sha256(value).hexdigest()[:32]}"
 
     return key
@@ -79,12 +81,13 @@ def by_header(name: str) -> Key:
 class RateLimitMiddleware:
     """Middleware that answers 429 beyond one or several limits, of which the strictest is reported.
 
-    `limits` are texts such as `100/minute`, or `Limit`s. `key(scope)` says who is asking: `by_client`, `by_user`,
-    `by_header(name)` or your own, async or not; None is not limited. `cost(scope)` is what a request takes, 1 unless
-    given. WebSockets are limited at their handshake. `exempt_paths` are exact. `name` separates the counts of several
-    limiters that share a store. A store that fails, or takes more than `store_timeout` seconds, lets requests through
-    (`on_store_error="open"`) or refuses them with 503 (`"closed"`), and is logged once until it works again. While it
-    fails open, one request at a time asks it, so that a store that hangs does not slow down all the others.
+    `limits` are texts such as `100/minute`, or `Limit`s. `key(scope)` returns the identity to count by: `by_client`,
+    `by_user`, `by_header(name)` or your own, async or not; None is not limited. `cost` is the number of units that a
+    request uses, 1 by default, or a function of the scope. WebSockets are limited at their handshake. `exempt_paths`
+    are exact. `name` separates the counts of several limiters that share a store. If the store fails, or takes more
+    than `store_timeout` seconds, requests pass (`on_store_error="open"`) or get 503 (`"closed"`); the failure is logged
+    once until the store works again. While it fails open, one request at a time asks the store, so that a store that
+    hangs does not delay all of them.
     """
 
     def __init__(
@@ -103,13 +106,13 @@ class RateLimitMiddleware:
         given = [limits] if isinstance(limits, str | Limit) else list(limits)
         self.limits = [Limit.parse(limit) if isinstance(limit, str) else limit for limit in given]
         if not self.limits:
-            raise ValueError("limits: at least one, such as 100/minute")
+            raise ValueError("limits is empty: write at least one, such as 100/minute")
         if on_store_error not in ("open", "closed"):
-            raise ValueError(f"on_store_error={on_store_error!r}: 'open' or 'closed'")
+            raise ValueError(f"on_store_error={on_store_error!r} must be 'open' or 'closed'")
         if not store_timeout > 0:
-            raise ValueError(f"store_timeout={store_timeout!r}: a number of seconds above 0")
+            raise ValueError(f"store_timeout={store_timeout!r} must be a number of seconds above 0")
         if isinstance(cost, int) and cost < 0:
-            raise ValueError(f"cost={cost!r}: what a request takes, 0 or more")
+            raise ValueError(f"cost={cost!r} must be 0 or more")
         self.app = app
         self.store: Store = MemoryStore() if store is None else store
         self.key = key
@@ -124,7 +127,7 @@ class RateLimitMiddleware:
             for name, limit in zip(self._names, self.limits, strict=True)
         )
         self._policy = (b"ratelimit-policy", policy.encode("ascii"))
-        self._is_local = type(self.store) is MemoryStore  # which never waits
+        self._is_local = type(self.store) is MemoryStore  # it never waits, so it needs no timeout
         self._failing = False
         self._asking = 0
 
@@ -137,10 +140,11 @@ class RateLimitMiddleware:
         if key is None:
             return await self.app(scope, receive, send)
         cost = self.cost if isinstance(self.cost, int) else self.cost(scope)
-        if cost < 0:  # it would give the client more than its quota
-            raise ValueError(f"cost(scope) is {cost!r}: what a request takes, 0 or more")
+        if cost < 0:  # a negative cost would refill the quota
+            raise ValueError(f"cost(scope) returned {cost!r}; it must be 0 or more")
         name = f"{self.name}:{key}"
-        if not name.isascii():  # stores have keys in UTF-8, and identities from JSON may have lone surrogates
+        # Stores encode keys as UTF-8, which fails for the lone surrogates that an identity from JSON may have.
+        if not name.isascii():
             name = name.encode(errors="backslashreplace").decode()
         spent = await self._spend(name, cost)
         if spent is None:
@@ -151,12 +155,14 @@ class RateLimitMiddleware:
         if not spent.allowed:
             wait = _whole_seconds(max(state.retry_after for state in spent.states))
             fields.append((b"retry-after", b"%d" % max(1, wait)))
+            # 1013 "try again later" is the registered close code for this (RFC 6455 §11.7), if the server cannot send
+            # a response to a handshake.
             return await reject(scope, receive, send, 429, "Too Many Requests", fields, close_code=1013)
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.accept"):
                 headers = list(message.get("headers") or ())
-                # A limiter inside is the one for this route: its limit is what the client has to know.
+                # An inner limiter is more specific, such as one for this route: the client needs its limit.
                 if first_value(headers, b"ratelimit") is None:
                     headers += fields
                 message = {**message, "headers": headers}
@@ -165,11 +171,11 @@ class RateLimitMiddleware:
         return await self.app(scope, receive, send_with_limits)
 
     async def _spend(self, key: str, cost: int) -> Spent | None:
-        """Ask the store; None where it fails or is too slow."""
+        """Return the answer of the store, or None if it fails or is too slow."""
         if self._is_local:
             return await self.store.spend(key, self.limits, cost)
         if self._failing and self._asking and self.on_store_error == "open":
-            return None  # one request at a time finds out whether it works again, and no other waits for it
+            return None  # another request is already finding out whether the store works again
         self._asking += 1
         try:
             spent = await in_time(self.store_timeout, lambda: self.store.spend(key, self.limits, cost))
@@ -180,7 +186,7 @@ class RateLimitMiddleware:
             self._asking -= 1
         if self._failing:
             self._failing = False
-            _log.warning("the store of the rate limit answers again")
+            _log.warning("the store of the rate limit works again")
         return spent
 
     def _fail(self, reason: str) -> None:
@@ -190,19 +196,19 @@ class RateLimitMiddleware:
             _log.error("the store of the rate limit fails, %s: %s", effect, reason)
 
     def _state(self, spent: Spent) -> tuple[bytes, bytes]:
-        """Return RateLimit for the limit that has the smallest part of its quota left."""
+        """Return the field RateLimit for the limit with the smallest share of its quota left."""
         states = zip(self._names, self.limits, spent.states, strict=True)
         name, _, state = min(states, key=lambda found: found[2].remaining / found[1].quota)
         return b"ratelimit", f'"{name}";r={state.remaining};t={_whole_seconds(state.reset)}'.encode("ascii")
 
 
 def _whole_seconds(seconds: float) -> int:
-    """Return seconds rounded up; a millionth, which a sum of floating-point numbers may be off by, is none."""
+    """Return seconds rounded up, except for a rounding error of floating-point sums (a millionth)."""
     return max(0, math.ceil(seconds - 1e-6))
 
 
 def _distinct(limits: Sequence[Limit]) -> list[str]:
-    """Return the names of the limits; those that are named alike get their window behind it."""
+    """Return the names of the limits; equal names get their window as a suffix."""
     names = [limit.name for limit in limits]
     return [
         name if names.count(name) == 1 else f"{name}-{math.ceil(limit.window)}s"

@@ -4,10 +4,10 @@
 
     app = TimeoutMiddleware(app, timeout=30.0, body_idle=20.0)
 
-The application is cancelled in the task it runs in, and the client is answered where no response has begun: 503, or
-408 where the client was too slow to send its body. A response that has begun is never begun a second time: it is left
-alone, or cut off where `whole` or `response_idle` say so. Event streams and WebSockets have no limit, as they are
-meant to stay. Work that AnyIO shields is finished first.
+The application is cancelled in its own task, and the client gets an answer unless the response has begun: 503, or 408
+if the client was too slow to send its body. A response that has begun is never started again: it is left alone, or cut
+off by `whole` or `response_idle`. Event streams and WebSockets have no limit, as they are meant to stay open. Work that
+AnyIO shields is finished first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PHRASES = {503: "Service Unavailable", 504: "Gateway Timeout"}
 
 
 class TimeoutMiddleware:
-    """Middleware that cancels requests which take too long, and answers for them.
+    """Middleware that cancels requests that take too long, and answers them.
 
     All limits are in seconds, None for no limit: `timeout` until the response begins, or with `whole` until its end;
     `body_idle` for each wait for more of the request's body (408, RFC 9110 §15.5.9); `response_idle` between two
@@ -41,9 +41,9 @@ class TimeoutMiddleware:
     ) -> None:
         for name, value in (("timeout", timeout), ("body_idle", body_idle), ("response_idle", response_idle)):
             if value is not None and not value > 0:
-                raise ValueError(f"{name}={value!r}: a number of seconds above 0, or None for no limit")
+                raise ValueError(f"{name}={value!r} must be a number of seconds above 0, or None for no limit")
         if status not in _PHRASES:
-            raise ValueError(f"status={status!r}: 503 (Service Unavailable) or 504 (Gateway Timeout)")
+            raise ValueError(f"status={status!r} must be 503 (Service Unavailable) or 504 (Gateway Timeout)")
         self.app = app
         self.timeout = timeout
         self.whole = whole
@@ -63,7 +63,7 @@ class TimeoutMiddleware:
 
 
 class _TimedCall:
-    """One call of the application, and the limit that comes first."""
+    """One call of the application, with a deadline for the limit that comes first."""
 
     def __init__(self, limits: TimeoutMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
         self.limits = limits
@@ -84,7 +84,7 @@ class _TimedCall:
 
     async def receive(self) -> Message:
         idle = self.limits.body_idle
-        # What comes after the body is the client's leaving, which may take as long as it likes.
+        # After the body `receive` waits for the client to leave, which has no limit.
         if idle is None or self.body_read:
             return await self.server_receive()
         self.body_end = current_time() + idle
@@ -110,15 +110,15 @@ class _TimedCall:
         self.arm()
         await self.server_send(message)
         if kind == "http.response.body" and not message.get("more_body", False):
-            self.end = self.response_end = NEVER  # background work is no part of the response
+            self.end = self.response_end = NEVER  # background work is not limited
         elif idle is not None and self.started:
             self.response_end = current_time() + idle
         self.arm()
 
     async def answer(self) -> None:
-        """Answer for the application that was cancelled."""
+        """Answer in the place of the cancelled application."""
         if self.body_end <= min(self.end, self.response_end):
-            # The rest of the body is not to be read as the next request.
+            # The connection closes, or the rest of the body would be read as the next request (RFC 9112 §9.6).
             headers = [(b"connection", b"close")] if self.request.get("http_version", "1.1") < "2" else []
             return await send_text(self.request, self.server_send, 408, "Request Timeout", headers)
         status = self.limits.status

@@ -1,1 +1,1 @@
-"""Compression of responses, which `compression` and `gzip` have in common."""
+"""Compression of responses, shared by `compression` and `gzip`."""

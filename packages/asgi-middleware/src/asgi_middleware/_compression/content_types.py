@@ -1,4 +1,4 @@
-"""Media types whose bodies are not compressed: they are compressed already, or flow message by message."""
+"""Media types whose bodies are not compressed: they are compressed already, or stream message by message."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ DEFAULT_EXCLUDED_CONTENT_TYPES = (
 class ContentTypes:
     """A set of media types, and of kinds such as `audio/*`.
 
-    A type stands for its structured suffixes, too: gRPC's do not know of content codings (`application/grpc+proto`).
+    A type includes its structured suffixes (`application/grpc+proto`): gRPC compresses its own messages, and its
+    clients do not understand a Content-Encoding of HTTP.
     """
 
     __slots__ = ("_kinds", "_types")
@@ -57,12 +58,12 @@ class ContentTypes:
 
 
 def _media_types(parameter: str, values: Sequence[str]) -> list[bytes]:
-    """Return media types in lower case and without parameters, with a warning for what is not one."""
+    """Return media types in lower case and without parameters, with a warning for an invalid one."""
     types = []
     for entry in entries(parameter, values):
         media_type = entry.partition(";")[0].strip().lower()
         if "/" in media_type and media_type.isascii():
             types.append(media_type.encode())
         else:
-            warn_ignored(parameter, entry, "write a media type as image/png, or image/* for all of a kind")
+            warn_ignored(parameter, entry, "write a media type such as image/png, or image/* for all images")
     return types

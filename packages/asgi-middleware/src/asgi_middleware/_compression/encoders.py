@@ -1,7 +1,7 @@
 """The content codings of responses: whole bodies at once, streams flushed chunk by chunk.
 
-Rule: the memory that a stream holds on to is bounded here. A stream may last for hours, and thousands of them may be
-open, so that their windows and tables are smaller than those of whole bodies, which are done with at once.
+Rule: the memory of a stream is bounded here. A stream may last for hours, and thousands of them may be open, so their
+windows and tables are smaller than those of whole bodies, which are encoded at once.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .._codecs import brotli_module, zstd_module
 
 _GZIP_FORMAT = 31
 """zlib's `wbits` for a gzip wrapper around a full window; its mtime is 0, so equal bodies have equal encodings."""
-_BROTLI_STREAM_WINDOW = 19  # 512 KiB, as nginx has it: about 2 MiB of memory
+_BROTLI_STREAM_WINDOW = 19  # 512 KiB, the default of nginx's module: about 2 MiB of memory
 _BROTLI_STREAM_QUALITY = 6  # 4 MiB; 7 needs 10, 9 more than 30, and 11 seconds for a megabyte
-_ZSTD_STREAM_WINDOW = 21  # 2 MiB, which is that of levels 3 to 8
-_ZSTD_STREAM_HASHES, _ZSTD_STREAM_CHAINS = 20, 19  # 4 and 2 MiB, which are those of levels 7 and 8
-_REUSED = 128 * 1024  # bytes up to which a zstd compressor needs little memory, and making one costs more than using it
+_ZSTD_STREAM_WINDOW = 21  # 2 MiB, as in levels 3 to 8
+_ZSTD_STREAM_HASHES, _ZSTD_STREAM_CHAINS = 20, 19  # 4 and 2 MiB, as in levels 7 and 8
+_REUSED = 128 * 1024  # bytes; for smaller bodies, making a zstd compressor costs more than running it
 
 Encoder = Callable[[bytes, bool], bytes]
-"""Encodes a chunk of a stream, so that a client can read all of it at once; True with the last."""
+"""`encoder(chunk, is_last)` returns the encoded chunk, flushed so that a client can read all of it at once."""
 
 
 class Coding(Protocol):
@@ -38,7 +38,7 @@ class Coding(Protocol):
 
 
 class Gzip:
-    """gzip (RFC 1952), its beginning padded with up to `max_random_bytes` bytes."""
+    """gzip (RFC 1952), with a header that is padded with up to `max_random_bytes` bytes."""
 
     name = b"gzip"
 
@@ -69,13 +69,13 @@ class Gzip:
         return encode
 
     def _padded(self, encoded: bytes) -> bytes:
-        """Return the encoding with a file name in its header, which clients skip (RFC 1952 §2.3.1)."""
+        """Return the encoded body with a file name in its header, which clients skip (RFC 1952 §2.3.1)."""
         name = b"a" * (int.from_bytes(os.urandom(4)) % (self.max_random_bytes + 1))
         return encoded[:3] + b"\x08" + encoded[4:10] + name + b"\0" + encoded[10:]
 
 
 class Brotli:
-    """Brotli (RFC 7932). Its mode stays generic: that of text makes a difference from quality 10 on only."""
+    """Brotli (RFC 7932). Its mode stays generic: text mode makes a difference only from quality 10 on."""
 
     name = b"br"
 
@@ -104,7 +104,7 @@ class Brotli:
 
 
 class Zstd:
-    """Zstandard (RFC 8878), its window within the 8 MiB of RFC 9659: levels beyond 19 would exceed them."""
+    """Zstandard (RFC 8878), its window within the 8 MiB of RFC 9659 §3, which levels above 19 would exceed."""
 
     name = b"zstd"
 
@@ -126,7 +126,7 @@ class Zstd:
             encoded: bytes = self._compress(body, self.level)
             return encoded
         try:
-            compressor = self._spare.pop()  # atomic: another thread cannot have the same
+            compressor = self._spare.pop()  # atomic, so two threads cannot get the same one
         except IndexError:
             compressor = self._compressor(self.level)
         compressor.set_pledged_input_size(len(body))
@@ -146,7 +146,7 @@ class Zstd:
 
 
 def coding_named(name: str, level: int) -> Coding | None:
-    """Return `zstd`, `br` or `gzip` at a level, or None where its library is not installed."""
+    """Return `zstd`, `br` or `gzip` at a level, or None if its library is not installed."""
     if name == "gzip":
         return Gzip(level)
     module = zstd_module() if name == "zstd" else brotli_module()

@@ -1,4 +1,4 @@
-"""Middleware that compresses responses: which of them, and in which coding."""
+"""The middleware: it decides which responses are compressed, and in which coding."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from .content_types import ContentTypes
 from .encoders import Coding
 from .response import CompressedResponse
 
+# The first have no body. A 206 has a range of the bytes that the ETag identifies, which must stay as they are.
 _BODILESS = frozenset({*range(100, 200), 204, 205, 206})
 _DIGESTS = frozenset({b"content-md5", b"content-digest", b"repr-digest", b"digest"})
 _EXAMINED = frozenset({b"content-encoding", b"content-type", b"content-range", b"cache-control", b"trailer"}) | _DIGESTS
 
 
 class Compressor:
-    """The middleware that compresses with some codings, which are in the server's order."""
+    """Middleware that compresses responses with the given codings, which are in the server's order."""
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class Compressor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        request_headers(scope)  # read once the response begins, perhaps after the application
+        request_headers(scope)  # checked now, because the response reads them when it begins
         response = CompressedResponse(self, scope, send)
         try:
             await self.app(scope, receive, response.send)
@@ -71,13 +72,13 @@ class Compressor:
             return value not in self._excluded
         if name == b"cache-control":
             return b"no-transform" not in value.lower()
-        # A digest, a range and the offsets in it are of the bytes as the application has them (RFC 9530 §2, §3).
-        # Content-Encoding in any form is how applications opt out, as with Django and Starlette.
+        # A digest and the offsets of a range refer to the bytes as the application sends them (RFC 9530 §2, §3). Any
+        # Content-Encoding is the application's way to opt out, as in Django and Starlette.
         return name == b"trailer" and b"digest" not in value.lower()
 
 
 def within(parameter: str, value: int, lowest: int, highest: int | None = None) -> int:
-    """Return a number, or the nearest one that is in range, with a warning."""
+    """Return a number, or with a warning the nearest one that is in range."""
     if not isinstance(value, (int, float)):
         raise TypeError(f"{parameter} must be a number, not {value!r}")
     nearest = max(value, lowest) if highest is None else min(max(value, lowest), highest)

@@ -1,4 +1,4 @@
-"""A response on its way: its start is held until the first piece of body shows how to encode it."""
+"""The compressed response: its start is held until the first piece of the body shows how to encode it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .encoders import Coding, Encoder
 
 
 class Settings(Protocol):
-    """The part of the middleware that a response asks."""
+    """The methods of the middleware that a response needs."""
 
     thread_minimum_size: int
 
@@ -29,7 +29,7 @@ class Settings(Protocol):
 
 
 class CompressedResponse(ResponseWatcher):
-    """A wrapped `send` that encodes the body of one response, or passes it as it is."""
+    """A wrapped `send` that encodes the body of one response, or passes it through."""
 
     __slots__ = ("coding", "encoder", "held", "passing", "scope", "settings")
 
@@ -44,7 +44,7 @@ class CompressedResponse(ResponseWatcher):
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
-        """Pass a message to the outer `send`, encoded or as it is."""
+        """Pass a message to the outer `send`, encoded or unchanged."""
         send = self._send if self.passing else self._encode
         return send(message)
 
@@ -54,7 +54,7 @@ class CompressedResponse(ResponseWatcher):
             return await self._start(message)
         if message["type"] == "http.response.body":
             return await self._body(message)
-        # Keep the order, and leave a body that is sent by another kind of message (pathsend) as it is.
+        # An extension sends the body by another kind of message (pathsend): the start goes first, both unchanged.
         await self.release()
         return await self._send(message)
 
@@ -78,15 +78,15 @@ class CompressedResponse(ResponseWatcher):
         return None
 
     async def _pass(self, message: Message) -> None:
-        """Send a start, and have the rest pass as it is."""
+        """Send a start, and let the rest pass unchanged."""
         self.held, self.passing = None, True
         await self._send(message)
 
     def _not_modified(self, start: Message) -> Message:
         """Return a 304 with the validator of the response that it stands for (RFC 9110 §15.4.5).
 
-        Nothing in a 304 tells whether the 200 was compressed, but the request does: it holds the validator of then. A
-        weak one in place of a strong one would cost a client its ranges (RFC 9110 §13.1.5).
+        Nothing in a 304 shows whether the 200 was compressed, but the request does: it names the validator of that
+        response. If a weak one replaced a strong one the client could not ask for ranges any more (RFC 9110 §13.1.5).
         """
         headers = start.get("headers", ())
         etag = first_value(headers, b"etag") or b""
@@ -95,12 +95,12 @@ class CompressedResponse(ResponseWatcher):
         return _varying({**start, "headers": _with_weak_validator(headers)} if weaken else start)
 
     async def release(self) -> None:
-        """Send the start as it is, if it is still held; the rest then passes as it is."""
+        """Send the start if it is still held, and let the rest pass unchanged."""
         if self.held is not None:
             await self._pass(self.held)
 
     async def release_quietly(self) -> None:
-        """Do the same while an exception of the application is raised, which no other may replace."""
+        """Release the start while an exception of the application is raised, which no other may replace."""
         try:
             await self.release()
         except Exception:  # noqa: S110
@@ -152,7 +152,7 @@ def _varying(start: Message) -> Message:
 
 
 def _encoded(start: Message, coding: bytes, length: int | None = None) -> Message:
-    """Return the start of the encoded response: other bytes have another length, other ranges, a weak validator."""
+    """Return the start of the encoded response: without the old length and ranges, with a weak validator."""
     headers = without(start.get("headers", ()), b"content-length", b"accept-ranges")
     headers = merge_vary(_with_weak_validator(headers), b"Accept-Encoding")
     headers.append((b"content-encoding", coding))
@@ -162,7 +162,7 @@ def _encoded(start: Message, coding: bytes, length: int | None = None) -> Messag
 
 
 def _with_weak_validator(headers: Sequence[Sequence[bytes]]) -> list[Sequence[bytes]]:
-    """Return the headers with a weak ETag: two encodings of one page are not equal byte for byte (RFC 9110 §8.8.1)."""
+    """Return the headers with a weak ETag: the encodings of a page differ byte for byte (RFC 9110 §8.8.1)."""
     return [
         (name, b"W/" + value) if name.lower() == b"etag" and value.startswith(b'"') else (name, value)
         for name, value in headers

@@ -1,4 +1,4 @@
-"""Ask for a bearer token (RFC 6750), and say where one is to be had (RFC 9728).
+"""Require a bearer token (RFC 6750), and publish where clients can get one (RFC 9728).
 
     from asgi_middleware.bearer import BearerAuthMiddleware
 
@@ -13,8 +13,8 @@
         scopes=["notes:read"],
     )
 
-The metadata of the resource is served at its well-known address without a token, and every challenge names it: this is
-what the authorization of the Model Context Protocol asks of a server. `JWTVerifier` checks JSON Web Tokens of an issuer
+The metadata of the resource is served at its well-known address without a token, and every challenge names it, as the
+authorization of the Model Context Protocol requires of a server. `JWTVerifier` checks the JSON Web Tokens of an issuer
 (RFC 9068, RFC 8725): pip install asgi-middleware[jwt].
 """
 

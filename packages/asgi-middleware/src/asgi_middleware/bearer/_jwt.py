@@ -1,4 +1,4 @@
-"""JSON Web Tokens of an issuer, checked as RFC 9068 and RFC 8725 have it."""
+"""JSON Web Tokens of an issuer, checked as RFC 9068 and RFC 8725 require."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class JWTUser:
 class JWTVerifier:
     """A `verify` that accepts the access tokens of one issuer for one audience.
 
-    The keys come from `jwks_url`, or from `fetch()`, an async function that returns a key set. They are fetched when
-    they are first needed, again after `lifetime` seconds, and at a key id that is not known: by one request for all
-    that wait, and at most once in `min_interval` seconds, so that made-up ids cost nothing. While the issuer is down
-    the keys that are known stay; without any, VerificationUnavailable is raised, which the middleware answers with 503:
-    the token may well be valid. `leeway` is for clocks, in seconds. `algorithms` are asymmetric ones. `strict` asks for
-    the type and the claims of RFC 9068; without it only exp, iss, aud and sub are asked for. Raises ImportError without
-    PyJWT, ValueError for symmetric algorithms.
+    The keys come from `jwks_url`, or from `fetch()`, an async function that returns a key set. They are fetched at the
+    first token, again after `lifetime` seconds, and for an unknown key id: once for all requests that wait, and at most
+    once in `min_interval` seconds, so that invented ids cost nothing. While the issuer is down the known keys stay in
+    use; if there are none, VerificationUnavailable is raised, which the middleware answers with 503: the token may well
+    be valid. `leeway` allows for clocks that differ, in seconds. `algorithms` must be asymmetric. `strict` requires the
+    type and the claims of RFC 9068; without it only exp, iss, aud and sub. Raises ImportError without PyJWT, ValueError
+    for symmetric algorithms.
     """
 
     def __init__(
@@ -72,10 +72,11 @@ class JWTVerifier:
         except ImportError as exc:
             raise ImportError("JSON Web Tokens need PyJWT: pip install asgi-middleware[jwt]") from exc
         if (jwks_url is None) == (fetch is None):
-            raise ValueError("either jwks_url= or fetch= says where the keys are")
+            raise ValueError("write either jwks_url= or fetch=, the source of the keys")
         if not algorithms or not _ASYMMETRIC.issuperset(algorithms):
-            # With a symmetric algorithm a public key would be the secret (RFC 8725 §2.1, §3.1).
-            raise ValueError(f"algorithms={algorithms!r}: some of {', '.join(sorted(_ASYMMETRIC))}")
+            # With a symmetric algorithm the public key would serve as the secret: anyone could sign with it (RFC 8725
+            # §2.1, §3.1). "none" is refused by the same test.
+            raise ValueError(f"invalid algorithms={algorithms!r}: choose from {', '.join(sorted(_ASYMMETRIC))}")
         self._jwt = jwt
         self.issuer = issuer
         self.audience = audience
@@ -95,18 +96,22 @@ class JWTVerifier:
         """Return the user of a valid token, None for any other."""
         try:
             header = self._jwt.get_unverified_header(token)
-        except (self._jwt.InvalidTokenError, RecursionError):  # of JSON that is nested deep
+        except (self._jwt.InvalidTokenError, RecursionError):  # deeply nested JSON in the header
             return None
         kind = str(header.get("typ", "")).lower().removeprefix("application/")
-        if self.strict and kind != "at+jwt":  # an ID token is not an access token (RFC 9068 §4, RFC 8725 §3.11)
+        # An ID token of the same issuer is signed with the same keys, but is not meant for an API (RFC 9068 §4, RFC
+        # 8725 §3.11).
+        if self.strict and kind != "at+jwt":
             return None
         key = await self._key(header.get("kid"))
-        if key is None or "crit" in header:  # extensions that must be understood (RFC 7515 §4.1.11): none is here
+        # "crit" lists extensions that a recipient must understand or refuse (RFC 7515 §4.1.11); none is supported.
+        if key is None or "crit" in header:
             return None
         try:
             claims: dict[str, Any] = self._jwt.decode(
                 token,
                 key.key,
+                # The key decides as well, so that a token cannot choose another algorithm for it (RFC 8725 §3.1).
                 algorithms=[name for name in self.algorithms if key.algorithm_name in (None, name)],
                 audience=self.audience,
                 issuer=self.issuer,
@@ -121,6 +126,7 @@ class JWTVerifier:
         if not isinstance(kid, str):
             return None
         now = time.monotonic()
+        # An unknown id usually means that the issuer has rotated its keys.
         wanted = kid not in self._keys or now - self._fetched > self.lifetime
         if wanted and now - self._tried > self.min_interval:
             await self._refresh()
@@ -129,18 +135,19 @@ class JWTVerifier:
         return self._keys.get(kid)
 
     async def _refresh(self) -> None:
-        """Fetch the keys, once for all who wait; what was known stays where that fails."""
+        """Fetch the keys, once for all requests that wait; if that fails the known keys stay."""
         attempts = self._attempts
         while self._fetching:
             await self._done.wait()
-        if self._attempts != attempts:  # else whoever fetched was cancelled, and it is our turn
+        # If the count is the same the request that fetched was cancelled, and this one takes its place.
+        if self._attempts != attempts:
             return
         self._fetching = True
         try:
             self._keys = self._read(await self._fetch())
             self._fetched = time.monotonic()
             self._attempts += 1
-        except Exception:  # of whatever client `fetch` uses
+        except Exception:  # the HTTP client of `fetch` may raise any
             _log.warning("the keys of %s could not be fetched", self.issuer, exc_info=True)
             self._attempts += 1
         finally:
@@ -154,25 +161,25 @@ class JWTVerifier:
             raise ValueError("a JSON Web Key Set is an object with a list of keys (RFC 7517 §5)")
         keys = {}
         for entry in entries:
-            # Keys for encryption, and symmetric ones, do not verify anything here.
+            # Keys for encryption verify nothing, and a symmetric key in a public document is no longer a secret.
             if not isinstance(entry, dict) or entry.get("use", "sig") != "sig" or entry.get("kty") == "oct":
                 continue
             try:
                 if "verify" in entry.get("key_ops", ("verify",)):
                     keys[str(entry["kid"])] = self._jwt.PyJWK(entry)
             except (KeyError, TypeError, self._jwt.PyJWTError):
-                continue
+                continue  # one key of a kind that is not supported does not spoil the set (RFC 7517 §5)
         return keys
 
 
 def _fetcher(url: str, timeout: float) -> Fetch:
     if not _is_private(url):
-        raise ValueError(f"jwks_url={url!r}: an https URL")
+        raise ValueError(f"jwks_url={url!r} must be an https URL: whoever replaces the keys can sign any token")
 
     def load(address: str) -> Mapping[str, Any]:
         request = Request(address, headers={"accept": "application/json"})  # noqa: S310 - checked above
         with urlopen(request, timeout=timeout) as response:  # noqa: S310
-            if not _is_private(response.geturl()):  # where redirects have led to
+            if not _is_private(response.geturl()):  # the URL after redirects
                 raise ValueError(f"the keys of {address} are not at an https URL: {response.geturl()}")
             document: Mapping[str, Any] = json.loads(response.read(_MOST_BYTES))
         return document
@@ -184,6 +191,6 @@ def _fetcher(url: str, timeout: float) -> Fetch:
 
 
 def _is_private(url: str) -> bool:
-    """Return whether nobody on the way to a URL can replace what is there."""
+    """Return whether a response from a URL is protected on its way: https, or http on this very host."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))

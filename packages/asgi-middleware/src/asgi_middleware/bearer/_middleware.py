@@ -1,4 +1,4 @@
-"""The token of a request, the challenges, and the metadata of the resource."""
+"""The middleware: it reads the token, sends the challenges, and serves the metadata of the resource."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._scope import path_below_root, request_headers
 from ..types import ASGIApp, Receive, Scope, Send
 
 Verify = Callable[[str, Scope], Awaitable[Any] | Any]
-"""`verify(token, scope)`: the user, or an awaitable of it; None for a token that is not valid."""
+"""`verify(token, scope)` returns the user, or an awaitable of it; None for an invalid token."""
 
 _LONGEST = 8192  # characters of a token
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token (RFC 6750 §2.1)
@@ -25,7 +25,7 @@ _ALLOWED = b"GET, HEAD, OPTIONS"
 
 
 class VerificationUnavailable(Exception):
-    """Raised by a `verify` that cannot tell whether a token is valid, since what it asks does not answer."""
+    """Raised by a `verify` that cannot decide whether a token is valid, because its issuer or database is down."""
 
 
 class BearerCredentials:
@@ -38,15 +38,15 @@ class BearerCredentials:
 class BearerAuthMiddleware:
     """Middleware that lets only requests and WebSockets with a valid bearer token through.
 
-    `verify(token, scope)` returns the user, which becomes `scope["user"]`, or None; the user's `scopes`, if it has
-    some, become `scope["auth"].scopes`, and must hold all of `scopes`. With `optional` a request without a token
-    passes, one with a token that is not valid does not. `resource` is the URL of what is protected, and with
-    `authorization_servers` its metadata is served at the well-known path (RFC 9728 §3.1), `metadata` adding to it.
-    `exempt_paths` are exact. Tokens in the query string or the body are not read (RFC 9700 §4.3.2).
+    `verify(token, scope)` returns the user, which becomes `scope["user"]`, or None; the user's `scopes`, if any,
+    become `scope["auth"].scopes`, and must include all of `scopes`. With `optional` a request without a token passes,
+    one with an invalid token does not. `resource` is the URL of the protected API; its metadata is served at the
+    well-known path (RFC 9728 §3.1), with `authorization_servers` and whatever `metadata` adds. `exempt_paths` are
+    exact. Tokens in the query string or the body are not read (RFC 9700 §4.3.2).
 
-    Answers 401 without a valid token, 403 without the scopes, 400 for a malformed request (RFC 6750 §3.1), and 503
-    where `verify` raises VerificationUnavailable: a 401 would make clients throw away tokens that are valid. Raises
-    ValueError for a `resource` that is not an absolute URL without a fragment, and for an invalid scope.
+    Answers 401 without a valid token, 403 without the scopes, 400 for a malformed request (RFC 6750 §3.1), and 503 if
+    `verify` raises VerificationUnavailable: after a 401 clients throw away tokens that are valid. Raises ValueError for
+    a `resource` that is not an absolute URL without a fragment, and for an invalid scope.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class BearerAuthMiddleware:
         names = [scopes] if isinstance(scopes, str) else list(scopes)
         for name in names:
             if not _SCOPE.fullmatch(name):
-                raise ValueError(f"scopes: {name!r} is not the name of a scope (RFC 6749 §3.3)")
+                raise ValueError(f"scopes: invalid name of a scope: {name!r} (RFC 6749 §3.3)")
         if realm is not None and (not realm.isascii() or not realm.isprintable()):
-            raise ValueError(f"realm={realm!r}: printable ASCII")
+            raise ValueError(f"realm={realm!r} must be printable ASCII")
         self.app = app
         self.verify = verify
         self.scopes = frozenset(names)
@@ -96,7 +96,8 @@ class BearerAuthMiddleware:
         token = _bearer_token(credentials[0]) if len(credentials) == 1 else None
         if token is None:
             if len(credentials) == 1 and not _is_bearer(credentials[0]):
-                return await self._challenge(scope, receive, send, 401, "")  # another scheme is no bearer token
+                # Another scheme, such as Basic, counts as no credentials: the challenge then names no error (§3.1).
+                return await self._challenge(scope, receive, send, 401, "")
             return await self._challenge(scope, receive, send, 400, "invalid_request")
         try:
             user = self.verify(token, scope)
@@ -125,9 +126,9 @@ class BearerAuthMiddleware:
         await reject(scope, receive, send, status, text, headers)
 
     async def _serve_metadata(self, scope: Scope, send: Send) -> None:
-        """Answer with the metadata, which browsers of any origin may read.
+        """Answer with the metadata, which pages of any origin may read: it is public, and clients run in browsers.
 
-        Clients of the Model Context Protocol name its version in a header, for which browsers ask first (Fetch §4.8).
+        Clients of the Model Context Protocol send its version in a header, so browsers send a preflight (Fetch §4.8).
         """
         headers = [(b"access-control-allow-origin", b"*")]
         method, body = scope["method"], b""
@@ -159,10 +160,10 @@ def _bearer_token(value: bytes) -> str | None:
 
 
 def _well_known(resource: str) -> tuple[str, str]:
-    """Return the path and the URL of a resource's metadata: the well-known part stands before its own path."""
+    """Return the path and the URL of a resource's metadata: the well-known part stands before the resource's path."""
     parts = urlsplit(resource)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment or not resource.isascii():
-        raise ValueError(f"resource={resource!r}: an absolute https URL without a fragment (RFC 9728 §1.2)")
+        raise ValueError(f"resource={resource!r} must be an absolute https URL without a fragment (RFC 9728 §1.2)")
     path = _WELL_KNOWN + parts.path.rstrip("/")
     return path, f"{parts.scheme}://{parts.netloc}{path}" + (f"?{parts.query}" if parts.query else "")
 

@@ -1,4 +1,4 @@
-"""The headers that let a page read a response, and a response that gets them (Fetch, HTTP responses)."""
+"""The headers that let a page read a response, and the response that carries them (Fetch, HTTP responses)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._watch import ResponseWatcher
 from ..types import Message, Send
 
 CORSHeaders = tuple[tuple[bytes, bytes], ...]
-"""Access-Control-Allow-Origin first where the origin is allowed, Vary last in any case."""
+"""The headers to add: Access-Control-Allow-Origin first if the origin is allowed, Vary always last."""
 
 ALLOW_ORIGIN = b"access-control-allow-origin"
 ALLOW_CREDENTIALS = (b"access-control-allow-credentials", b"true")
@@ -20,7 +20,7 @@ _OWNED_SIZES = frozenset(map(len, _OWNED))
 
 
 class CORSResponse(ResponseWatcher):
-    """A response on its way to a page: its start gets the CORS headers and Vary."""
+    """A response whose start message gets the CORS headers and Vary."""
 
     __slots__ = ("_added",)
 
@@ -43,16 +43,16 @@ class CORSResponse(ResponseWatcher):
         if headers.__class__ is not list:
             headers = list(headers)
         for name, _ in headers:
-            # The length is quicker to compare than a lower-case copy of each name is to make.
+            # Most applications set none of these, and their headers are not searched again.
             if len(name) in _OWNED_SIZES and name.lower() in _OWNED:
                 return {**start, "headers": _merged(headers, self._added)}
         return {**start, "headers": [*headers, *self._added]}
 
 
 def _merged(headers: Sequence[Sequence[bytes]], added: CORSHeaders) -> list[Sequence[bytes]]:
-    """Return the headers with `added` in place of those of the same names, and one Vary.
+    """Return the headers with `added` replacing those of the same names, and with a single Vary.
 
-    Two Access-Control-Allow-Origin fail the CORS check, even if they are equal.
+    Browsers join repeated fields with a comma, so two Access-Control-Allow-Origin fail the CORS check even if equal.
     """
     *allowing, (_, vary) = added
     return merge_vary([*without(headers, *(name for name, _ in allowing)), *allowing], *vary.split(b", "))

@@ -20,12 +20,13 @@ from ._preflight import SAFELISTED_HEADERS, Preflight, max_age_seconds, methods,
 class CORSMiddleware:
     """Middleware that answers preflight requests and lets the pages of allowed origins read responses.
 
-    It rejects no request: browsers do. `max_age` is in seconds; None leaves it to the browser. `allow_credentials` with
-    the origin `*` reflects any origin, as Starlette does; `reflect_any_origin=False` refuses that configuration.
-    `expose_errors=True` lets pages read the answer to an unhandled exception too. `check_websocket_origin=True` rejects
-    handshakes from pages of other origins than these and its own. `origin_check(origin, scope)`, plain or async, is
-    asked about origins that are not listed. An entry that could never match is corrected or ignored with a
-    ConfigurationWarning; ValueError is raised for a broken regular expression and for a name with a line break.
+    It never rejects a request: enforcing the policy is the browser's part. `max_age` is in seconds; None leaves it to
+    the browser. `allow_credentials` with the origin `*` reflects any origin, as Starlette does;
+    `reflect_any_origin=False` refuses that configuration. `expose_errors=True` lets pages read the answer to an
+    unhandled exception too. `check_websocket_origin=True` rejects handshakes from pages of other origins than these and
+    its own. `origin_check(origin, scope)`, plain or async, decides about origins that are not listed. An entry that
+    could never match is corrected or ignored with a ConfigurationWarning; ValueError is raised for a broken regular
+    expression and for a name with a line break.
     """
 
     def __init__(
@@ -72,7 +73,8 @@ class CORSMiddleware:
         self.allow_methods = self._preflight.allow_methods
         self.allow_headers = self._preflight.allow_headers
         self.allow_all_headers = self._preflight.allow_all_headers
-        # The answer depends on Origin even where there is none: a cache must not give it to a page.
+        # The answer depends on Origin even if the request has none: without Vary a cache could serve that answer, which
+        # lacks Access-Control-Allow-Origin, to a page that may read it (Fetch, CORS protocol and HTTP caches).
         self._without_origin: CORSHeaders = ((b"vary", b", ".join((b"Origin", *varying))),)
         exposed = ", ".join(tokens("expose_headers", expose_headers)).encode()
         self._with_origin: CORSHeaders = (
@@ -83,10 +85,10 @@ class CORSMiddleware:
         self._known, self._open = self._precomputed()
 
     def _precomputed(self) -> tuple[dict[bytes, CORSHeaders], CORSHeaders | None]:
-        """Return the headers of each listed origin, and those of any; neither if a subclass decides for itself."""
+        """Return the headers of each listed origin, and those of every origin; neither if a subclass decides."""
         if type(self).is_allowed_origin is not _IS_ALLOWED_ORIGIN:
             return {}, None
-        # `*` is refused with credentials (Fetch, CORS check), so that the origin must be named.
+        # Browsers refuse `*` for requests with credentials (Fetch, CORS check), so the origin has to be named then.
         if self.allow_all_origins and not self.allow_credentials:
             return {}, ((ALLOW_ORIGIN, b"*"), *self._with_origin)
         return {origin.encode(): self._headers_of(origin.encode()) for origin in self._origins.exact}, None
@@ -109,7 +111,8 @@ class CORSMiddleware:
             allowed = self._open or self._known.get(origin) or await self._ask(origin, scope)
             if scope["method"] == "OPTIONS":
                 method = first_value(request_headers(scope), b"access-control-request-method")
-                if method is not None:  # else the page itself sends OPTIONS
+                # Without this field it is an OPTIONS request of the page itself, which the application answers.
+                if method is not None:
                     return await self._preflight.answer(method, allowed, scope, send)
         response = CORSResponse(allowed or self._without_origin, send)
         if self.expose_errors:
@@ -117,9 +120,10 @@ class CORSMiddleware:
         return await self.app(scope, receive, response.send)
 
     async def _ask(self, origin: bytes, scope: Scope) -> CORSHeaders | None:
-        """Return the headers for an origin that is not simply listed, or None."""
+        """Return the headers for an origin that is not listed literally, or None if it is not allowed."""
         text = origin.decode("latin-1")
-        # It is reflected into a header: nothing that a browser could not have sent.
+        # The origin is reflected into a header, so only serialised origins (RFC 6454 §6.2) get that far: a comma or a
+        # space would make a list of it, a control character could split the header.
         if not text.isascii() or not text.isprintable() or " " in text or "," in text:
             return None
         allowed: Any = self.is_allowed_origin(text)
@@ -130,10 +134,10 @@ class CORSMiddleware:
         return self._headers_of(origin) if allowed else None
 
     async def _call_exposing_errors(self, response: CORSResponse, scope: Scope, receive: Receive) -> None:
-        """Have the answer to an exception get the headers, and raise it again.
+        """Add the headers to the answer to an unhandled exception, and raise the exception again.
 
-        An outer ServerErrorMiddleware gives that answer, a page of the application's own perhaps. Where there is none
-        the server would, without the headers: it is given here.
+        An outer ServerErrorMiddleware sends that answer, perhaps with a custom page. Without one the server would send
+        a 500 that lacks the headers, so it is sent from here.
         """
         errors: ResponseWatcher | None = scope.get(ERRORS_KEY)
         try:
@@ -147,9 +151,10 @@ class CORSMiddleware:
             raise
 
     async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass handshakes without an Origin, which no browser sends, of the application's own pages and the allowed.
+        """Pass handshakes of the application's own pages, of allowed origins, and of clients that are not browsers.
 
-        Browsers send cookies with a WebSocket of any page, and do not ask before (RFC 6455 §10.2).
+        Browsers let any page open a WebSocket, with cookies and without a preflight (RFC 6455 §10.2): the server has
+        to check Origin. Every browser sends it, so a handshake without one comes from another client.
         """
         origin = first_value(request_headers(scope), b"origin")
         if (
@@ -163,5 +168,5 @@ class CORSMiddleware:
         return await reject(scope, receive, send, 403, "Disallowed WebSocket origin")
 
 
-# Taken now, so that a class that is patched later is not mistaken for its original.
+# Captured at import: a method that instrumentation replaces later must not pass for the original.
 _IS_ALLOWED_ORIGIN = CORSMiddleware.is_allowed_origin

@@ -11,10 +11,10 @@ from .._host import default_port, parse_host
 from ..types import Scope
 
 _PARAMETER = "allow_origins"
+# Extensions and app shells have origins too: `chrome-extension://abcdef`, `capacitor://localhost`.
 _OTHER_ORIGIN = re.compile(r"[a-z][a-z0-9+.\-]*://[^\s,*/?#@]*", re.ASCII)
-"""Origins of extensions and applications: `chrome-extension://abcdef`, `capacitor://localhost`."""
+# The Origin of a WebSocket is that of the page that opens it, so ws belongs to http and wss to https.
 _WEB_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-"""The scheme of the pages that a request of each scheme belongs to: a WebSocket has the Origin of its page."""
 
 
 class AllowedOrigins:
@@ -33,7 +33,9 @@ class AllowedOrigins:
 
 
 def _checked(entry: str) -> str | None:
-    """Return an origin as browsers serialise it (RFC 6454 §6.2), with a warning where it was written otherwise."""
+    """Return an origin as browsers serialise it (RFC 6454 §6.2), with a warning if it was written differently."""
+    # "null" is the origin of sandboxed frames, data: URLs and some redirects: any site can obtain it. It is allowed
+    # only if the configuration says so in full.
     if entry in ("*", "null"):
         return entry
     origin = _normalised(entry)
@@ -47,7 +49,8 @@ def _checked(entry: str) -> str | None:
 def _normalised(entry: str) -> str | None:
     """Return an entry in lower case, without a default port or trailing slash; None if it is not an origin.
 
-    `*.` may stand before the host and `:*` after it. A path is not dropped: whoever wrote it meant less than a site.
+    `*.` may stand before the host and `:*` after it. An entry with a path is invalid rather than shortened: its author
+    meant a part of a site, and would have allowed all of it.
     """
     scheme, separator, rest = entry.partition("://")
     scheme = scheme.lower()
@@ -60,7 +63,7 @@ def _normalised(entry: str) -> str | None:
     host = configured_host(rest.removeprefix("*.").removesuffix(":*"))
     if host is None or not host.has_valid_port or "*" in host.text or (any_port and host.port):
         return None
-    # A last dot is left: to browsers, that is another origin.
+    # A trailing dot stays: browsers treat `shop.example.` as another origin than `shop.example`.
     name = host.name if host.text[0] == "[" else host.text.lower()
     port = host.port_number
     explicit = "" if port is None or port == default_port(scheme) else f":{port}"
@@ -68,7 +71,7 @@ def _normalised(entry: str) -> str | None:
 
 
 def _advice(entry: str) -> str:
-    """Return what to write in place of an entry that is not an origin."""
+    """Return the advice for an entry that is not an origin: the origin that was probably meant."""
     scheme, separator, rest = entry.partition("://")
     host = rest.partition("/")[0] if separator else entry
     origin = _normalised(f"{_WEB_SCHEMES.get(scheme, scheme) if separator else 'https'}://{host}")
@@ -82,6 +85,7 @@ def _advice(entry: str) -> str:
 
 def _pattern(origin: str) -> str:
     """Return the regular expression of an origin with `*.` or `:*` in it."""
+    # The label may hold an underscore, which DNS names of services and previews do, though no host name may (RFC 1123).
     pattern = re.escape(origin)
     return pattern.replace(r"\*\.", r"(?:[a-z0-9_-]+\.)+").replace(r":\*", r"(?::[0-9]{1,5})?")
 
@@ -94,10 +98,10 @@ def _compiled(regex: str | re.Pattern[str]) -> re.Pattern[str]:
 
 
 def is_own_origin(origin: bytes, scope: Scope) -> bool:
-    """Return whether a page comes from where its WebSocket goes: the same scheme, host and port (RFC 6455 §10.2).
+    """Return whether a WebSocket goes to the origin of its page: the same scheme, host and port (RFC 6455 §10.2).
 
-    An http page may be a network attacker's, so it does not open a wss WebSocket. An https page may open one that
-    arrives as ws: browsers forbid that unless a proxy has ended TLS before this server.
+    An http page may have been written by an attacker on the network, so it may not open a wss WebSocket. An https page
+    may open one that arrives as ws: browsers block mixed content, so a proxy has ended TLS before this server.
     """
     scheme, _, authority = origin.decode("latin-1").partition("://")
     page, host = parse_host(authority), requested_host(scope.get("headers", ()))

@@ -1,4 +1,4 @@
-"""Preflight requests: may a page send this method and these headers? (Fetch, CORS-preflight fetch)"""
+"""The answer to preflight requests, which ask whether a page may send a method and headers (Fetch, §4.8)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from ._headers import ALLOW_CREDENTIALS, CORSHeaders
 ALL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
 SAFELISTED_HEADERS = frozenset({"Accept", "Accept-Language", "Content-Language", "Content-Type"})
 
+# Browsers upper-case these (Fetch, "normalize a method"), but not PATCH: a page that writes `patch` asks for `patch`.
 _NORMALISED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
-"""The methods that browsers upper-case (Fetch, "normalize a method"); a page that sends `patch` asks for `patch`."""
 _VARY = b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
-_MAX_REQUESTED = 8192
-"""Bytes of Access-Control-Request-Headers that are read; browsers send some dozens."""
+_MAX_REQUESTED = 8192  # bytes of Access-Control-Request-Headers; browsers send a few dozen
 
 
 def methods(parameter: str, values: object) -> tuple[str, ...]:
-    """Return the methods of a configuration, all of them for `*`, with a warning for one that browsers spell otherwise.
+    """Return the configured methods, all of them for `*`, with a warning for one that browsers spell differently.
 
-    The answer names them: `*` itself would mean nothing with credentials, and old browsers do not know it.
+    The answer lists them: with credentials `*` is a literal name, and older browsers do not know the wildcard.
     """
     names = []
     for name in tokens(parameter, values):
@@ -35,9 +34,9 @@ def methods(parameter: str, values: object) -> tuple[str, ...]:
 
 
 def tokens(parameter: str, values: object) -> tuple[str, ...]:
-    """Return the names of methods or headers (RFC 9110 §5.6.2), with a warning for what is not one.
+    """Return the names of methods or headers (RFC 9110 §5.6.2), with a warning for an invalid one.
 
-    Raises ValueError for a line break: such a value comes from elsewhere, and would end the header it stands in.
+    Raises ValueError for a line break or NUL: such a value would end the header and start another.
     """
     names = []
     for name in entries(parameter, values):
@@ -51,7 +50,7 @@ def tokens(parameter: str, values: object) -> tuple[str, ...]:
 
 
 def max_age_seconds(value: object) -> bytes | None:
-    """Return the seconds for which browsers may remember a preflight answer; None leaves it to them."""
+    """Return the seconds for which browsers may cache the answer; None leaves it to them."""
     if value is None:
         return None
     try:
@@ -60,14 +59,14 @@ def max_age_seconds(value: object) -> bytes | None:
         warn_ignored("max_age", value, "write a whole number of seconds")
         return None
     if seconds < 0:
-        # Fetch reads digits alone, and takes anything else for its default of five seconds.
+        # Fetch accepts digits only; anything else, a minus sign included, falls back to five seconds.
         warn_corrected("max_age", value, 0)
         seconds = 0
     return b"%d" % seconds
 
 
 class Preflight:
-    """The answer to preflight requests, as far as it is known before one comes."""
+    """The answer to preflight requests, with all headers that do not depend on the request built beforehand."""
 
     def __init__(
         self,
@@ -99,9 +98,10 @@ class Preflight:
             self.headers.append(ALLOW_CREDENTIALS)
 
     async def answer(self, method: bytes, allowed: CORSHeaders | None, scope: Scope, send: Send) -> None:
-        """Answer a preflight request for `method`, from an origin that is granted `allowed`, or nothing.
+        """Answer a preflight request for `method`; `allowed` are the headers of its origin, None if it is not allowed.
 
-        The status alone refuses it: browsers go on only after an "ok status".
+        A 400 is enough to refuse: browsers require an ok status (200 to 299) of a preflight answer. The headers are
+        sent all the same, so that the console of the browser names the field that did not match.
         """
         request = scope.get("headers", ())
         names, echoed = _requested(all_values(request, b"access-control-request-headers"))
@@ -115,7 +115,8 @@ class Preflight:
         refused = [name for name, passed in checks.items() if not passed]
         headers = [*self.headers, *(allowed or ())[:1]]
         if self.allow_all_headers and echoed:
-            # `*` would not cover Authorization, and nothing at all with credentials (Fetch, CORS-preflight fetch).
+            # The requested names are echoed: `*` does not cover Authorization, and with credentials it is a literal
+            # name (Fetch, CORS-preflight fetch).
             headers.append((b"access-control-allow-headers", echoed))
         if private and self.private_network:
             headers.append((b"access-control-allow-private-network", b"true"))

@@ -1,4 +1,4 @@
-"""The token in a form: looked for in the beginning of a body, which the application then receives whole."""
+"""The token of a form, read from the first bytes of the body; the application still receives the whole body."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DISPOSITION = re.compile(rb'content-disposition:[^\r\n]*?;[ \t]*name="?([^"\r\n
 
 
 class FormReader:
-    """A `receive` that has read ahead, up to a limit, and gives everything to the application."""
+    """A `receive` that reads ahead up to a limit and replays what it read to the application."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
@@ -24,7 +24,7 @@ class FormReader:
         return self._messages.popleft() if self._messages else await self._receive()
 
     async def find(self, scope: Scope, field: str) -> str | None:
-        """Return the value of a form's field if it stands in the first bytes of the body."""
+        """Return the value of a form field that stands within the first bytes of the body, or None."""
         kind = (first_value(scope.get("headers", ()), b"content-type") or b"").lower().partition(b";")[0].strip()
         if kind == b"application/x-www-form-urlencoded":
             return _urlencoded_field(await self._beginning(), field)
@@ -38,7 +38,7 @@ class FormReader:
             message = await self._receive()
             self._messages.append(message)
             chunks.append(message.get("body", b""))
-            size += len(chunks[-1]) + 1  # empty chunks cannot go on forever either
+            size += len(chunks[-1]) + 1  # each message counts, or a client could send empty chunks without end
             more = message["type"] == "http.request" and message.get("more_body", False)
         return b"".join(chunks)[: self._limit]
 
@@ -52,7 +52,9 @@ def _urlencoded_field(body: bytes, field: str) -> str | None:
 
 
 def _multipart_field(body: bytes, field: bytes) -> str | None:
-    """Return the content of a part without decoding the rest: a part is a head, an empty line, a line of content."""
+    """Return the content of a part: a head, an empty line, then the content (RFC 7578 §4)."""
+    # The boundary is not parsed: splitting at every CRLF "--" finds the same fields. A value that imitates a boundary
+    # could add a field, but an attacker would need a valid token to put into it.
     for part in body.split(b"\r\n--"):
         head, separator, content = part.partition(b"\r\n\r\n")
         found = _DISPOSITION.search(head[:1000]) if separator else None

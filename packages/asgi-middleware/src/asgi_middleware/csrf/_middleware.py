@@ -1,4 +1,4 @@
-"""The decision about a request, and the answer to one that is refused."""
+"""The middleware: it judges each request by its origin or token, and answers those it rejects."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class CSRFMiddleware:
-    """Middleware that refuses unsafe requests and WebSocket handshakes that come from another site.
+    """Middleware that rejects unsafe requests and WebSocket handshakes that come from another site.
 
     `trusted_origins` are other origins of yours, exactly as browsers send them. `exempt_paths` are exact paths, for
-    webhooks. `reject` is the ASGI application that answers what is refused, instead of a 403 in plain text. Safe are
+    webhooks. `reject` is the ASGI application that answers rejected requests, instead of a 403 in plain text. Safe are
     GET, HEAD and OPTIONS (RFC 9110 §9.2.1), which must change nothing.
 
-    With `secret_key` (a string, bytes, or several, the newest first) a request that says nothing of its origin but
+    With `secret_key` (a string, bytes, or several, the newest first) a request that does not state its origin but
     sends a cookie needs a token, in the header `header_name` or the form field `field_name` within the first
-    `max_form_bytes` bytes: make one with `csrf_token(scope)`. `bind(scope)` is what the token belongs to besides the
-    cookie, such as the id of a session; a token of before the log-in is then void. The cookie is `__Host-csrf` over
-    https, and with `https_only=False` also `csrf` over http. Raises ValueError for an empty key.
+    `max_form_bytes` bytes: make one with `csrf_token(scope)`. `bind(scope)` returns what the token is bound to besides
+    the cookie, such as the id of a session; a token from before the login is then invalid. The cookie is `__Host-csrf`
+    over https, and with `https_only=False` also `csrf` over http. Raises ValueError for an empty key.
     """
 
     def __init__(
@@ -71,6 +71,8 @@ class CSRFMiddleware:
 
     async def _call_with_tokens(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self._key is not None
+        # The prefix __Host- keeps a subdomain, or a page over http, from planting its own cookie. It requires Secure
+        # and Path=/, and forbids Domain (RFC 6265bis §4.1.3.2).
         secure = self.https_only or scope.get("scheme") == "https"
         name = b"__Host-csrf" if secure else b"csrf"
         exchange = scope[SCOPE_KEY] = TokenExchange(self._key, name, scope, self.bind)
@@ -88,7 +90,8 @@ class CSRFMiddleware:
             is_start = message["type"] == "http.response.start"
             exchange.is_late = exchange.is_late or is_start
             if exchange.is_shown and is_start:
-                # A page with a token in it is one visitor's (RFC 9111 §5.2.2.7), whoever set the cookie and when.
+                # A page that contains a token must not be served to another visitor by a shared cache (RFC 9111
+                # §5.2.2.7), even if this response sets no cookie.
                 headers = [*merge_vary(message.get("headers") or (), b"cookie"), (b"cache-control", b"private")]
                 if exchange.is_new:
                     cookie = name + b"=" + exchange.cookie_value() + b"; Path=/; HttpOnly; SameSite=lax"

@@ -1,6 +1,6 @@
-"""Where a request comes from, by what browsers say of it.
+"""The origin of a request, judged by the headers that browsers send.
 
-Rule: a field that stands twice is an attack or a broken proxy, and decides nothing: the request is refused.
+Rule: a field that occurs twice is an attack or a broken proxy. It decides nothing; the request is rejected.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from .._configuration import entries, warn_corrected, warn_ignored
 from .._headers import RawHeaders
 from .._host import default_port, parse_host
 
+# "none" is a request of the user: a typed address, a bookmark. "same-site" is missing on purpose: a subdomain may be
+# taken over, or belong to another customer (W3C Fetch Metadata, §2.3).
 _OURS = (b"same-origin", b"none")
 
 
@@ -24,7 +26,7 @@ class Verdict(Enum):
 
 
 def judge(headers: RawHeaders, trusted: frozenset[str]) -> Verdict:
-    """Return where a request comes from; origins that are trusted count as this site."""
+    """Return where a request comes from; trusted origins count as this site."""
     fetch_site = origin = host = None
     for name, value in headers:
         key = name.lower()
@@ -44,6 +46,8 @@ def judge(headers: RawHeaders, trusted: frozenset[str]) -> Verdict:
         return Verdict.SAME
     if origin is None:
         return Verdict.OTHER if fetch_site else Verdict.UNKNOWN
+    # An origin that is trusted passes even as cross-site. Comparing with Host is only for browsers without
+    # Sec-Fetch-Site (Safari before 16.4), and for http, over which browsers send it to localhost alone.
     text = origin.decode("latin-1")
     if text in trusted or (not fetch_site and _is_host(text, host)):
         return Verdict.SAME
@@ -51,9 +55,9 @@ def judge(headers: RawHeaders, trusted: frozenset[str]) -> Verdict:
 
 
 def _is_host(origin: str, host: bytes | None) -> bool:
-    """Return whether an origin names this host; the port that its scheme leaves out may stand there or not.
+    """Return whether an origin names this host; a default port may be written out or not.
 
-    The scheme itself is not compared: behind a proxy the server does not know that of the page.
+    The scheme is not compared: behind a proxy that ends TLS the server does not know the scheme of the page.
     """
     scheme, separator, authority = origin.partition("://")
     theirs = parse_host(authority) if separator and scheme in ("http", "https") else None
@@ -65,7 +69,7 @@ def _is_host(origin: str, host: bytes | None) -> bool:
 
 
 def trusted_origins(values: object) -> frozenset[str]:
-    """Return the origins of a configuration as browsers send them; what is not one is ignored with a warning."""
+    """Return the configured origins as browsers send them; an invalid entry is ignored with a warning."""
     origins = set()
     for entry in entries("trusted_origins", values):
         scheme, separator, rest = entry.partition("://")

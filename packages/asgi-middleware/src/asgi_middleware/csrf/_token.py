@@ -1,4 +1,4 @@
-"""Tokens of forms: a secret in a signed cookie, sent back masked (OWASP: signed double-submit cookie)."""
+"""Tokens of forms: a secret in a signed cookie that comes back masked (OWASP: signed double-submit cookie)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .._headers import all_values
 from ..types import Scope
 
 SCOPE_KEY = "asgi_middleware.csrf"
-_SIZE = 16  # bytes: of the secret, and of the mask before it
+_SIZE = 16  # bytes of the secret, and of the mask before it
 _MAC_SIZE = 32
 
 _log = logging.getLogger("asgi_middleware.csrf")
 
 
 def csrf_token(scope: Scope) -> str:
-    """Return a token for a form or header of the page that answers this request; each call gives another.
+    """Return a token for a form or a header of the page that answers this request; each call returns another.
 
-    The cookie it belongs to is set with the response if the client has none. Raises RuntimeError outside of a
-    CSRFMiddleware with a `secret_key`.
+    The response sets the cookie that the token belongs to if the client has none. Raises RuntimeError if no outer
+    CSRFMiddleware has a `secret_key`.
     """
     exchange = scope.get(SCOPE_KEY)
     if not isinstance(exchange, TokenExchange):
@@ -36,17 +36,18 @@ class TokenKey:
     def __init__(self, secret_keys: Sequence[str | bytes]) -> None:
         keys = [key.encode() if isinstance(key, str) else key for key in secret_keys]
         if not keys or not all(keys):
-            raise ValueError("secret_key is empty: anybody could sign with it")
+            raise ValueError("secret_key is empty: anyone could sign with it")
         self._macs = [hmac.new(key, b"asgi_middleware.csrf", "sha256") for key in keys]
 
     def sign(self, secret: bytes, bound: bytes) -> bytes:
-        """Return the signature of a secret that belongs to a session."""
+        """Return the signature of a secret; `bound` is what it is bound to, such as the id of a session."""
         return self._signatures(secret, bound)[0]
 
     def verify(self, secret: bytes, bound: bytes, signature: bytes) -> bool:
-        """Return whether a signature is one of ours, in constant time."""
+        """Return whether one of the keys has made a signature, in constant time."""
+        # Every key is tried, so that the time taken does not show which one matches.
         matching = [hmac.compare_digest(signature, good) for good in self._signatures(secret, bound)]
-        return True in matching  # every key is tried, whichever matches
+        return True in matching
 
     def _signatures(self, secret: bytes, bound: bytes) -> list[bytes]:
         signatures = []
@@ -71,7 +72,10 @@ class TokenExchange:
         self.is_late = False
 
     def token(self) -> str:
-        """Return the secret under a new mask, so that compression does not give it away (BREACH)."""
+        """Return the secret under a new mask.
+
+        A text that repeats in every response can be guessed from the size of compressed ones (BREACH).
+        """
         self.is_shown = True
         if self.secret is None:
             self.secret = self._secret_of_cookie()
@@ -84,14 +88,14 @@ class TokenExchange:
         return urlsafe_b64encode(mask + _xor(mask, self.secret)).decode().rstrip("=")
 
     def matches(self, token: str) -> bool:
-        """Return whether a token was made of the secret in the cookie."""
+        """Return whether a token was made from the secret in the cookie."""
         secret, masked = self._secret_of_cookie(), _decode(token)
         if secret is None or masked is None or len(masked) != 2 * _SIZE:
             return False
         return hmac.compare_digest(_xor(masked[:_SIZE], masked[_SIZE:]), secret)
 
     def cookie_value(self) -> bytes:
-        """Return the secret and its signature, as the cookie has them."""
+        """Return the value of the cookie: the secret and its signature."""
         assert self.secret is not None
         signature = self._key.sign(self.secret, self._bind(self._scope).encode())
         return urlsafe_b64encode(self.secret + signature).rstrip(b"=")
@@ -114,6 +118,7 @@ def _xor(left: bytes, right: bytes) -> bytes:
 
 
 def _decode(text: str) -> bytes | None:
+    # The longest valid value is 64 characters; base64 of a client's megabytes is not decoded.
     if len(text) > 200 or not text.isascii():
         return None
     try:

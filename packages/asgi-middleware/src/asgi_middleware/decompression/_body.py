@@ -1,4 +1,4 @@
-"""The body of one request, decoded as it is received, and the answer to one that cannot be."""
+"""The body of one request, decoded as it is received, and the answer to an invalid one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..types import Message, Receive, Scope, Send
 from ._decoders import Decoder
 
 _PIECE = 65536  # bytes that are decoded at a time
-_SLICE = 8192  # bytes of input that a decoder is given at a time
+_SLICE = 8192  # bytes of input that a decoder gets at a time
 _BODY_KEY = "asgi_requests.body"
 
 
 class UndecodableBody(Exception):
-    """Raised by `receive()` for a body that is damaged (400) or beyond a limit (413); answers it as an application."""
+    """Raised by `receive()` for a body that is damaged (400) or too large (413); as an application, answers that."""
 
     def __init__(self, status_code: int, detail: str) -> None:
         super().__init__(detail)
@@ -27,7 +27,7 @@ class UndecodableBody(Exception):
 
 
 class _Stage:
-    """A coding on its way to the next: the bytes that it has been given, and a decoder."""
+    """One coding of a body: a decoder, and the input that it has not consumed."""
 
     __slots__ = ("_at", "_data", "decoder", "size")
 
@@ -38,11 +38,11 @@ class _Stage:
         self._at = 0
 
     def give(self, data: bytes) -> None:
-        """Add input; all of the last has been taken."""
+        """Set the next input; the last has been consumed."""
         self._data, self._at = data, 0
 
     def take(self) -> bytes:
-        """Return the next decoded piece, or nothing when more input is needed."""
+        """Return the next decoded piece, or an empty one if more input is needed."""
         piece = b""
         while not piece:
             data = b""
@@ -57,7 +57,7 @@ class _Stage:
 
 
 class DecodedBody:
-    """The receive and send of one request whose body is decoded: a failure overrules an answer that ignores it."""
+    """The receive and send of one request whose body is decoded; a failure replaces a response that ignores it."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class DecodedBody:
         send: Send,
     ) -> None:
         shared: Any = scope.get(_BODY_KEY)
-        # An outer Request may have read the body, or have read ahead.
+        # An outer Request may have read the body already, or a part of it.
         self._receive = receive if shared is None else shared.replay(receive)
         self._send = send
         self._scope = scope
@@ -109,14 +109,14 @@ class DecodedBody:
             self._stages[0].give(data)
 
     def _end(self) -> Message:
-        # A request without a body has nothing to decode, whatever its headers say.
+        # A request without a body has nothing to decode, even if it has a Content-Encoding.
         if self._received and not all(stage.decoder.is_complete() for stage in self._stages):
             raise UndecodableBody(400, "Bad Request: the body ends too early")
         self._is_delivered = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
     def _decode(self, number: int) -> bytes:
-        """Return a piece out of a stage, from those before it as far as needed."""
+        """Return a piece from a stage, running the stages before it as far as needed."""
         stage = self._stages[number]
         try:
             while not (piece := stage.take()):
@@ -125,16 +125,19 @@ class DecodedBody:
                 stage.give(data)
         except UndecodableBody:
             raise
-        except Exception as exc:  # each library has errors of its own
+        except Exception as exc:  # each library has its own exceptions, and none has a common base
             raise UndecodableBody(400, "Bad Request: the body cannot be decoded") from exc
-        # Every stage is limited: what is large between two of them costs time although it decodes to nothing.
+        # Every stage is limited, not only the last: a bomb between two codings costs time, whatever it decodes to.
         beyond = self._max_size is not None and stage.size > self._max_size
         if beyond or stage.size > max(self._received * self._max_ratio, _PIECE):
             raise UndecodableBody(413, "Content Too Large")
         return piece
 
     async def send(self, message: Message) -> None:
-        """Pass a message to the outer `send`, unless it answers a failure with anything but a 4xx."""
+        """Pass a message to the outer `send`; after a failure any status but a 4xx is replaced.
+
+        A framework that catches every exception would answer 500 for a client's mistake, or 200 for half a body.
+        """
         if self.answered and self.failure is not None:
             raise self.failure
         if message["type"] == "http.response.start":

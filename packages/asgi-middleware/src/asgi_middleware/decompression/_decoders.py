@@ -1,7 +1,7 @@
-"""Decoders of content codings that give a bounded piece at a time.
+"""Decoders of content codings whose output is bounded at every call.
 
-Rule: input comes in slices of a few KiB. Libraries copy what they have not consumed at every call, so that a large
-message given at once would cost the square of its size.
+Rule: input comes in slices of a few KiB. The libraries copy the input that they have not consumed at every call, so a
+large message in one slice would cost the square of its size.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ class Decoder(Protocol):
     """A decoder of one body."""
 
     def is_hungry(self) -> bool:
-        """Return whether nothing more comes out without more input."""
+        """Return whether the decoder needs input before it can return more."""
 
     def decode(self, data: bytes, limit: int, /) -> bytes:
         """Return at most about `limit` decoded bytes. Raises an exception of the library for damaged input."""
 
     def is_complete(self) -> bool:
-        """Return whether the input has ended where it should."""
+        """Return whether the input ended at the end of its format."""
 
 
 class ZlibDecoder:
-    """gzip, of one member or several (RFC 1952 §2.2), or deflate: zlib's format, or the bare one that some send."""
+    """gzip, of one member or several (RFC 1952 §2.2), or deflate: zlib's format, or the raw one that some send."""
 
     def __init__(self, *, is_gzip: bool) -> None:
         self._is_gzip = is_gzip
@@ -52,6 +52,7 @@ class ZlibDecoder:
             return zlib.decompressobj(31)
         if self._decompressor is not None:
             raise zlib.error("data after the end")
+        # "deflate" means zlib's format (RFC 9110 §8.4.1.2), but Internet Explorer and others have sent raw DEFLATE.
         # The first byte of zlib's format has the method, 8, in its lower half (RFC 1950 §2.2).
         return zlib.decompressobj(15 if data[0] & 0x0F == 8 else -15)
 
@@ -60,7 +61,7 @@ class ZlibDecoder:
 
 
 class BrotliDecoder:
-    """Brotli (RFC 7932), whose library refuses data after the end by itself."""
+    """Brotli (RFC 7932); the library itself rejects data after the end."""
 
     def __init__(self, module: Any) -> None:
         self._decompressor = module.Decompressor()
@@ -104,13 +105,14 @@ class ZstdDecoder:
 
 
 def available_decoders() -> dict[str, Callable[[], Decoder]]:
-    """Return the codings that can be decoded here, and what makes a decoder of each."""
+    """Return the codings whose libraries are installed, each with a function that makes a decoder."""
     found: dict[str, Callable[[], Decoder]] = {
         "gzip": lambda: ZlibDecoder(is_gzip=True),
         "deflate": lambda: ZlibDecoder(is_gzip=False),
     }
     brotli = brotli_module()
-    if brotli is not None and hasattr(brotli.Decompressor, "can_accept_more_data"):  # 1.2: output can be limited
+    # Before 1.2 brotli cannot limit its output, so a bomb would be decoded whole.
+    if brotli is not None and hasattr(brotli.Decompressor, "can_accept_more_data"):
         found["br"] = lambda: BrotliDecoder(brotli)
     zstd = zstd_module()
     if zstd is not None:

@@ -1,4 +1,4 @@
-"""Middleware that decodes request bodies: which codings it takes, and how much."""
+"""The middleware: it decides which codings are decoded, and up to which size."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..types import ASGIApp, Receive, Scope, Send
 from ._body import DecodedBody, UndecodableBody
 from ._decoders import available_decoders
 
-_MOST_CODINGS = 3  # one after the other; nobody sends more than one
+_MOST_CODINGS = 3  # applied one after the other; clients send one, an attacker a thousand
 
 
 class DecompressionMiddleware:
     """Middleware that decodes request bodies.
 
-    `max_size` is in bytes of a decoded body, None for no limit, `max_ratio` what it may be as a multiple of the bytes
-    received: beyond either it is a 413. A body that is damaged or cut short is a 400, a coding that is not supported a
-    415 that says in Accept-Encoding what is (RFC 9110 §15.5.16). `codings` restricts them. The application gets a copy
-    of the scope without Content-Encoding and Content-Length; an answer other than a 4xx to a body that it could not
-    read is replaced. Raises ValueError for an option without a meaning, ImportError for a coding that is not installed.
+    `max_size` limits the decoded body, in bytes, None for no limit; `max_ratio` limits it as a multiple of the bytes
+    received: beyond either the answer is 413. A damaged or truncated body gets 400, an unsupported coding 415 with the
+    supported ones in Accept-Encoding (RFC 9110 §15.5.16). `codings` restricts them. The application gets a copy of the
+    scope without Content-Encoding and Content-Length; any response but a 4xx to a body that could not be decoded is
+    replaced. Raises ValueError for an invalid option, ImportError for a coding that is not installed.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class DecompressionMiddleware:
         codings: Sequence[str] | None = None,
     ) -> None:
         if max_size is not None and max_size < 1:
-            raise ValueError(f"max_size={max_size!r}: a number of bytes, 1 or more, or None")
+            raise ValueError(f"max_size={max_size!r} must be a number of bytes, 1 or more, or None")
         if not max_ratio >= 1:
-            raise ValueError(f"max_ratio={max_ratio!r}: 1 or more")
+            raise ValueError(f"max_ratio={max_ratio!r} must be 1 or more")
         available = available_decoders()
         for coding in codings or ():
             if coding not in available and coding in EXTRAS:
                 raise ImportError(f"codings: {coding!r} is not installed: pip install {EXTRAS[coding]}")
             if coding not in available:
-                raise ValueError(f"codings: {coding!r} is not one of gzip, deflate, br, zstd")
+                raise ValueError(f"codings: unknown coding {coding!r}, choose from gzip, deflate, br, zstd")
         self.app = application(app, self)
         self.max_size = max_size
         self.max_ratio = max_ratio
@@ -62,7 +62,7 @@ class DecompressionMiddleware:
             return await self.app({**scope, "headers": without(headers, b"content-encoding")}, receive, send)
         if len(codings) > _MOST_CODINGS or not self._decoders.keys() >= {*codings}:
             return await reject(scope, receive, send, 415, "Unsupported Media Type", [self._supported])
-        # They were applied in the order in which they are listed (RFC 9110 §8.4).
+        # Codings are listed in the order in which they were applied (RFC 9110 §8.4), so the last is undone first.
         decoders = [self._decoders[name]() for name in codings]
         decoders.reverse()
         body = DecodedBody(decoders, self.max_size, self.max_ratio, scope, receive, send)
@@ -72,6 +72,7 @@ class DecompressionMiddleware:
         except UndecodableBody as exc:
             if exc is not body.failure or (body.started and not body.answered):
                 raise
+        # The application may have swallowed the exception and returned without a response.
         if body.failure is not None and not body.started:
             await body.answer(body.failure)
         return None

@@ -8,7 +8,7 @@
 
     app = ServerErrorMiddleware(app, handler=sorry)
 
-It belongs outside of every middleware whose exceptions it should answer.
+It belongs outside every middleware whose exceptions it should answer.
 """
 
 from __future__ import annotations

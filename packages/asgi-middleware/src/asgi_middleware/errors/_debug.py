@@ -35,7 +35,7 @@ class DebugAnswer:
 
 def debug_answer(exc: Exception, scope: Scope, *, show_locals: bool = False) -> DebugAnswer:
     """Return the answer that shows an exception, in the form that the client prefers (RFC 9110 §12.5.1)."""
-    # Imported here: only programs in trouble need the rest of this folder.
+    # Imported here: production never needs the rest of this folder.
     if not prefers_html(scope.get("headers", ())):
         from ._redaction import masked_traceback
 

@@ -1,4 +1,4 @@
-"""An exception, its causes and its frames as plain values, their secrets masked, for the debug page."""
+"""An exception, its causes and its frames as plain values with secrets masked, for the debug page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LIBRARIES = (
 
 @dataclass(slots=True)
 class Frame:
-    """One call of a traceback. `marked` are the columns that failed, in characters of the line `lineno`."""
+    """One call of a traceback. `marked` are the columns of the failing expression in the line `lineno`."""
 
     filename: str
     module: str
@@ -40,7 +40,7 @@ class Frame:
 
 @dataclass(slots=True)
 class Failure:
-    """One exception of a chain; `frames` begin with the most recent call, `omitted` counts those left out between."""
+    """One exception of a chain; `frames` begin with the most recent call, `omitted` is the number of skipped ones."""
 
     name: str
     message: str
@@ -53,7 +53,7 @@ class Failure:
 
 
 def describe(exc: BaseException, *, show_locals: bool) -> Failure:
-    """Describe an exception with its cause or context, and the members of a group, each once; cut absurd depths."""
+    """Describe an exception with its cause or context and the members of a group, each once, to a bounded depth."""
     return _describe(exc, show_locals, {id(exc)}, 0)
 
 
@@ -67,6 +67,7 @@ def _describe(exc: BaseException, show_locals: bool, seen: set[int], depth: int)
     origin = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
     members = exc.exceptions[:_MOST_CHILDREN] if isinstance(exc, BaseExceptionGroup) else ()
     for other in (origin, *members):
+        # A chain may be a cycle: `raise a from b` while b is raised from a.
         if other is None or id(other) in seen or depth == _DEEPEST:
             continue
         seen.add(id(other))
@@ -84,7 +85,7 @@ def _name(exc: BaseException) -> str:
 
 
 def _message(exc: BaseException) -> str:
-    """Return the text a traceback ends with, Python's suggestions and the line of a SyntaxError included."""
+    """Return the last lines of a traceback, with Python's suggestions and the line of a SyntaxError."""
     summary = TracebackException(type(exc), exc, exc.__traceback__, compact=True, lookup_lines=False)
     summary.__notes__ = None
     text = "".join(summary.format_exception_only()).rstrip("\n")
@@ -111,7 +112,7 @@ def _frame(tb: TracebackType, *, show_locals: bool) -> Frame:
     first = max(1, lineno - _CONTEXT)
     around = [line.rstrip("\n")[:_LONGEST_LINE] for line in lines[first - 1 : lineno + _CONTEXT]]
     shown = [masked_source(line) for line in around]
-    # The columns of a line that was masked are those of another text.
+    # The columns refer to the original line, so they are wrong for one in which a secret was masked.
     is_shown = 0 < lineno <= len(lines) and shown[lineno - first] == around[lineno - first]
     return Frame(
         filename=code.co_filename,
@@ -126,15 +127,17 @@ def _frame(tb: TracebackType, *, show_locals: bool) -> Frame:
 
 
 def _source(frame: FrameType) -> list[str]:
+    # As in the traceback module: modules from a zip file have their source in __loader__, and a file may have been
+    # edited since it was cached.
     linecache.lazycache(frame.f_code.co_filename, frame.f_globals)
     linecache.checkcache(frame.f_code.co_filename)
     return linecache.getlines(frame.f_code.co_filename, frame.f_globals)
 
 
 def _marked(tb: TracebackType, line: str) -> tuple[int, int] | None:
-    """Return the failing expression's columns, or None where it is the whole line or Python kept no columns.
+    """Return the columns of the failing expression, or None if it is the whole line or they are unknown (python -X).
 
-    Code objects count bytes of UTF-8, a line is characters.
+    Code objects count bytes of UTF-8, the page characters.
     """
     first, last, start, end = next(islice(tb.tb_frame.f_code.co_positions(), tb.tb_lasti // 2, None))
     encoded = line.rstrip("\n").encode()

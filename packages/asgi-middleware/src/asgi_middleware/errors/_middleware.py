@@ -15,10 +15,10 @@ class ServerErrorMiddleware:
     """Middleware that answers any exception with status 500, unless a response has started, and raises it again.
 
     `handler(scope, exc)` returns the ASGI application that answers a request, or an awaitable of it. It is called even
-    though a response has started, to report the exception; what it returns is dropped then. With `debug` the answer is
-    the traceback instead, as a page where the client prefers HTML: never in production, it shows source. `show_locals`
-    adds the variables of every frame, those that are named like secrets masked. `disconnects` are the exceptions that
-    say that the client has left: nothing is sent then, and they are not raised again.
+    if a response has started, to report the exception; its return value is then dropped. With `debug` the answer is the
+    traceback instead, as a page if the client prefers HTML; it shows source code, so never use it in production.
+    `show_locals` adds the variables of every frame, with those named like secrets masked. `disconnects` are the
+    exceptions that mean that the client has left: nothing is sent then, and they are not raised again.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ServerErrorMiddleware:
             if not await self.answer(exc, scope, receive, watcher):
                 raise
         finally:
-            # It would be a reference cycle: a server's `send` is bound to what holds the scope.
+            # Otherwise a reference cycle remains: a server's `send` is bound to an object that holds the scope.
             if outer is None:
                 scope.pop(ERRORS_KEY, None)
             else:
@@ -56,9 +56,9 @@ class ServerErrorMiddleware:
         return None
 
     async def answer(self, exc: Exception, scope: Scope, receive: Receive, watcher: ResponseWatcher) -> bool:
-        """Send the one answer to an exception; return False if it should propagate, as all but `disconnects` do.
+        """Answer an exception; return False if it should propagate, as all but `disconnects` do.
 
-        What fails in a handler is raised in place of `exc`, which is then its context.
+        If a handler fails its exception is raised instead, with `exc` as its context.
         """
         is_disconnect = isinstance(exc, self.disconnects)
         can_answer = not watcher.started and not is_disconnect
@@ -74,7 +74,7 @@ class ServerErrorMiddleware:
         return is_disconnect
 
     async def application_for(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> ASGIApp:
-        """Return the application that answers an exception; override it where the handler is called in another way."""
+        """Return the application that answers an exception; override it to call the handler in another way."""
         if self.debug:
             return debug_answer(exc, scope, show_locals=self.show_locals)
         if self.handler is None:
@@ -88,7 +88,7 @@ class ServerErrorMiddleware:
             if not watcher.started:
                 await _reply_plainly(scope, receive, watcher.send)
             elif isinstance(failure, (OSError, *self.disconnects)):
-                return  # the client has left: the exception that is being answered is the one to raise
+                return  # the client has left; the original exception is the one to raise
             raise
 
     async def _call_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,6 +96,7 @@ class ServerErrorMiddleware:
         try:
             await self.app(scope, watcher.receive, watcher.send)
         except Exception as exc:
+            # 1011: the server met an unexpected condition (RFC 6455 §7.4.1).
             if not watcher.started:
                 await watcher.answer(_reply_plainly, scope, close_code=1011)
             if not isinstance(exc, self.disconnects):

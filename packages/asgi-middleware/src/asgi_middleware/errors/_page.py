@@ -1,4 +1,4 @@
-"""The debug page: HTML and CSS only, everything from the request escaped, library frames folded away."""
+"""The debug page: HTML and CSS only, with everything from the request escaped and library frames folded away."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from ._failures import Failure, Frame, describe
 from ._redaction import MASK, is_secret, masked, masked_traceback
 from ._style import STYLE
 
+# No script runs on the page, and no other style than its own: an exception may quote an attacker's markup, and escaping
+# is the first defence, not the only one.
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -23,7 +25,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 def render_page(exc: Exception, scope: Scope, *, show_locals: bool) -> str:
-    """Return the whole page for one exception and the request that it ended."""
+    """Return the page for an exception and the request that raised it."""
     failure = describe(exc, show_locals=show_locals)
     return "".join(
         [
@@ -88,7 +90,7 @@ def _body(failure: Failure) -> Iterator[str]:
 
 
 def _frames(failure: Failure) -> Iterator[str]:
-    """Own frames one by one, the first of them open; neighbouring library frames behind one summary."""
+    """Yield the application's frames one by one, the first open, and library frames in a row under one summary."""
     opened = False
     shown = 0
     for is_library, group in groupby(failure.frames, key=lambda frame: frame.is_library):

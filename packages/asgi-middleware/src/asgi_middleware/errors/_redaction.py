@@ -1,4 +1,4 @@
-"""Secrets masked in what the debug page shows: variables, messages, source lines, headers and query strings."""
+"""Masking of secrets on the debug page: in variables, messages, source lines, headers and query strings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECRET_IN_REPR = re.compile(
 _SECRET_IN_SOURCE = re.compile(
     rf"""(?ix)
     ( (?:{_WORDS}) [\w-]{{0,40}} ['"]? \s{{0,4}} [=:,] \s{{0,4}} )   # a name, and what divides it from its value
-    ( [bfru]{{0,2}} (?: '[^'\n]+'? | "[^"\n]+"? ) )              # a literal; other expressions are no secret
+    ( [bfru]{{0,2}} (?: '[^'\n]+'? | "[^"\n]+"? ) )              # a literal; a call or a name reveals nothing
     """
 )
 _LITERAL = re.compile(r"""'[^'\n]*'|"[^"\n]*\"""")
@@ -39,23 +39,23 @@ def is_secret(name: object) -> bool:
 
 
 def shown_locals(frame: FrameType) -> list[tuple[str, str]]:
-    """Return the names of a frame's variables with their values as text, in the order they were bound."""
+    """Return the names and values of a frame's variables as text, in the order they were bound."""
     variables = [(name, value) for name, value in list(frame.f_locals.items()) if not name.startswith("__")]
     return [(name, shown(name, value)) for name, value in variables[:_MOST_VARIABLES]]
 
 
 def shown(name: object, value: object) -> str:
-    """Return a value as text of a bounded length, or the mask if its name says it is secret."""
+    """Return a value as text of a bounded length, or the mask if it is named like a secret."""
     if is_secret(name):
         return MASK
     try:
         return _repr.repr(value)
-    except Exception as exc:
+    except Exception as exc:  # half-built objects often fail in their repr, and the page must not
         return f"<repr raised {type(exc).__name__}>"
 
 
 class _Redacted(reprlib.Repr):
-    """A bounded repr that masks by key, by the name in front of a pair, and by what other reprs look like."""
+    """A bounded repr that masks the values of keys, of pairs and of other reprs that are named like secrets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,13 +96,13 @@ class _Redacted(reprlib.Repr):
 
 
 def masked(text: str) -> str:
-    """Return a repr, message or log line with the values of `password='...'`, `"token": "..."` and the like masked."""
+    """Return a repr, message or log line with values such as `password='...'` and `"token": "..."` masked."""
     text = _CREDENTIALS.sub(rf"\1\2{MASK}", text)
     return _USERINFO.sub(rf"\1{MASK}@", _SECRET_IN_REPR.sub(rf"\1{MASK}", text))
 
 
 def masked_source(line: str) -> str:
-    """Return a line of source with the secrets in its literals masked; the code around them stays readable."""
+    """Return a line of source with the secrets in its literals masked."""
     line = _SECRET_IN_SOURCE.sub(rf"\1{MASK}", line)
     return _LITERAL.sub(lambda literal: literal[0][0] + masked(literal[0][1:-1]) + literal[0][-1], line)
 

@@ -1,4 +1,4 @@
-"""Take the client, the scheme and the host from the headers of the proxies in front, and from nobody else.
+"""Take the client, the scheme and the host from the headers of trusted proxies only.
 
     from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -6,9 +6,9 @@
     app = ProxyHeadersMiddleware(app, trusted=["unix"], family="forwarded") # Forwarded (RFC 7239)
     app = ProxyHeadersMiddleware(app, trusted=["*"], hops=2)                # exactly two proxies, wherever they are
 
-Anybody can send these headers. They are read only where the peer is a proxy that is trusted, from right to left, and
-only as far as the chain is trusted; an entry that cannot be read ends it. Exactly one family is read, the other is
-removed, as are both where the peer is not trusted, so that nothing inside can be misled.
+Any client can send these headers. They are read only if the peer is a trusted proxy, from right to left, and only as
+far as the chain is trusted; a malformed entry ends it. Exactly one family is read and the other removed; both are
+removed if the peer is not trusted, so that no inner middleware or application reads them by mistake.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The entries that proxies add: X-Forwarded-* lists, and the elements of Forwarded (RFC 7239 §4).
+"""Parsers of the entries that proxies add: X-Forwarded-* lists, and the elements of Forwarded (RFC 7239 §4).
 
-Rule: what cannot be read is None, and whoever walks the entries stops there.
+Rule: a malformed entry is None, and the walk along the entries stops there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
-MOST_ENTRIES = 64  # proxies in one chain, counted from the right: what is further left is the client's own
+MOST_ENTRIES = 64  # proxies in one chain, counted from the right; the client may have written any number to the left
 LONGEST_NODE = 64  # characters of one entry
 _MOST_CHARACTERS = 8192  # of Forwarded, from the right
 
@@ -20,18 +20,18 @@ _PAIR = re.compile(
     r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([!#$%&'*+.^_`|~0-9A-Za-z-]+|\"(?:[^\"\\]|\\.)*\")[ \t]*", re.DOTALL
 )
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
-_MARK = re.compile(r"\\+|[\",]")  # what divides a list, what hides a comma from that, and what escapes a quote
+_MARK = re.compile(r"\\+|[\",]")  # commas divide the list, quotes protect commas, backslashes escape quotes
 
 
 class Node(NamedTuple):
-    """The address and port of a client or proxy; port 0 where none is named."""
+    """The address and port of a client or proxy; the port is 0 if none is given."""
 
     address: Address
     port: int
 
 
 class Element(NamedTuple):
-    """One proxy's entry: the client that it served, the scheme and the host."""
+    """The entry of one proxy: the client that it served, and the scheme and host of the request."""
 
     node: str | None
     proto: str | None
@@ -41,10 +41,12 @@ class Element(NamedTuple):
 def read_node(text: str) -> Node | None:
     """Return the node that an entry names: `192.0.2.1`, `192.0.2.1:80`, `::1`, `[::1]:80`; None for anything else.
 
-    `unknown` and obfuscated names (RFC 7239 §6.2, §6.3) are nobody that could be trusted or logged.
+    `unknown` and obfuscated names (RFC 7239 §6.2, §6.3) have no address that could be trusted or logged.
     """
     text = text.strip(" \t")
     host, port = text, ""
+    # Forwarded requires brackets around IPv6 (RFC 7239 §6); X-Forwarded-For has no standard, and most proxies write
+    # the bare address. IIS and Azure's gateway add a port to IPv4.
     if text[:1] == "[":
         host, bracket, rest = text[1:].partition("]")
         if not bracket or ":" not in host or (rest and rest[0] != ":"):
@@ -63,7 +65,10 @@ def read_node(text: str) -> Node | None:
 
 
 def read_address(text: str) -> Address | None:
-    """Return an address, without its zone, an IPv4-mapped one as IPv4; None for anything else."""
+    """Return an address without its zone, an IPv4-mapped one as IPv4; None for anything else.
+
+    A dual-stack socket reports IPv4 peers as `::ffff:192.0.2.1`, which must match `192.0.2.0/24` (RFC 4291 §2.5.5.2).
+    """
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -72,7 +77,7 @@ def read_address(text: str) -> Address | None:
 
 
 def split_list(values: Iterable[bytes]) -> list[str]:
-    """Return the entries of X-Forwarded fields, those of several lines in one list: the last, where there are many."""
+    """Return the entries of X-Forwarded fields, several lines as one list; only the last ones if there are many."""
     text = ",".join([value.decode("latin-1") for value in values])
     if not text.strip(" \t"):
         return []
@@ -80,14 +85,14 @@ def split_list(values: Iterable[bytes]) -> list[str]:
 
 
 def parse_forwarded(values: Sequence[bytes]) -> list[Element | None]:
-    """Return the elements of Forwarded from left to right; None stands for one, and all to its left, that is malformed.
+    """Return the elements of Forwarded from left to right; None stands for a malformed one and all to its left.
 
-    The right end of the list was written by the proxy next to us, so the list is read from there, as far as it is
-    well-formed: a quote that a client leaves open on the left hides nothing of what the proxies have added.
+    The nearest proxy wrote the right end of the list, so it is read from there as far as it is well-formed: a quote
+    that a client leaves open on the left cannot hide the elements that the proxies have added.
     """
     text = ", ".join([value.decode("latin-1") for value in values])
     if len(text) > _MOST_CHARACTERS:
-        text = "\0" + text[-_MOST_CHARACTERS:]  # what the cut goes through is malformed
+        text = "\0" + text[-_MOST_CHARACTERS:]  # NUL makes the element at the cut malformed
     elements: list[Element | None] = []
     for part in _split_from_the_right(text):
         elements.append(_parse_element(part))
@@ -97,9 +102,9 @@ def parse_forwarded(values: Sequence[bytes]) -> list[Element | None]:
 
 
 def _split_from_the_right(text: str) -> Iterator[str]:
-    """Yield the parts between the commas outside of quotes, the last one first.
+    """Yield the parts between commas that are not inside quotes, the last one first.
 
-    In a well-formed list a quote is escaped where an odd number of backslashes stands before it (RFC 9110 §5.6.4).
+    A quote is escaped if an odd number of backslashes stands before it (RFC 9110 §5.6.4).
     """
     end, quoted = len(text), False
     for mark in reversed(list(_mark_places(text))):
@@ -113,7 +118,7 @@ def _split_from_the_right(text: str) -> Iterator[str]:
 
 
 def _mark_places(text: str) -> Iterator[int]:
-    """Yield the places of commas, and of quotes that are not escaped."""
+    """Yield the positions of commas, and of quotes that are not escaped."""
     escape_end = -1
     for found in _MARK.finditer(text):
         if found[0][0] == "\\":
@@ -123,7 +128,7 @@ def _mark_places(text: str) -> Iterator[int]:
 
 
 def _parse_element(text: str) -> Element | None:
-    """Return one element; names are case-insensitive and stand once (§4)."""
+    """Return one element, or None; names are case-insensitive and occur once (RFC 7239 §4)."""
     pairs: dict[str, str] = {}
     place = 0
     while True:

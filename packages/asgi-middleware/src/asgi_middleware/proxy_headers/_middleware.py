@@ -1,4 +1,4 @@
-"""Trust, the walk along the chain of proxies, and the scope that comes of it."""
+"""The middleware: it walks along the chain of trusted proxies and writes the client into a copy of the scope."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _SCHEMES = {
     "http": {"http": "http", "https": "https"},
     "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
 }
+# The prefix becomes part of links and redirects, and browsers would read `//` as the beginning of a host.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 
 
@@ -32,15 +33,15 @@ class _Peer(NamedTuple):
 
 
 class ProxyHeadersMiddleware:
-    """Middleware that puts what trusted proxies say of the client into the scope.
+    """Middleware that puts the client, scheme and host that trusted proxies report into the scope.
 
     `trusted` are addresses, networks (`10.0.0.0/8`) and `unix` for a socket without an address; `*` trusts every peer
-    and needs `hops`, the number of proxies in front, since the leftmost entry is whatever the client wrote. With both,
-    the walk ends at whichever comes first; a chain shorter than `hops` was not written by all of them, and is ignored.
-    `family` is `x-forwarded` or `forwarded`. `host`, `port` and `prefix` are off: a proxy that passes the client's own
-    X-Forwarded-Host would let it choose links. `prefix` becomes the beginning of `root_path` and `path`.
-    What stood in the scope is kept under `asgi_middleware.proxy_headers`. Raises ValueError for entries that cannot be
-    read and for `*` without `hops`.
+    and needs `hops`, the number of proxies in front, since the client can write the leftmost entries. With both, the
+    walk ends at whichever comes first; a chain shorter than `hops` has bypassed a proxy, and is ignored. `family` is
+    `x-forwarded` or `forwarded`. `host`, `port` and `prefix` are off by default: a proxy that passes the client's own
+    X-Forwarded-Host through would let it choose the host of links. `prefix` is prepended to `root_path` and `path`. The
+    original values are kept under `asgi_middleware.proxy_headers`. Raises ValueError for invalid entries, and for `*`
+    without `hops`.
     """
 
     def __init__(
@@ -56,13 +57,13 @@ class ProxyHeadersMiddleware:
     ) -> None:
         entries = [trusted] if isinstance(trusted, str) else [entry.strip() for entry in trusted]
         if "*" in entries and hops is None:
-            raise ValueError("trusted=['*'] needs hops=, the number of proxies: else any client names its own address")
+            raise ValueError("trusted=['*'] needs hops=, the number of proxies: else any client chooses its address")
         if hops is not None and hops < 1:
-            raise ValueError(f"hops={hops!r}: the number of proxies in front, at least 1")
+            raise ValueError(f"hops={hops!r} must be the number of proxies in front, at least 1")
         if family not in ("x-forwarded", "forwarded"):
-            raise ValueError(f"family={family!r}: 'x-forwarded' or 'forwarded'")
+            raise ValueError(f"family={family!r} must be 'x-forwarded' or 'forwarded'")
         if family == "forwarded" and (port or prefix):
-            raise ValueError("port= and prefix= are of the family x-forwarded: Forwarded has neither (RFC 7239 §5)")
+            raise ValueError("port= and prefix= need family='x-forwarded': Forwarded has neither (RFC 7239 §5)")
         self.app = app
         self.hops = hops
         self.family = family
@@ -70,7 +71,7 @@ class ProxyHeadersMiddleware:
         self._anyone = "*" in entries
         self._unix = "unix" in entries
         self._networks = tuple(_network(entry) for entry in entries if entry not in ("*", "unix"))
-        # Addresses recur: those of the proxies always, those of clients often. The tables are bounded.
+        # Addresses recur, those of proxies with every request; the caches are bounded because clients choose entries.
         self._peer = lru_cache(maxsize=1024)(self._read_peer)
         self._node = lru_cache(maxsize=4096)(self._read_node)
 
@@ -79,14 +80,13 @@ class ProxyHeadersMiddleware:
             return await self.app(scope, receive, send)
         headers = request_headers(scope)
         for name, _ in headers:
-            # Names are lower case in a scope (ASGI, HTTP connection scope); of a server that leaves them as they were
-            # sent, none gets past all the same.
+            # ASGI requires lower-case names, but a server that passes them on as sent must not open a way past this.
             if name.lower() in _ALL:
                 return await self.app(self._forwarded(scope, headers), receive, send)
         return await self.app(scope, receive, send)
 
     def _forwarded(self, scope: Scope, headers: RawHeaders) -> Scope:
-        """Return a copy of the scope with what the proxies say, and without what was not to be read."""
+        """Return a copy of the scope with the values of the proxies, and without the headers that are not trusted."""
         client = scope.get("client")
         trusted = self._unix or self._anyone if not client else self._peer(client[0])
         inner: dict[str, Any] = {**scope, SCOPE_KEY: _originals(scope)}
@@ -106,7 +106,7 @@ class ProxyHeadersMiddleware:
             return
         scope["client"] = steps[-1]
         element = elements[-len(steps)]
-        assert element is not None, "the walk ends before what cannot be read"
+        assert element is not None, "the walk ends before a malformed element"
         self._set_scheme(scope, element.proto)
         if self.host:
             _set_host(scope, element.host, None)
@@ -128,12 +128,12 @@ class ProxyHeadersMiddleware:
             _set_prefix(scope, aligned.value(b"x-forwarded-prefix"))
 
     def _walk(self, entries: Sequence[str | None]) -> list[tuple[str, int]]:
-        """Return the clients from the right, as far as the proxies that name them are trusted."""
+        """Return the clients from the right, as far as the proxies that report them are trusted."""
         if self.hops is not None and len(entries) < self.hops:
             return []
         steps: list[tuple[str, int]] = []
         for entry in reversed(entries):
-            # A long entry names nobody, and would be kept in the table.
+            # No address is that long; without the limit a client could fill the cache with huge keys.
             peer = None if entry is None or len(entry) > LONGEST_NODE else self._node(entry)
             if peer is None:
                 break
@@ -161,10 +161,10 @@ class ProxyHeadersMiddleware:
 
 
 class _Aligned:
-    """The X-Forwarded lists beside X-Forwarded-For: the entry of the same proxy where the lists are equally long.
+    """The other X-Forwarded lists, read at the position of the chosen X-Forwarded-For entry if equally long.
 
-    A proxy that sets a field instead of adding to it leaves one entry; of lists of other lengths the first counts, the
-    one that the outermost proxy wrote.
+    Proxies append to X-Forwarded-For, but most of them set the other fields, which leaves one entry. If the lengths
+    differ the first entry counts, which the outermost proxy wrote.
     """
 
     def __init__(self, headers: RawHeaders, length: int, steps: int) -> None:
@@ -180,11 +180,13 @@ class _Aligned:
 
 
 def _network(entry: str) -> IPv4Network | IPv6Network:
-    """Return a network, one of IPv4-mapped addresses as IPv4: so are the addresses that are looked for in it."""
+    """Return a network, an IPv4-mapped one as IPv4, as `read_address` returns the addresses that it is tested with."""
     try:
         network = ip_network(entry)
     except ValueError as exc:
-        raise ValueError(f"trusted proxy {entry!r}: an address, a network like 10.0.0.0/8, unix or *: {exc}") from exc
+        raise ValueError(
+            f"invalid trusted proxy {entry!r}: write an address, a network like 10.0.0.0/8, unix or * ({exc})"
+        ) from exc
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     return network if mapped is None or network.prefixlen < 96 else IPv4Network((mapped, network.prefixlen - 96))
 
@@ -195,7 +197,7 @@ def _originals(scope: Scope) -> dict[str, Any]:
 
 
 def _set_host(scope: dict[str, Any], host: str | None, port: str | None) -> None:
-    """Replace the Host, or its port; what is no host or no port is ignored."""
+    """Replace the Host, or its port; an invalid host or port is ignored."""
     old = next(iter(all_values(scope["headers"], b"host")), b"").decode("latin-1")
     parsed = parse_host(host if host is not None else old)
     if parsed is None or not parsed.has_valid_port:
@@ -205,6 +207,7 @@ def _set_host(scope: dict[str, Any], host: str | None, port: str | None) -> None
         if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= 65535):
             return
         number = int(port)
+    # A default port is left out, as browsers do: `https://shop.example:443` in a link would be another cache key.
     default = default_port(scope.get("scheme", "http"))
     authority = parsed.text if number in (None, default) else f"{parsed.text}:{number}"
     scope["headers"] = [(b"host", authority.encode("ascii")), *without(scope["headers"], b"host")]

@@ -6,26 +6,26 @@
         scope["session"]["visits"] = scope["session"].get("visits", 0) + 1      # any JSON value
 
 Other frameworks reach it through the scope: `request.scope["session"]` in Quart, FastAPI and Litestar,
-`request.scope["session"]` of Django's ASGIRequest, `req.scope["session"]` in Falcon. Quart and Flask have a session of
-their own whose cookie is called "session", too: give this one another `session_cookie` there.
+`request.scope["session"]` of Django's ASGIRequest, `req.scope["session"]` in Falcon. Quart and Flask have their own
+session, whose cookie is called "session" too: use another `session_cookie` there.
 
-A signed cookie can be read by its client, but not changed; it is that of Starlette, both ways. Nothing is kept on the
-server: to log out everywhere is to change the key, and a copied cookie stays valid until `max_age` has passed. There is
-no session id to rotate at login either, because no one else can plant a session that the key has not signed; `clear()`
-what an anonymous visitor gathered.
+The client can read a signed cookie, but not change it; the format is Starlette's, so each reads the other's cookies.
+Nothing is kept on the server: the only way to end all sessions is to change the key, and a copied cookie stays valid
+until `max_age` has passed. There is no session id to rotate at login either, because an attacker cannot forge a session
+to plant in a browser; but `clear()` the values of the anonymous visitor.
 
     app = SessionMiddleware(app, secret_key="...", encrypted=True)      # the client cannot read it either
 
 needs `pip install asgi-middleware[encrypted]`. A nonce is 96 random bits, so replace a key before it has encrypted
-2**32 cookies (1,000 a second for 49 days). To encrypt is to hide, not to revoke: a copied cookie is good until
+2**32 cookies (1,000 a second for 49 days). Encryption hides, it does not revoke: a copied cookie stays valid until
 `max_age` has passed.
 
     app = SessionMiddleware(app, store=SQLiteStore("state.db"))     # or any of asgi_middleware.stores
 
-keeps them on the server, where they can be ended: `session.regenerate(user)` at a login, `session.destroy()` at a
-logout, `revoke(store, user)` for all of a user, `sessions_of(store, user)`.
+keeps them on the server, where they can be ended: `session.regenerate(user)` at login, `session.destroy()` at logout,
+`revoke(store, user)` for all sessions of a user, which `sessions_of(store, user)` lists.
 
-`SessionMiddleware.with_store(app, store)` keeps them elsewhere: in any `Store`, of which `CookieStore` is one.
+`SessionMiddleware.with_store(app, store)` accepts any other `Store`; `CookieStore` is one.
 Signed cookies need itsdangerous: `pip install asgi-middleware[sessions]`.
 """
 

@@ -1,4 +1,4 @@
-"""Checks of a configuration: an unsafe or meaningless value is an error, one that browsers refuse a warning."""
+"""Checks of the options: an unsafe or meaningless value is an error, one that browsers refuse is a warning."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ _ENDS_AN_ATTRIBUTE = re.compile(r"[\x00-\x1f\x7f;]")
 def keys_of(secret_key: object) -> list[bytes]:
     """Return the keys as bytes, newest first. A key may be an object whose str() is the key, as Secret is.
 
-    Raises ValueError for an empty or masked key, with which anybody could sign, and TypeError for other objects.
+    Raises ValueError for an empty or masked key, with which anyone could sign, and TypeError for other objects.
     """
     given = secret_key if isinstance(secret_key, list | tuple) else [secret_key]
     keys = [_key_of(key) for key in given]
     if not keys or not all(keys):
-        raise ValueError("secret_key is empty: write a long random text, or a list of them with the newest first")
+        raise ValueError("secret_key is empty: write a long random text, or a list with the newest first")
     return keys
 
 
 def _key_of(key: object) -> bytes:
     if key is None:
         raise ValueError("secret_key is None: is the variable that holds it set?")
-    if hasattr(key, "get_secret_value"):  # pydantic's, whose str() is the same ten asterisks for everybody
+    # str() of pydantic's SecretStr is ten asterisks: every application would sign with the same key.
+    if hasattr(key, "get_secret_value"):
         key = key.get_secret_value()
     if isinstance(key, bytes):
         return key
@@ -36,7 +37,7 @@ def _key_of(key: object) -> bytes:
         raise TypeError(f"secret_key must be a str, bytes or a list of them, not {type(key).__name__}")
     text = str(key)
     if text and not text.strip("*"):
-        raise ValueError("secret_key is masked: str() of it gives asterisks, which anybody could sign with")
+        raise ValueError("secret_key is masked: its str() is asterisks, with which anyone could sign")
     return text.encode()
 
 
@@ -52,14 +53,14 @@ def seconds_of(name: str, value: object) -> int | None:
 
 
 def name_of(name: str) -> str:
-    """Return the name of a cookie (RFC 6265 §4.1.1). Raises ValueError for one that would end before its end."""
+    """Return the name of a cookie (RFC 6265 §4.1.1). Raises ValueError for a character that would end the name."""
     stripped = name.strip(" ")
     if not stripped or _ENDS_A_NAME.search(stripped) or not _is_latin(stripped):
         raise ValueError(f"invalid cookie name: {name!r}")
     if stripped != name:
         warn_corrected("session_cookie", name, stripped)
     elif not TOKEN.fullmatch(name):
-        warn_refused("session_cookie", name, "write a token, of letters, digits, - and _ (some browsers do take it)")
+        warn_refused("session_cookie", name, "use letters, digits, - and _ (some browsers do accept it)")
     return stripped
 
 
@@ -68,7 +69,8 @@ def path_of(path: str) -> str:
     if _ENDS_AN_ATTRIBUTE.search(path):
         raise ValueError(f"invalid path of a cookie: {path!r}")
     if not path.startswith("/"):
-        warn_refused("path", path, "it begins with '/'")
+        # Browsers ignore such a path, and use the folder of the request instead (RFC 6265 §5.2.4).
+        warn_refused("path", path, "begin it with '/'")
     if path.isascii():
         return path
     encoded = quote(path, safe="/%:@!$&'()*+,=~")
@@ -95,15 +97,15 @@ def domain_of(domain: str | None) -> str | None:
 
 
 def check_flags(name: str, path: str, same_site: object, secure: bool, domain: str | None, partitioned: bool) -> None:
-    """Warn of what makes browsers refuse the cookie, so that no session is kept (RFC 6265bis §5.7).
+    """Warn if browsers would refuse the cookie, so that no session is kept (RFC 6265bis §5.7).
 
-    Raises ValueError for a value of SameSite that no browser knows.
+    Raises ValueError for an unknown value of SameSite.
     """
     if not isinstance(same_site, str) or same_site.lower() not in ("lax", "strict", "none"):
-        raise ValueError(f"same_site is 'lax', 'strict' or 'none', not {same_site!r}")
-    prefix = name.lower()
+        raise ValueError(f"same_site must be 'lax', 'strict' or 'none', not {same_site!r}")
+    prefix = name.lower()  # browsers match the prefixes in any case (RFC 6265bis §5.7, steps 20 to 22)
     if not secure:
-        advice = "set https_only=True, without Secure it is not kept"
+        advice = "set https_only=True: browsers keep it only with Secure"
         if prefix.startswith(("__host-", "__secure-", "__http-")):
             warn_refused("session_cookie", name, advice)
         if same_site.lower() == "none":
@@ -111,8 +113,9 @@ def check_flags(name: str, path: str, same_site: object, secure: bool, domain: s
         if partitioned:
             warn_refused("partitioned", partitioned, advice)
     if prefix.startswith("__host-") and (path != "/" or domain is not None):
-        warn_refused("session_cookie", name, "leave domain out, and path at '/'")
+        warn_refused("session_cookie", name, "leave out domain, and leave path at '/'")
 
 
 def _is_latin(text: str) -> bool:
+    # A header is latin-1 in a scope, so any other name could be neither written nor found again.
     return all(character < "\u0100" for character in text)

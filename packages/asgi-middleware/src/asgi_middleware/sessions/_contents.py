@@ -8,8 +8,8 @@ from typing import Any
 class StoredSession:
     """The values of a session as they were stored, and `text`, their JSON.
 
-    `is_due`: old enough to be stored again. `is_unreadable`: the client sent something that is not a session of ours,
-    which `session.clear()` is to remove.
+    `is_due` is true if it is old enough to be stored again; `is_unreadable` if the client sent a cookie that is not one
+    of our sessions, which `session.clear()` then removes.
     """
 
     __slots__ = ("is_due", "is_unreadable", "text", "values")

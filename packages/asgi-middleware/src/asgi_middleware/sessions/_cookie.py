@@ -1,4 +1,4 @@
-"""The cookie of a session: found in a request, written to a response, noticed in a response of somebody else's."""
+"""The cookie of a session: found in a request, written to a response, recognised in the application's own headers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from .._headers import RawHeaders
 SameSite = Literal["lax", "strict", "none"]
 
 LARGEST = 4096
-"""Bytes of a cookie, name, value and attributes together, that every browser keeps (RFC 6265 §6.1)."""
+"""The largest cookie that every browser keeps, in bytes: name, value and attributes together (RFC 6265 §6.1)."""
 
+# How frameworks delete a cookie: there is no header for it, so it expires in the past.
 _REMOVALS = (b"max-age=0", b"expires=thu, 01 jan 1970")
 
 
 class Cookie:
-    """A cookie's name and attributes, checked already, in the order and the words of Starlette."""
+    """A cookie's name and attributes, already checked, in the order and spelling of Starlette."""
 
     def __init__(
         self,
@@ -49,9 +50,10 @@ class Cookie:
         return self._removal
 
     def values(self, headers: RawHeaders) -> list[bytes]:
-        """Return every value sent under this name, the last one first; HTTP/2 may split Cookie into several headers.
+        """Return every value sent under this name, the last one first; HTTP/2 may split Cookie (RFC 9113 §8.2.3).
 
-        Only spaces and tabs are trimmed: other blanks are part of a name, and may hide one that is not ours.
+        Only spaces and tabs are trimmed: to browsers any other blank is part of the name, so trimming it would let a
+        page set a cookie that passes for ours in spite of its `__Host-` prefix.
         """
         before = self._before
         found = []
@@ -59,7 +61,8 @@ class Cookie:
             if len(key) == 6 and key.lower() == b"cookie" and before in line:
                 for pair in line.split(b";"):
                     pair = pair.strip(b" \t")
-                    # Starlette, too, reads the last of a name; browsers send the longest path first (RFC 6265 §5.4).
+                    # Browsers send the cookie of the longest path first (RFC 6265 §5.4). Starlette reads the last of a
+                    # name, so the order is kept, but all are tried: a sibling subdomain may have set an invalid one.
                     if pair.startswith(before):
                         found.append(pair[len(before) :].strip(b' \t"'))
         found.reverse()
@@ -67,10 +70,10 @@ class Cookie:
 
 
 def sets_cookie(headers: RawHeaders, start: bytes) -> bool:
-    """Return whether a Set-Cookie header of a response keeps a value; `start` is the cookie's name and `=`."""
+    """Return whether a Set-Cookie header of a response sets a value; `start` is the cookie's name and `=`."""
     for key, value in headers:
         if len(key) == 10 and key.lower() == b"set-cookie" and value.strip().startswith(start):
-            # A log-out that removes the session's cookie by hand is no conflict.
+            # A logout that deletes the session's cookie by hand is not a conflict.
             lowered = value.lower()
             return not any(removal in lowered for removal in _REMOVALS)
     return False

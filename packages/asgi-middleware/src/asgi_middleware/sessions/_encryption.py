@@ -1,4 +1,4 @@
-"""Cookies that their client cannot read: AES-256-GCM (NIST SP 800-38D), with everything prepared that can be."""
+"""Cookies that the client cannot read: AES-256-GCM (NIST SP 800-38D) with keys derived beforehand."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _STAMP = 8
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _CLOCK_SKEW = 60
-"""Seconds by which the clock of another server with our key may be ahead: its cookies are not from the future."""
+"""Seconds by which the clock of another server may be ahead: its cookies are not rejected as from the future."""
 
 
 class Encryption:
-    """An encryption of texts with the time inside; `name` is that of the only cookie that it opens.
+    """An encryption of texts with the time inside; it opens only cookies called `name`.
 
-    `keys` stand newest first: the first encrypts, all of them decrypt. Each is stretched by HKDF (RFC 5869) with
-    `salt`, so that the same text may sign elsewhere. Nonces are 96 random bits: one key is good for 2**32 cookies
-    (SP 800-38D §8.3), which is 1,000 a second for 49 days. Raises ImportError without cryptography.
+    `keys` are the newest first: the first encrypts, all of them decrypt. HKDF (RFC 5869) derives each from the text and
+    `salt`, so that the same text can be used for signing elsewhere. Nonces are 96 random bits: one key is safe for
+    2**32 cookies (SP 800-38D §8.3), which is 1,000 a second for 49 days. Raises ImportError without cryptography.
     """
 
     def __init__(self, keys: list[bytes], salt: bytes, name: str) -> None:
@@ -36,7 +36,7 @@ class Encryption:
         except ImportError as exc:
             raise ImportError("encrypted sessions need cryptography: pip install asgi-middleware[encrypted]") from exc
         self._ciphers: list[AESGCM] = [AESGCM(_stretch(key, salt)) for key in keys]
-        # What the ciphertext belongs to: of another cookie, or of another layout, it does not open.
+        # Associated data: a value copied from another cookie, or of another version of the layout, does not decrypt.
         self._bound = _VERSION + name.encode("latin-1")
 
     def seal(self, text: bytes) -> bytes:
@@ -47,9 +47,9 @@ class Encryption:
         return b2a_base64(sealed, newline=False).translate(_URL_SAFE, b"=")
 
     def unseal(self, value: bytes, max_age: int | None) -> tuple[bytes, int] | None:
-        """Return what was encrypted and how many seconds ago, or None if not by one of our keys or before `max_age`.
+        """Return the text and its age in seconds, or None if it is of another key or older than `max_age`.
 
-        Raises ValueError for what is not base64.
+        Raises ValueError for invalid base64.
         """
         from cryptography.exceptions import InvalidTag
 
@@ -70,6 +70,6 @@ class Encryption:
 
 
 def _stretch(key: bytes, salt: bytes) -> bytes:
-    """Return 256 bits for AES: HKDF-SHA256, of which one block is enough."""
+    """Return 256 bits for AES by HKDF-SHA256 (RFC 5869); one block of its output is enough."""
     drawn = hmac.digest(salt, key, hashlib.sha256)
     return hmac.digest(drawn, _PURPOSE + b"\x01", hashlib.sha256)

@@ -1,4 +1,4 @@
-"""JSON as the `json` module writes and reads it by default, with its machinery set up once instead of at each call."""
+"""JSON as the `json` module writes and reads it by default, with its coders set up once instead of at each call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ENCODER = json.JSONEncoder()
 
 
 def decode(text: str) -> Any:
-    """Return the value of a JSON text; raises ValueError where it is invalid."""
+    """Return the value of a JSON text; raises ValueError if it is invalid."""
     try:
         value, end = _scan(text, 0)
     except StopIteration:
@@ -22,7 +22,7 @@ def decode(text: str) -> Any:
 
 
 def _prepared_encoder() -> Callable[[Any], str]:
-    """Return the C half of `JSONEncoder().encode`, where this Python has one; a cycle is then a RecursionError."""
+    """Return the C half of `JSONEncoder().encode` if this Python has one; a cycle then raises RecursionError."""
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return _ENCODER.encode

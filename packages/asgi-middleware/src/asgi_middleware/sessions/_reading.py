@@ -1,4 +1,4 @@
-"""The reading of one request's session: before the application runs, at the first look, or when it is awaited."""
+"""The reading of one request's session: before the application runs, at the first access, or when awaited."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 _NOT_LOADED = (
     "the session has not been read yet: write `session = await request.session.load()` (or `await "
-    "scope['session'].load()`) before it is looked at, or leave out lazy=True"
+    "scope['session'].load()`) before using it, or leave out lazy=True"
 )
 
 
 class Reading:
-    """The reading of one session. `failure` is the outage of the store, after which nothing is saved.
+    """The reading of one session. `failure` is an outage of the store, after which nothing is saved.
 
-    `now` reads without waiting, where the store can; `later` is awaited. `fails`: an outage is raised.
+    `now` reads without waiting, if the store can; `later` is awaited. With `fails` an outage is raised.
     """
 
     __slots__ = ("_later", "_now", "_run", "_thread", "done", "fails", "failure", "record")
@@ -44,16 +44,16 @@ class Reading:
         self._run: Callable[[Callable[[], Awaitable[None]]], Any] | None = None
 
     def allow_threads(self) -> None:
-        """Let a look from another thread than the event loop's wait there for the store."""
+        """Let an access from a worker thread wait there for the store; the event loop's own thread must not."""
         self._run = runner_for_threads()
 
     @property
     def is_near(self) -> bool:
-        """True if the session can be had without awaiting."""
+        """True if the session can be read without awaiting."""
         return self.done or self._now is not None or (self._run is not None and get_ident() != self._thread)
 
     def stored(self) -> StoredSession:
-        """Return what is stored. Raises RuntimeError where that is to be awaited, OSError for an outage."""
+        """Return the stored contents. Raises RuntimeError if they have to be awaited, OSError for an outage."""
         if not self.done:
             if self._now is not None:
                 try:
@@ -69,20 +69,20 @@ class Reading:
         return StoredSession(self.record.data, encode(self.record.data))
 
     async def read(self) -> None:
-        """Read the store. Raises OSError for an outage, if that is an error."""
-        assert self._later is not None, "what is near is not awaited"
+        """Read the store. Raises OSError for an outage if `fails`."""
+        assert self._later is not None, "a session that can be read at once is not awaited"
         try:
             self._take(await self._later())
         except OSError as exc:
             self._fail(exc)
 
     def _take(self, record: Record | None) -> None:
-        if not self.done:  # two tasks may have read at once, and one of them has changed the session since
+        if not self.done:  # another task may have read it meanwhile, and have changed it since
             self.record = record
             self.done = True
 
     def _fail(self, exc: OSError) -> None:
-        """Go on with an empty session, or raise the exception."""
+        """Continue with an empty session, or raise the exception."""
         self.failure = exc
         if self.fails:
             raise exc

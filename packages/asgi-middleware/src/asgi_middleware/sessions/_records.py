@@ -1,4 +1,4 @@
-"""The records of sessions in a store: their keys, their contents, the sessions of a user."""
+"""The records of sessions in a store: their keys, their contents, and the list of a user's sessions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ID = re.compile(rb"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Record:
-    """A session in a store; `created` and `seen` are seconds of time.time(), `value` is what the store has."""
+    """A session in a store; `created` and `seen` are seconds of time.time(), `value` is the stored text."""
 
     key: str
     created: float
@@ -34,19 +34,20 @@ class Record:
 
 
 def key_of(cookie_name: str, identifier: bytes) -> str:
-    """Return the key of a session: a digest, so that a stolen store holds no id that a client could send."""
+    """Return the key of a session: a digest, so that whoever reads the store cannot use the sessions in it."""
     return f"session:{cookie_name}:{hashlib.sha256(identifier).hexdigest()}"
 
 
 def index_of(cookie_name: str, user: str) -> str:
-    """Return the key of the index of one user's sessions, a digest like every key in the store."""
+    """Return the key of the list of one user's sessions, a digest like every key in the store."""
     return f"sessions-of:{cookie_name}:{hashlib.sha256(user.encode()).hexdigest()}"
 
 
 def read_record(key: str, value: bytes | None) -> Record | None:
-    """Return the record that was stored under a key.
+    """Return the record stored under a key, or None.
 
-    Raises OSError for a record of another key, which a connection that has lost count of its answers would give.
+    Raises OSError for a record of another key: a pooled connection whose earlier reply was never read answers every
+    question with the reply to the one before, and one user would get the session of another.
     """
     if not value:
         return None
@@ -56,13 +57,13 @@ def read_record(key: str, value: bytes | None) -> Record | None:
         return None
     record = Record(stored_under, created, seen, user, data, value)
     if record.key != key:
-        raise OSError("the store has answered with another session")
+        raise OSError("the store answered with the session of another key")
     return record
 
 
 @dataclass(frozen=True)
 class SessionOf:
-    """A session of a user, by a handle that is no session id."""
+    """A session of a user; `handle` identifies it, but is not a session id that a client could send."""
 
     handle: str
     created: float
@@ -90,6 +91,7 @@ async def revoke(store: Store, user: str, *, handle: str | None = None, session_
         if handle in (None, key):
             count += await store.delete(key)
             await store.discard(index, key)
-            # A login that had listed its session, but not stored it yet, finds it unlisted, or it is deleted here.
+            # A login lists its session, stores it, and looks whether it is still listed. If it stored the session after
+            # the deletion above it finds it unlisted; if between the two it is deleted here.
             await store.delete(key)
     return count

@@ -1,4 +1,4 @@
-"""The dictionary an application sees, filled from the store at the first look."""
+"""The dictionary that the application sees, filled from the store at the first access."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import Any, Self, SupportsIndex
 
 from ._contents import EMPTY, StoredSession
 
-# C code asks a dict for its size before it asks a subclass for its items.
+# C code (json's encoder) takes a dict of size 0 for empty without calling a subclass's items(), so an unread session
+# has one entry.
 _UNREAD: dict[str, Any] = {"": None}
 
 
 class SessionWarning(UserWarning):
-    """Warns of a session that does not reach the browser: changed too late, too large, or misconfigured."""
+    """Warning about a session that does not reach the browser: changed too late, too large, or misconfigured."""
 
 
 class Session(dict[str, Any]):
-    """A dict that knows whether it was looked at (`accessed`) and changed (`modified`).
+    """A dict that knows whether it was read (`accessed`) and changed (`modified`).
 
-    A request's cookie is not decoded before the first look. A change inside a value, as in
-    `session["cart"].append(1)`, is found by the middleware and needs no `mark_modified()`. Encoders written in C, as
-    orjson's and msgspec's, read a dict behind the back of its class: `mark_accessed()` comes first, which
-    `request.session` calls, or they encode `dict(session)`.
+    The cookie is not decoded before the first access. The middleware finds a change inside a value, as in
+    `session["cart"].append(1)`, without `mark_modified()`. Encoders written in C, such as orjson and msgspec, bypass
+    the methods of a dict's subclass: call `mark_accessed()` first, as `request.session` does, or encode
+    `dict(session)`.
     """
 
     modified = False
     identity: Hashable = None
-    # Between this package's modules: the response's head has been sent, or the middleware has returned; a change came
-    # after that; an inner middleware has put a session of its own into the scope.
+    # For the modules of this package. sealed: the head of the response has been sent, or the middleware has returned.
+    # changed_late: changed after that. shadowed: an inner middleware has put its own session into the scope.
     sealed = changed_late = shadowed = False
     _load: Callable[[], StoredSession] | None = None
     _stored: StoredSession | None = None
@@ -36,7 +37,7 @@ class Session(dict[str, Any]):
 
     @classmethod
     def loaded_by(cls, load: Callable[[], StoredSession], identity: Hashable) -> Self:
-        """Return a session that `load()` fills at the first look; `identity` is that of its store."""
+        """Return a session that `load()` fills at the first access; `identity` is that of its store."""
         session = cls(_UNREAD)
         session._load = load
         session.identity = identity
@@ -44,7 +45,7 @@ class Session(dict[str, Any]):
 
     @property
     def accessed(self) -> bool:
-        """True once the session was looked at."""
+        """True once the session was read."""
         return self._accessed
 
     @accessed.setter
@@ -54,24 +55,24 @@ class Session(dict[str, Any]):
         self._accessed = value
 
     def mark_accessed(self) -> None:
-        """Fill the session; the answer depends on it from now on and gets `Vary: Cookie`."""
+        """Fill the session; the response now depends on it and gets `Vary: Cookie`."""
         if self._stored is None:
             self.fill()
         self._accessed = True
 
-    _open = mark_accessed  # what every look calls; a session that has to be awaited has another mark_accessed()
+    _open = mark_accessed  # called by every access; ServerSession overrides mark_accessed(), which may have to wait
 
     async def load(self) -> Self:
-        """Fill the session, and return it. Only `SessionMiddleware(lazy=True)` asks for this to be called."""
+        """Fill the session and return it; only `SessionMiddleware(lazy=True)` requires this call."""
         self._open()
         return self
 
     def mark_modified(self) -> None:
-        """Have the session written; warns where the response has started and it cannot be."""
+        """Mark the session to be saved; warns if the response has started and it cannot be."""
         self._change()
 
     def fill(self) -> StoredSession:
-        """Load the session if it is not loaded yet, and return what was stored; this does not count as a look."""
+        """Load the session unless it is loaded, and return the stored contents; this does not count as an access."""
         stored = self._stored
         if stored is None:
             if self._load is None:
@@ -156,6 +157,8 @@ class Session(dict[str, Any]):
         self._look()
         return dict.copy(self)
 
+    # Copies and pickles are filled sessions without a store: a copy that still had to load could do so after its
+    # request has ended.
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         self._look()
         return type(self), (dict(self),)
@@ -200,7 +203,7 @@ class Session(dict[str, Any]):
 
 
 def warn_of_late_change(stacklevel: int) -> None:
-    """Warn of a change that no header can carry any more."""
+    """Warn of a change that comes too late for the headers."""
     warnings.warn(
         "the session was changed after the response had started, the WebSocket had been accepted, or SessionMiddleware "
         "had returned: it is not saved",

@@ -1,4 +1,4 @@
-"""Where sessions are kept: the protocol of a store, and the store that keeps them in a signed or encrypted cookie."""
+"""The protocol of a store of sessions, and the store that keeps them in a signed or encrypted cookie."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._session import SessionWarning
 
 
 class Store(Protocol):
-    """Where the sessions of a SessionMiddleware are kept. Both methods run in the event loop and must not block."""
+    """A store of sessions for SessionMiddleware. Both methods run in the event loop and must not block."""
 
     @property
     def cookie_name(self) -> str:
@@ -23,41 +23,41 @@ class Store(Protocol):
 
     @property
     def identity(self) -> Hashable:
-        """The identity of the sessions: of several middlewares with one identity, the outermost loads and saves."""
+        """The identity of the sessions: if several middlewares share one, the outermost loads and saves."""
         ...
 
     @property
     def refreshes(self) -> bool:
-        """True if a session may have to be saved that the application has not looked at."""
+        """True if a session may have to be saved even though the application has not read it."""
         ...
 
     def load(self, headers: RawHeaders, /) -> StoredSession:
-        """Return what is stored for the request with these headers: EMPTY where there is nothing."""
+        """Return the contents stored for the request with these headers, or EMPTY."""
         ...
 
     def save(self, text: str, stored: StoredSession, /, *, modified: bool) -> bytes | None:
         """Store a session whose JSON is now `text`, and return the value of a Set-Cookie header, or None for no header.
 
-        Called before the head of each response whose application has looked at the session. `modified` says that it
-        called for the session to be saved; a change inside a value shows in `text` alone.
+        Called before the head of each response whose application has read the session. `modified` is true if the
+        session itself was changed; a change inside a value shows only in `text`.
         """
         ...
 
 
 class Seal(Protocol):
-    """A seal, by which this server knows its own texts when they come back."""
+    """A signature or encryption, by which the server recognises its own texts when clients send them back."""
 
     def seal(self, text: bytes, /) -> bytes:
-        """Return a text, with the time, in the characters of a cookie."""
+        """Return a text, with the time, in characters that a cookie may have."""
         ...
 
     def unseal(self, value: bytes, max_age: int | None, /) -> tuple[bytes, int] | None:
-        """Return a text and its age in seconds; None, or ValueError, for what is not ours or too old."""
+        """Return a text and its age in seconds; return None or raise ValueError for a forged or expired one."""
         ...
 
 
 class CookieStore:
-    """Sessions kept in the client's cookie, signed or encrypted; the store itself holds nothing of any request."""
+    """A store that keeps each session in the client's cookie, signed or encrypted; nothing is kept on the server."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class CookieStore:
         self._raise_oversize = raise_oversize
 
     def load(self, headers: RawHeaders) -> StoredSession:
-        """Return what the last valid cookie holds; a damaged, expired or foreign one is no error."""
+        """Return the contents of the last valid cookie; a damaged, expired or foreign one is ignored."""
         stored = EMPTY
         for value in self._cookie.values(headers):
             stored = UNREADABLE
@@ -88,7 +88,7 @@ class CookieStore:
                     continue
                 text = sealed[0].decode()
                 values = decode(text)
-            except (ValueError, RecursionError):  # sealed with our key for another purpose, or its timestamp is damaged
+            except (ValueError, RecursionError):  # signed with our key for another purpose, or a damaged timestamp
                 continue
             if isinstance(values, dict):
                 is_due = self._refresh_after is not None and sealed[1] >= self._refresh_after
@@ -96,7 +96,7 @@ class CookieStore:
         return stored
 
     def save(self, text: str, stored: StoredSession, *, modified: bool) -> bytes | None:
-        """Return the Set-Cookie value for a session with this JSON, or None where the browser's cookie will do."""
+        """Return the Set-Cookie value for a session with this JSON, or None if the browser's cookie is still right."""
         if text == EMPTY.text:
             return self._cookie.remove() if stored.values or (modified and stored.is_unreadable) else None
         if not modified and not stored.is_due and not _differs(text, stored.text):
@@ -117,5 +117,5 @@ class CookieStore:
 
 
 def _differs(text: str, stored: str) -> bool:
-    """Return whether two JSON texts hold different values: another program may have spaced them in another way."""
+    """Return whether two JSON texts hold different values; another program may use other spaces."""
     return text != stored and text != encode(decode(stored))

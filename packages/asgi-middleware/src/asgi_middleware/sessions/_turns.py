@@ -1,4 +1,4 @@
-"""Turns of those who change one session, so that they meet as few conflicts as can be."""
+"""Queues for requests that change the same session, so that they conflict less often."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Queue:
         self._waiting: dict[tuple[int, str], deque[Waiter]] = {}
 
     async def enter(self, name: str) -> bool:
-        """Take a turn, and return whether it had to be waited for."""
+        """Wait for the turn, and return whether another request held it."""
         key = (get_ident(), name)
         queue = self._waiting.get(key)
         if queue is None:
@@ -34,13 +34,13 @@ class Queue:
         except BaseException:
             if waiter in queue:
                 queue.remove(waiter)
-            else:  # it was our turn already
+            else:  # woken and cancelled at once: the turn must not be lost with this task
                 self.leave(name)
             raise
         return True
 
     def leave(self, name: str) -> None:
-        """Give the turn to the next."""
+        """Pass the turn to the next in line."""
         key = (get_ident(), name)
         queue = self._waiting[key]
         if queue:
@@ -50,7 +50,7 @@ class Queue:
 
 
 def queue_of(store: object) -> Queue:
-    """Return the queue of a store: several middlewares over one store object stand in one queue."""
+    """Return the queue of a store, shared by all middlewares that use the same store object."""
     try:
         return _queues.setdefault(store, Queue())
     except TypeError:  # not hashable, or without weak references
@@ -58,9 +58,9 @@ def queue_of(store: object) -> Queue:
 
 
 async def pause(lost: int) -> None:
-    """Wait before the next try, after so many that another process has won: longer each time, and at random.
+    """Wait before the next attempt, longer and at random after each that another process has won.
 
-    Without chance two processes in step could lose to each other again and again.
+    Without randomness two processes in lockstep could defeat each other again and again.
     """
     if lost > 1:
         await sleep(random.uniform(0, min(_LONGEST, _FIRST * 2.0 ** min(lost, 10))))  # noqa: S311

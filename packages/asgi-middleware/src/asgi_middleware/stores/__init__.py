@@ -1,4 +1,4 @@
-"""State that the workers of an application share: bytes under a key, for a time.
+"""State shared by the workers of an application: bytes under a key, with an expiry.
 
     from asgi_middleware.stores import MemoryStore, RedisStore, SQLiteStore
 
@@ -6,7 +6,8 @@
     store = SQLiteStore("state.db")             # several processes of one machine
     store = RedisStore("redis://localhost")     # several machines: pip install asgi-middleware[redis] or [valkey]
 
-A `Store` is a protocol: a class of your own with these methods does as well. What must be atomic is one call.
+A `Store` is a protocol: a class of your own with these methods works as well. Each operation that must be atomic is a
+single call.
 """
 
 from __future__ import annotations

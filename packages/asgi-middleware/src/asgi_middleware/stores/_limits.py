@@ -1,7 +1,7 @@
-"""Limits of a rate, and the arithmetic that decides about a request.
+"""Rate limits, and the arithmetic that decides about a request.
 
-Rule: `decide` is the one place where a limit is computed; the script of RedisStore does the same, and one suite of
-tests runs over all stores.
+Rule: `decide` is the only place where a limit is computed, except for the script of RedisStore, which does the same;
+one test suite runs over all stores.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ State = tuple[float, float, float]
 class Limit:
     """`quota` requests in `window` seconds, under a name that clients see in RateLimit-Policy.
 
-    `gcra` lets a burst of the whole quota through and then one request every window / quota seconds. `sliding` counts
-    the requests of this window, and of the one before by the part of it that still counts.
+    `gcra` lets a burst of the whole quota pass, and then one request every window / quota seconds. `sliding` counts the
+    requests of this window, plus those of the window before weighted by its share of the last `window` seconds.
     """
 
     quota: int
@@ -34,24 +34,27 @@ class Limit:
 
     def __post_init__(self) -> None:
         if self.quota < 1 or self.quota != int(self.quota) or not 0 < self.window <= 1e12:
-            raise ValueError(f"Limit({self.quota!r}, {self.window!r}): a quota of 1 or more in a number of seconds")
+            raise ValueError(
+                f"invalid Limit({self.quota!r}, {self.window!r}): the quota must be 1 or more, the window positive"
+            )
+        # The name is a string in a structured field, and clients compare it (RFC 9651 §3.3.3).
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"the name of a limit has lower-case letters, digits, `_.*-`, not {self.name!r}")
+            raise ValueError(f"invalid name of a limit: {self.name!r}; use lower-case letters, digits and `_.*-`")
         if self.algorithm not in ("gcra", "sliding"):
-            raise ValueError(f"algorithm={self.algorithm!r}: 'gcra' or 'sliding'")
+            raise ValueError(f"algorithm={self.algorithm!r} must be 'gcra' or 'sliding'")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the limit of `100/minute`, `5 per 10 seconds`, `1000/day`; raises ValueError for anything else."""
+        """Return the limit for `100/minute`, `5 per 10 seconds` or `1000/day`; raises ValueError for anything else."""
         found = _TEXT.fullmatch(text.strip())
         if found is None:
-            raise ValueError(f"{text!r} is not a limit: write 100/minute, or 5 per 10 seconds")
+            raise ValueError(f"invalid limit {text!r}: write 100/minute, or 5 per 10 seconds")
         return cls(int(found[1]), float(found[2] or 1) * _UNITS[found[3]])
 
 
 @dataclass(frozen=True)
 class LimitState:
-    """The rest of a limit: `reset` is in seconds until all is there again, `retry_after` until the cost is."""
+    """The state of a limit: seconds until the whole quota is available (`reset`), or enough of it (`retry_after`)."""
 
     remaining: int
     reset: float
@@ -60,14 +63,14 @@ class LimitState:
 
 @dataclass(frozen=True)
 class Spent:
-    """The outcome for one request: `states` are those of the limits, in their order."""
+    """The outcome for one request; `states` has one entry for each limit, in their order."""
 
     allowed: bool
     states: list[LimitState]
 
 
 def decide(limits: Sequence[Limit], states: Sequence[State | None], cost: int, now: float) -> tuple[Spent, list[State]]:
-    """Return the outcome for a request that costs so much, and the states afterwards."""
+    """Return the outcome for a request of this cost, and the new states."""
     decisions = [_DECIDE[limit.algorithm](limit, state, cost, now) for limit, state in zip(limits, states, strict=True)]
     allowed = all(after is not None for _, after, _ in decisions)
     outcome, results = [], []
@@ -83,12 +86,15 @@ _Decision = tuple[State, State | None, float]
 
 
 def _gcra(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:
-    """Decide by the generic cell rate algorithm: one number, the time at which the quota is whole again."""
-    # No quota is ever spent beyond one window: what is further ahead was written before the clock was set back.
+    """Decide by the generic cell rate algorithm; its state is one number, the time when the whole quota is available.
+
+    The algorithm is that of ATM networks (ITU-T I.371).
+    """
+    # That time is at most one window ahead. If it is more, the clock has been set back since it was stored.
     whole_at = min(max(state[0] if state else now, now), now + limit.window)
     after = whole_at + cost * limit.window / limit.quota
     wait = after - limit.window - now
-    # A billionth of the window: what a sum of floating-point numbers may be off by.
+    # Floating-point sums may be off by a billionth of the window, which must not cost the last request of a quota.
     return (whole_at, 0.0, 0.0), ((after, 0.0, 0.0) if wait <= limit.window * 1e-9 else None), wait
 
 
@@ -98,10 +104,10 @@ def _gcra_left(limit: Limit, state: State, now: float) -> tuple[int, float]:
 
 
 def _sliding(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:
-    """Decide by two counters: those of this window and of the one before, by the share of it that still counts."""
+    """Decide by two counters: of this window, and of the one before weighted by its remaining share."""
     window = math.floor(now / limit.window)
     number, previous, current = state or (window, 0.0, 0.0)
-    if number < window:  # where it is greater the clock was set back, and no quota comes of that
+    if number < window:  # a greater number means that the clock was set back, which must not refill the quota
         previous, current = (current if number == window - 1 else 0.0), 0.0
     elapsed = now / limit.window - window
     before = (float(window), previous, current)
@@ -110,7 +116,7 @@ def _sliding(limit: Limit, state: State | None, cost: int, now: float) -> _Decis
     room = limit.quota - current - cost
     if room >= 0 and previous > 0:
         return before, None, max(0.0, (1 - room / previous - elapsed) * limit.window)
-    # This window is full by itself: in the next one its own requests fade.
+    # This window alone has used the quota: wait until enough of its requests have faded in the next one.
     fading = 1 - (limit.quota - cost) / current if current > 0 else 0.0
     return before, None, (1 - elapsed + max(0.0, fading)) * limit.window
 
@@ -133,7 +139,7 @@ def encode(state: State) -> bytes:
 
 
 def decode(value: bytes | None) -> State | None:
-    """Return the state that was stored; what is none counts as fresh."""
+    """Return a stored state, or None for a missing or damaged one, which counts as unused."""
     try:
         first, second, third = map(float, (value or b"").split(b" "))
     except ValueError:
@@ -142,5 +148,5 @@ def decode(value: bytes | None) -> State | None:
 
 
 def lifetime(limits: Sequence[Limit]) -> float:
-    """Return the seconds after which every state of these limits is as good as fresh."""
+    """Return the seconds after which no state of these limits has any effect."""
     return max(2 * limit.window for limit in limits) + 1

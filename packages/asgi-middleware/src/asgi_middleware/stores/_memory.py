@@ -1,4 +1,4 @@
-"""A store in the memory of one process, bounded."""
+"""A bounded store in the memory of one process."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ._limits import Limit, Spent, State, decide, lifetime
 
 
 class MemoryStore:
-    """A store for one process, and for tests: `max_keys` at most, of which the longest unused make room.
+    """A store for one process, and for tests; beyond `max_keys` the least recently used keys are dropped.
 
-    Give rate limits and sessions a store each: strangers, who fill that of a limit, must not push out a session.
-    `clock` returns seconds; tests may give their own.
+    Give rate limits and sessions a store each: a crowd of anonymous clients, each with a limit, must not push out
+    sessions. `clock` returns seconds; tests may pass their own.
     """
 
     def __init__(self, *, max_keys: int = 100_000, clock: Any = time.monotonic) -> None:
         if max_keys < 1:
-            raise ValueError(f"max_keys={max_keys!r}: 1 or more")
+            raise ValueError(f"max_keys={max_keys!r} must be 1 or more")
         self.max_keys = max_keys
         self._clock = clock
-        # The order of use: the first is the longest unused.
+        # In the order of use, the least recently used first.
         self._entries: OrderedDict[str, tuple[float, Any]] = OrderedDict()
 
     def _read(self, key: str, now: float) -> Any:
@@ -43,7 +43,10 @@ class MemoryStore:
             self._make_room(now)
 
     def _make_room(self, now: float) -> None:
-        """Drop what is over among the longest unused, a few at a time, or else the longest unused."""
+        """Drop expired entries among the least recently used, otherwise the least recently used.
+
+        Only a few are examined, so that no request pays for a crowd.
+        """
         for key in [key for key, _ in zip(self._entries, range(8), strict=False)]:
             if self._entries[key][0] <= now:
                 del self._entries[key]
@@ -51,7 +54,7 @@ class MemoryStore:
             self._entries.popitem(last=False)
 
     def get_now(self, key: str) -> bytes | None:
-        """Return the value of a key; there is nothing to wait for."""
+        """Return the value of a key without waiting."""
         value: bytes | None = self._read(key, self._clock())
         return value
 

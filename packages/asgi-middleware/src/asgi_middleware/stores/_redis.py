@@ -1,7 +1,7 @@
-"""A store in Redis or Valkey, which several machines share.
+"""A store in Redis or Valkey, shared by several machines.
 
-Rule: what must be atomic is one script, whose keys have one hash tag, so that it runs on a cluster; the clock is the
-server's. The arithmetic of `_SPEND` is that of `_limits.decide`.
+Rule: each atomic operation is one script on one key with a hash tag, so that it runs on a cluster, and the clock is the
+server's, since those of the workers differ. The arithmetic of `_SPEND` is that of `_limits.decide`.
 """
 
 from __future__ import annotations
@@ -98,12 +98,12 @@ return {allowed and 1 or 0, result}
 
 
 class RedisStore:
-    """A store in Redis or Valkey, by the asyncio client of either package; trio raises RuntimeError.
+    """A store in Redis or Valkey, with the asyncio client of either package; trio raises RuntimeError.
 
-    `url` is `redis://`, `rediss://`, `valkey://` or `unix://`; `client` makes a client of your own, for a cluster or
-    sentinels: it is called once for each event loop. `prefix` begins every key. One call is one round trip, over one of
-    `max_connections`, for which a burst of calls waits. A server that cannot be reached, or does not do what it is
-    asked, raises OSError.
+    `url` is `redis://`, `rediss://`, `valkey://` or `unix://`; `client` is a function that makes a client of your own,
+    for a cluster or sentinels, called once for each event loop. `prefix` begins every key. A call is one round trip,
+    over one of `max_connections`; a burst of calls waits for a free one. OSError is raised if the server cannot be
+    reached or answers with an error.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class RedisStore:
         max_connections: int = 50,
     ) -> None:
         if (url is None) == (client is None):
-            raise ValueError("either a url or client=, a function that makes a client, says where the server is")
+            raise ValueError("write either a url or client=, a function that makes a client")
         self._make = client if client is not None else self._maker(url or "", timeout, max_connections)
         self.prefix = prefix
         self.max_connections = max_connections
@@ -130,7 +130,7 @@ class RedisStore:
         )
 
     def _here(self) -> _Open:
-        """Return what is open in this event loop: connections belong to the loop that opened them."""
+        """Return the client of this event loop: connections belong to the loop that opened them."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError as exc:
@@ -142,11 +142,13 @@ class RedisStore:
 
     async def _call(self, call: Callable[[Any], Awaitable[Result]]) -> Result:
         here = self._here()
-        async with here.gate:  # beyond its connections a client raises, as if the server were down
+        # Without the semaphore a pool that has no free connection raises, as if the server were down.
+        async with here.gate:
             try:
                 return await call(here.client)
             except Exception as exc:
-                # The errors of both clients are their own; what is none of theirs is a mistake here.
+                # The clients have their own exception classes, which are not imported for one `except`. Any other
+                # exception is a bug.
                 if type(exc).__module__.partition(".")[0] in ("redis", "valkey"):
                     raise OSError(f"the store does not answer: {exc}") from exc
                 raise
@@ -199,7 +201,7 @@ class RedisStore:
 
 @dataclass
 class _Open:
-    """A client in one event loop: the scripts that are registered with it, and the gate before its connections."""
+    """A client of one event loop, the scripts registered with it, and the semaphore for its connections."""
 
     client: Any
     gate: asyncio.Semaphore
@@ -207,7 +209,7 @@ class _Open:
 
 
 def _client_module(url: str) -> Any:
-    """Return the asyncio client that is installed: valkey for its own URLs, else redis, else valkey."""
+    """Return the installed asyncio client, preferring the package that the URL names."""
     for name in ("valkey", "redis") if url.startswith("valkey") else ("redis", "valkey"):
         try:
             return import_module(f"{name}.asyncio")
@@ -217,4 +219,5 @@ def _client_module(url: str) -> Any:
 
 
 def _milliseconds(seconds: float) -> int:
+    # At least one: Redis rejects an expiry of 0.
     return max(1, round(seconds * 1000))

@@ -1,4 +1,4 @@
-"""A store in a file of SQLite, which several processes of one machine share."""
+"""A store in an SQLite file, shared by several processes of one machine."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SCHEMA = """
 create table if not exists entries (key text primary key, value blob not null, expires real not null) without rowid;
 create index if not exists expiring on entries (expires);
 """
-_SWEEP_EVERY = 256  # writes, after each of which some entries whose time is over are deleted
+_SWEEP_EVERY = 256  # writes, after which some expired entries are deleted
 _SWEPT_AT_ONCE = 64
-_READ_TIMEOUT = 0.1  # seconds, for another process that recovers the file after a crash
+_READ_TIMEOUT = 0.1  # seconds; a reader in WAL mode waits only while another process recovers the file after a crash
 
 
 class SQLiteStore:
     """A store for the processes of one machine: the standard library's sqlite3 in a worker thread, in WAL mode.
 
-    `path` is that of the file, which is made where there is none. A call waits at most `timeout` seconds for other
-    processes. What sqlite3 cannot do (a full disk, a file that is locked for longer) raises OSError.
+    The file at `path` is created if it does not exist. A call waits at most `timeout` seconds for other processes.
+    Errors of sqlite3 (a full disk, a file that stays locked) raise OSError.
     """
 
     def __init__(self, path: str | Path, *, timeout: float = 5.0) -> None:
@@ -43,13 +43,15 @@ class SQLiteStore:
         self._writes = 0
 
     async def _run(self, work: Callable[[sqlite3.Connection, float], Result]) -> Result:
-        """Run a transaction in a thread; it holds the lock of the file from its beginning."""
+        """Run a transaction in a worker thread."""
         return await in_thread(self._transact, work)
 
     def _transact(self, work: Callable[[sqlite3.Connection, float], Result]) -> Result:
         with self._lock:
             try:
                 connection = self._open()
+                # The write lock is taken at once. A transaction that reads first and then writes may fail with
+                # SQLITE_BUSY without waiting, because its snapshot is out of date.
                 connection.execute("begin immediate")
                 try:
                     result = work(connection, time.time())
@@ -68,9 +70,11 @@ class SQLiteStore:
             connection = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False)
             self._connection = connection  # now, so that it is closed if the file turns out not to be a database
             mode = connection.execute("pragma journal_mode = wal").fetchone()[0]
+            # In WAL mode this cannot corrupt the file; a power failure may lose the last transactions.
             connection.execute("pragma synchronous = normal")
             connection.executescript(_SCHEMA)
-            if mode == "wal":  # in which a reader waits for no writer; not in memory and on some network drives
+            # A file in memory or on some network drives has no WAL. There a reader would wait for writers.
+            if mode == "wal":
                 with self._reader_lock:
                     self._reader = sqlite3.connect(
                         self.path, timeout=_READ_TIMEOUT, isolation_level=None, check_same_thread=False
@@ -79,14 +83,14 @@ class SQLiteStore:
 
     @property
     def get_now(self) -> Callable[[str], bytes | None] | None:
-        """A function that reads in this thread, or None where that could be long; 3 µs, of which a thread costs 60."""
+        """A function that reads in this thread, or None if it might have to wait for a writer."""
         return None if self._reader is None else self._get_now
 
     def _get_now(self, key: str) -> bytes | None:
         return self._read(lambda connection, now: _value(connection, key, now))
 
     def _read(self, work: Callable[[sqlite3.Connection, float], Result]) -> Result:
-        """Read without a transaction, where no writer is in the way."""
+        """Read on the connection that waits for no writer, if there is one."""
         with self._reader_lock:
             if self._reader is not None:
                 try:
@@ -98,7 +102,7 @@ class SQLiteStore:
         return self._transact(work)
 
     def _sweep(self, connection: sqlite3.Connection) -> None:
-        """Delete a few entries whose time is over, so that no call has to delete many."""
+        """Delete a few expired entries, so that no call has to delete many."""
         self._writes += 1
         if self._writes % _SWEEP_EVERY == 0:
             connection.execute(
