@@ -85,6 +85,7 @@ GOALS = [
     flat("random"),
     flat("miss"),
     flat("405"),
+    Goal("routes1000_405: share of a 404", lambda f: f["routes1000_405"]["ours"] / f["routes1000_miss"]["ours"], 1.1),
     share("routes1000_random", 0.015),
     share("routes1000_miss", 0.005),
     lookup("alone_router10_last", 0.15),

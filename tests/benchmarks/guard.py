@@ -28,7 +28,19 @@ from steps import Counter
 
 RECORD = Path(__file__).with_name("guard.json")
 VERSION = "{}.{}".format(*sys.version_info)
-PATHS = ["plaintext", "json", "param", "inputs", "exc404", "cors", "session", "form20", "static_304", "ws10"]
+PATHS = [
+    "plaintext",
+    "json",
+    "param",
+    "inputs",
+    "exc404",
+    "routes10_405",
+    "cors",
+    "session",
+    "form20",
+    "static_304",
+    "ws10",
+]
 COMMAND = "hatch run bench:guard-record"
 TOLERANCE = 1.05
 

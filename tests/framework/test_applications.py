@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import pickle
 
 import pytest
 
@@ -19,9 +20,10 @@ from asgi_framework import (
     URLPath,
     WebSocketRoute,
 )
-from asgi_framework.routing import NoMatchFound
+from asgi_framework.routing import MethodNotAllowed, NoMatchFound
 from asgi_middleware import ConfigurationWarning
 from asgi_middleware.gzip import GZipMiddleware
+from asgi_routing.routes import AllowedMethods
 from raw_asgi import body_messages, http_scope, request, run, websocket_scope
 
 
@@ -71,6 +73,52 @@ async def test_exception_handlers_see_404_and_405():
     app = App(routes=[Route("/", home)], exception_handlers={HTTPException: handler})
     assert (await request(app, "GET", "/nowhere")).body == b'{"detail":"Not Found","path":"/nowhere"}'
     assert (await request(app, "PUT", "/")).header("allow") == "GET, HEAD"
+
+
+async def test_a_handler_may_change_a_405_and_leave_the_rest_to_it():
+    async def add_header(request, exc):
+        exc.headers["Retry-After"] = "1"
+        return exc
+
+    async def reword(request, exc):
+        exc.detail = "Not so"
+        return exc
+
+    for handler, body, header in [(add_header, b"Method Not Allowed", "1"), (reword, b"Not so", None)]:
+        app = App(routes=[Route("/", home, methods=["POST"])], exception_handlers={405: handler})
+        for method, sent in [("PUT", body), ("HEAD", b""), ("PUT", body)]:
+            reply = await request(app, method)
+            assert (reply.status, reply.body, reply.header("retry-after")) == (405, sent, header)
+            assert (reply.header("allow"), reply.header("content-length")) == ("POST", str(len(body)))
+
+
+async def test_the_response_of_a_405_is_that_of_any_http_exception():
+    app = App(routes=[Route("/", home, methods=["POST"])])
+    for method in ("GET", "HEAD"):
+        ours = await request(app, method)
+        plain = await request(HTTPException(405, headers={"Allow": "POST"}), method)
+        assert (ours.status, ours.headers, ours.body) == (plain.status, plain.headers, plain.body)
+    exc = MethodNotAllowed(AllowedMethods(["POST"]))
+    assert (repr(exc), str(exc)) == (
+        "MethodNotAllowed(status_code=405, detail='Method Not Allowed')",
+        "405: Method Not Allowed",
+    )
+    assert pickle.loads(pickle.dumps(exc)).headers == {"Allow": "POST"}
+
+
+async def test_a_405_denies_a_websocket_as_any_http_exception():
+    exc = MethodNotAllowed(AllowedMethods(["POST"]))
+    sent = []
+    scope = {"type": "websocket", "extensions": {"websocket.http.response": {}}}
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message)
+
+    await exc(scope, receive, send)
+    assert (sent[0]["status"], sent[0]["headers"][0]) == (405, (b"allow", b"POST"))
 
 
 async def test_a_handler_for_a_status_comes_before_one_for_a_class():

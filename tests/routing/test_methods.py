@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import pickle
 
 import pytest
 
 from asgi_routing import BaseRoute, Match, Mount, Route, Router
+from asgi_routing.routes import AllowedMethods
 from raw_asgi import body_messages, http_scope, request, run
 
 
@@ -95,6 +97,62 @@ async def test_a_subclass_may_raise_instead_of_answering_405(endpoint):
     with pytest.raises(Refused, match="'GET', 'HEAD', 'PUT'"):
         await run(router, scope)
     assert not [key for key in scope if key.startswith("asgi_routing.")]
+
+
+async def test_a_405_below_a_mount_names_the_methods_and_shows_the_whole_route(endpoint):
+    routes = [Route("/{id:int}", endpoint("get"), methods=["GET"]), Route("/{id}", endpoint("put"), methods=["PUT"])]
+    scope = http_scope("DELETE", "/shops/a/7")
+    reply = await run(Router([Mount("/shops/{shop}", routes=routes)]), scope)
+    assert (reply.status, reply.header("allow")) == (405, "GET, HEAD, PUT")
+    assert scope["route"].path_format == "/shops/{shop}/{id}"
+    assert (scope["path_params"], scope["endpoint"]) == ({"shop": "a", "id": 7}, routes[0].endpoint)
+
+
+async def test_a_405_names_methods_of_routes_whose_predicate_is_true(endpoint):
+    def version(number):
+        return lambda scope: (b"x-version", number) in scope["headers"]
+
+    router = Router(
+        [
+            Route("/a", endpoint("one"), methods=["GET"], when=version(b"1")),
+            Route("/a", endpoint("two"), methods=["PUT"], when=version(b"2")),
+            Route("/a", endpoint("any"), methods=["POST"]),
+        ]
+    )
+    for headers, allow in [
+        ([], "POST"),
+        ([(b"x-version", b"1")], "GET, HEAD, POST"),
+        ([(b"x-version", b"2")], "POST, PUT"),
+    ]:
+        reply = await request(router, "DELETE", "/a", headers=headers)
+        assert (reply.status, reply.header("allow")) == (405, allow)
+        assert (await request(router, "HEAD", "/a", headers=headers)).status == (200 if "HEAD" in allow else 405)
+
+
+async def test_a_handle_of_its_own_is_asked_for_a_405(endpoint):
+    class Own(Route):
+        async def handle(self, scope, receive, send):
+            await endpoint("own")(scope, receive, send)
+
+    patched = Route("/b", endpoint("b"), methods=["GET"])
+    patched.handle = endpoint("patched")
+    router = Router([Own("/a", endpoint("a"), methods=["GET"]), patched])
+    assert (await request(router, "PUT", "/a")).text == "own"
+    assert (await request(router, "PUT", "/b")).text == "patched"
+
+
+async def test_a_405_is_of_the_routes_that_are_there_now(endpoint):
+    router = Router([Route("/a", endpoint("a"), methods=["GET"])])
+    assert (await request(router, "PUT", "/a")).header("allow") == "GET, HEAD"
+    router.add_route("/a", endpoint("b"), methods=["DELETE"])
+    assert (await request(router, "PUT", "/a")).header("allow") == "DELETE, GET, HEAD"
+
+
+def test_allowed_methods_are_sorted_and_have_the_field():
+    allowed = AllowedMethods({"PUT", "GET"})
+    assert allowed == ("GET", "PUT")
+    assert allowed.field == (b"allow", b"GET, PUT")
+    assert pickle.loads(pickle.dumps(allowed)).field == allowed.field
 
 
 async def test_a_partial_match_of_an_own_class_answers_itself(endpoint):

@@ -12,6 +12,7 @@ HTTPException within an application, so that its exception handlers see it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cached_property
 from typing import Any, Unpack
 
 import asgi_routing
@@ -21,7 +22,7 @@ from asgi_requests.urls import URL
 from asgi_routing import BaseRoute, Match, NoMatchFound
 from asgi_routing.lifespan import Lifespan
 from asgi_routing.router import RouterOptions
-from asgi_routing.routes import Predicate, RouteOptions
+from asgi_routing.routes import AllowedMethods, Predicate, RouteOptions
 
 from ._endpoints import handle_exceptions, request_response, websocket_session
 from ._signatures import is_function
@@ -97,7 +98,7 @@ class Route(asgi_routing.Route):
         """Raise 405 for the exception handlers of the application, or answer it if there is none."""
         if SCOPE_KEY not in scope:
             return await super().method_not_allowed(scope, receive, send)
-        raise HTTPException(405, headers={"Allow": ", ".join(self.allowed_methods(scope))})
+        raise MethodNotAllowed(self.allowed_methods(scope))
 
 
 class WebSocketRoute(asgi_routing.WebSocketRoute):
@@ -168,6 +169,42 @@ class Router(asgi_routing.Router):
 
 
 Mount.router_class = Router
+
+
+_DETAIL = "Method Not Allowed"
+_BODY = _DETAIL.encode()
+_FIELDS = (b"content-length", b"%d" % len(_BODY)), (b"content-type", b"text/plain; charset=utf-8")
+
+
+class MethodNotAllowed(HTTPException):
+    """Raised where the routes of a path have other methods: a 405 that exception handlers see.
+
+    Its response is made when the routes are compiled. `headers` are made when a handler asks for them, and count from
+    then on: a handler may add to them.
+    """
+
+    def __init__(self, allowed: AllowedMethods) -> None:
+        self.status_code = 405
+        self.detail = _DETAIL
+        self.allowed = allowed
+
+    @cached_property
+    def headers(self) -> dict[str, str]:  # type: ignore[override]
+        """The headers of the response, as every HTTPException has them."""
+        return {"Allow": ", ".join(self.allowed)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response, as HTTPException does; made before unless a handler has looked at it or changed it."""
+        if (
+            "headers" in self.__dict__
+            or self.detail is not _DETAIL
+            or self.status_code != 405
+            or scope["type"] != "http"
+        ):
+            return await super().__call__(scope, receive, send)
+        await send({"type": "http.response.start", "status": 405, "headers": [self.allowed.field, *_FIELDS]})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else _BODY})
+        return None
 
 
 class BodyTooLarge(HTTPException):

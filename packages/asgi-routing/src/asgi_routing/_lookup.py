@@ -12,6 +12,7 @@ from collections.abc import Callable
 from operator import attrgetter, itemgetter
 from typing import Any
 
+from ._allow import AllowedMethods, AllowTable
 from ._params import ExtractParams
 from ._patterns import Params
 from ._scope import requested_host
@@ -48,7 +49,7 @@ class IndexedRoute:
         self.extract = extract
         self.constant = constant
         self.methods: set[str] | None = getattr(route, "methods", None)
-        self.allowed = tuple(sorted(self.methods or ()))
+        self.allowed = AllowedMethods(self.methods or ())
         self.mount = mount
         self.direct = extract is not None and mount is None and "handle" not in vars(route)
 
@@ -75,6 +76,8 @@ class Lookup:
         self.has_unindexed = False
         self.deepest = 1
         self.may_end_in_slash = False
+        # What Allow is for paths of several routes, and with OPTIONS where the router answers that.
+        self.allow = AllowTable()
         self._views: dict[tuple[str, int], BaseRoute] = {}
         self._probes: dict[int, list[tuple[Key, Table]]] = {}
         self._deep: list[tuple[Key, Table]] = []

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ._allow import AllowedMethods
 from ._lookup import IndexedRoute, Lookup
 from ._replies import send_text
 from ._slashes import other_slash, slash_redirect
-from .routes import Mount
+from .routes import Mount, Route
 from .routes.base import PREFIX, UNMATCHED, serve_match
 from .routes.route import ALLOWED_METHODS
-from .types import Receive, Scope, Send
+from .types import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from .router import Router
+
+_HANDLE = Route.handle  # as it is written here: instrumentation may put a function of its own in its place
 
 Partial = Sequence[tuple[IndexedRoute, Any]]
 """The routes that match but for their method, with what `Lookup.find` gives for each."""
 
 
 def serve_unmatched(
-    router: Router, lookup: Lookup, path: str, partial: Partial, scope: Scope, receive: Receive, send: Send
+    router: Router, lookup: Lookup, path: str, scope: Scope, receive: Receive, send: Send
 ) -> Awaitable[None]:
-    """Return what serves the connection, to be awaited."""
-    if partial:
-        return _serve_partial(router, lookup, scope, receive, send, partial)
+    """Return what serves a connection that no route matches, to be awaited."""
     if router.redirect_slashes and path != "/" and scope["type"] == "http" and lookup.may_match(other_slash(path)):
         location = slash_redirect(router, scope)
         if location is not None:
@@ -59,27 +61,33 @@ async def _serve_default(router: Router, scope: Scope, receive: Receive, send: S
             del scope["router"]
 
 
-async def _serve_partial(
-    router: Router, lookup: Lookup, scope: Scope, receive: Receive, send: Send, partial: Partial
+async def serve_partial(
+    router: Router, lookup: Lookup, found: Partial, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Let the first route that matches but for its method answer; it finds the methods of all of them."""
-    scope[ALLOWED_METHODS] = _allowed_methods(router, partial)
+    indexed, params = found[0]
+    route: Any = indexed.route
+    answer: ASGIApp
+    if router.auto_options and scope["method"] == "OPTIONS":
+        answer = router.answer_options
+    elif indexed.extract is None:
+        shown = lookup.view(route, scope.get(PREFIX, ""))
+        answer = partial(serve_match, route, shown, child_scope_of(indexed, params, scope), router)
+    else:
+        prefix = scope.get(PREFIX)
+        scope["route"] = lookup.view(route, prefix) if prefix else route
+        scope["endpoint"] = route.endpoint
+        scope["path_params"] = {**scope["path_params"], **params} if "path_params" in scope else params
+        as_written = indexed.direct and route.__class__.handle is _HANDLE  # it would but compare the methods again
+        answer = route.method_not_allowed if as_written else route.handle
+    is_alone = len(found) == 1 and not router.auto_options
+    scope[ALLOWED_METHODS] = indexed.allowed if is_alone else _allowed_methods(router, lookup, found)
     try:
-        if router.auto_options and scope["method"] == "OPTIONS":
-            return await router.answer_options(scope, receive, send)
-        indexed, found = partial[0]
-        route: Any = indexed.route
-        shown, child_scope = lookup.view(route, scope.get(PREFIX, "")), child_scope_of(indexed, found, scope)
-        if indexed.extract is None:
-            return await serve_match(route, shown, child_scope, router, scope, receive, send)
-        scope.update(child_scope, route=shown)
-        await route.handle(scope, receive, send)
+        await answer(scope, receive, send)
     finally:
         del scope[ALLOWED_METHODS]
 
 
-def _allowed_methods(router: Router, partial: Partial) -> tuple[str, ...]:
-    if len(partial) == 1 and not router.auto_options:
-        return partial[0][0].allowed
-    allowed = {method for indexed, _ in partial for method in indexed.allowed}
-    return tuple(sorted(allowed | {"OPTIONS"} if router.auto_options else allowed))
+def _allowed_methods(router: Router, lookup: Lookup, found: Partial) -> AllowedMethods:
+    own = ("OPTIONS",) if router.auto_options else ()
+    return lookup.allow[frozenset(own).union(*[indexed.allowed for indexed, _ in found])]

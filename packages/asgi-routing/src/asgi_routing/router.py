@@ -16,12 +16,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
+from ._allow import AllowedMethods
 from ._lookup import IndexedRoute, Lookup
 from ._mistakes import lifespan_mistake, warn_of
 from ._replies import reject, send_text
 from ._routelist import RouteList
 from ._scope import get_route_path
-from ._unmatched import child_scope_of, serve_unmatched
+from ._unmatched import child_scope_of, serve_partial, serve_unmatched
 from ._urlpath import URLPath
 from .lifespan import Lifespan, as_context, run_lifespan
 from .routes import BaseRoute, Host, Mount, Route, WebSocketRoute
@@ -155,7 +156,9 @@ class Router:
         else:
             indexed, params = lookup.find(path, method, scope)
             if indexed is None:
-                return partial(serve_unmatched, self, lookup, path, params)
+                if params:
+                    return partial(serve_partial, self, lookup, params)
+                return partial(serve_unmatched, self, lookup, path)
             route = indexed.route
             if not indexed.direct:
                 return self._indirect_application(lookup, indexed, params, path, scope)
@@ -198,8 +201,8 @@ class Router:
 
     async def answer_options(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer OPTIONS with 204 and the methods that the path allows (RFC 9110 §9.3.7)."""
-        allow = ", ".join(scope[ALLOWED_METHODS]).encode("latin-1")
-        await send_text(scope, send, 204, headers=[(b"allow", allow)])
+        allowed: AllowedMethods = scope[ALLOWED_METHODS]
+        await send_text(scope, send, 204, headers=[allowed.field])
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the lifespan: the context of this router and, with `lifespan_of_mounts`, of what is mounted in it."""

@@ -10,6 +10,7 @@ An endpoint is an ASGI application.
 
 from __future__ import annotations
 
+from .._allow import AllowedMethods
 from .base import BaseRoute, Match, Predicate, get_name
 from .host import Host
 from .mount import Mount
@@ -18,6 +19,7 @@ from .route import Route, RouteOptions
 from .websocket import WebSocketRoute
 
 __all__ = [
+    "AllowedMethods",
     "BaseRoute",
     "Host",
     "Match",

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from types import FunctionType, MethodType
 from typing import Any, TypedDict
 
+from .._allow import AllowedMethods
 from .._mistakes import check_methods
 from .._replies import send_text
 from ..types import Receive, Scope, Send
@@ -76,12 +77,12 @@ class Route(PathRoute):
 
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 405 with the methods that the path allows (RFC 9110 §15.5.6); a subclass may raise instead."""
-        allow = ", ".join(self.allowed_methods(scope)).encode("latin-1")
-        await send_text(scope, send, 405, "Method Not Allowed", [(b"allow", allow)])
+        await send_text(scope, send, 405, "Method Not Allowed", [self.allowed_methods(scope).field])
 
-    def allowed_methods(self, scope: Scope) -> list[str]:
+    def allowed_methods(self, scope: Scope) -> AllowedMethods:
         """Return the methods for `Allow`, sorted: within a router those of every route at the path, else its own."""
-        return sorted(scope.get(ALLOWED_METHODS) or self.methods or ())
+        allowed: AllowedMethods | None = scope.get(ALLOWED_METHODS)
+        return AllowedMethods(self.methods or ()) if allowed is None else allowed
 
     def __eq__(self, other: object) -> bool:
         return (
