@@ -12,8 +12,6 @@ import importlib.util
 import os
 import random
 import resource
-import runpy
-import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import devtools
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "packages" / "asgi-framework" / "examples"
@@ -239,12 +239,7 @@ def many_files() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium, driven by devtools.py."""
-    program = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-    if program is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    pytest.importorskip("websockets", reason="pip install websockets")
-    devtools = runpy.run_path(str(HERE / "devtools.py"))
-    with devtools["Browser"](program, tmp_path_factory.mktemp("chromium")) as browser:
+    with devtools.chromium(tmp_path_factory.mktemp("chromium")) as browser:
         yield browser
 
 

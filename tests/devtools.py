@@ -14,19 +14,29 @@ import base64
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import connect
+import pytest
 
 PATIENCE = 60
 OPTIONS = (
     "--headless --remote-debugging-port=0 --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage "
     "--disable-background-networking --disable-component-update --disable-sync --hide-scrollbars"
 )
+
+
+def chromium(profile: Path) -> Browser:
+    """Start the Chromium of this machine; skip the test where there is none."""
+    program = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+    if program is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    pytest.importorskip("websockets", reason="pip install websockets")
+    return Browser(program, profile)
 
 
 class Browser:
@@ -49,6 +59,8 @@ class Browser:
             time.sleep(0.05)
         port, path = address.split()
         self.context = contextlib.ExitStack()
+        from websockets.sync.client import connect
+
         # Chromium answers no ping while it is busy: it is not to be hung up on for that.
         options = {"max_size": None, "ping_interval": None, "compression": None}
         self.socket = self.context.enter_context(connect(f"ws://127.0.0.1:{port}{path}", **options))
@@ -82,7 +94,7 @@ class Browser:
         context = self.call("Target.createBrowserContext")["browserContextId"]
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = self.pages[session] = Page(self, session)
+        page = self.pages[session] = Page(self, session, context)
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.call(f"{domain}.enable")
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
@@ -93,8 +105,8 @@ class Browser:
 
 
 class Page:
-    def __init__(self, browser: Browser, session: str) -> None:
-        self.browser, self.session = browser, session
+    def __init__(self, browser: Browser, session: str, context: str) -> None:
+        self.browser, self.session, self.context = browser, session, context
         self.errors: list[str] = []
         self.requests: list[str] = []
 
@@ -131,6 +143,17 @@ class Page:
                     return
             assert time.monotonic() < end, f"never true: {condition}\n{self.run('document.body.innerHTML')}"
             time.sleep(0.03)
+
+    def allow_clipboard(self) -> None:
+        """Let the page read and write the clipboard, as one that has the focus and was allowed to."""
+        permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+        self.browser.call("Browser.grantPermissions", permissions=permissions, browserContextId=self.context)
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
+
+    def close(self) -> None:
+        """Close the tab, and forget its cookies."""
+        self.browser.call("Target.disposeBrowserContext", browserContextId=self.context)
+        del self.browser.pages[self.session]
 
     def write(self, selector: str, text: str) -> None:
         """Type into a field, as the keyboard does."""
