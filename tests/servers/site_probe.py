@@ -133,6 +133,17 @@ async def hinted(request: Request) -> Response:
     return PlainTextResponse("hinted")
 
 
+async def trailed(request: Request) -> Response:
+    sent: list[str] = []
+
+    async def stream() -> AsyncIterator[str]:
+        for number in range(3):
+            sent.append(str(number))
+            yield sent[-1]
+
+    return StreamingResponse(stream()).with_trailers({"X-Count": lambda: str(len(sent))})
+
+
 class ThisFile:
     """Sends this file, and logs by what kinds of messages."""
 
@@ -213,6 +224,7 @@ app = App(
         Route("/ticks/{name}", ticks),
         Route("/pieces", pieces),
         Route("/hinted", hinted),
+        Route("/trailed", trailed),
         Route("/file", ThisFile()),
         Route("/slowly", slowly),
         Route("/fails", fails),

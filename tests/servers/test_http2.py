@@ -16,6 +16,7 @@ from h2.events import (  # noqa: E402
     ResponseReceived,
     StreamEnded,
     StreamReset,
+    TrailersReceived,
 )
 
 OFFERED = {
@@ -59,6 +60,8 @@ class Client:
                     answer["hints"].append(dict(event.headers))
                 case ResponseReceived():
                     answer["headers"] = dict(event.headers)
+                case TrailersReceived():
+                    answer["trailers"] = dict(event.headers)
                 case DataReceived():
                     answer["body"] += event.data
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -108,6 +111,18 @@ def test_early_hints_come_first_where_they_are_offered(server, client):
     hints = [(hint[":status"], hint["link"]) for hint in answer["hints"]]
     offered = "http.response.early_hint" in OFFERED[server.kind]
     assert hints == ([("103", "</style.css>; rel=preload; as=style")] if offered else [])
+
+
+def test_trailers_follow_the_body_where_they_are_offered(server, client):
+    answer = client.read(client.ask("GET", "/trailed", te="trailers"))
+    assert answer["body"] == b"012"
+    if "http.response.trailers" in OFFERED[server.kind]:
+        assert answer["headers"]["trailer"] == "x-count"
+        assert answer["trailers"] == {"x-count": "3"}
+    else:
+        assert "trailers" not in answer
+    plain = client.read(client.ask("GET", "/trailed"))
+    assert (plain["body"], "trailer" in plain["headers"], "trailers" in plain) == (b"012", False, False)
 
 
 def test_a_stream_that_is_reset_ends_and_its_neighbours_live(server, client, happened, until):

@@ -28,3 +28,4 @@ App([Route("/", PlainTextResponse(""))])  # arg-type
 number: int = QueryParams("x=1").as_type(str)  # assignment
 answer: int = negotiate({}, ["text/html"])  # assignment
 CacheControl(max_age="60")  # arg-type
+PlainTextResponse("").with_trailers({"A": 5})  # dict-item

@@ -249,6 +249,11 @@ def negotiated(request: Request, scope: Scope) -> Response:
     return respond(f"{kind}{name}{perhaps}{count}").with_vary("Accept", "Accept-Language")
 
 
+async def made_late() -> str:
+    return "late"
+
+
+trailed: Response = PlainTextResponse("").with_trailers({"A": "b", "C": lambda: "d", "E": made_late})
 PRIVATE = asgi_framework.CacheControl(private=["set-cookie"], max_age=datetime.timedelta(hours=1), s_maxage=5)
 asgi_framework.StaticFiles(directory=".", cache_control={"*.html": PRIVATE, "*": "no-cache"})
 asgi_framework.StaticFiles(directory=".", cache_control=asgi_framework.CacheControl.parse("no-cache"))

@@ -16,6 +16,8 @@ from .types import Message, Receive, Scope, Send
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from ._trailers import TrailerValue
+
 Field = tuple[bytes, bytes]
 RawHeaders = list[Field]
 
@@ -125,6 +127,17 @@ class Response:
         """Return the response itself, with names of request headers merged into Vary (RFC 9110 §12.5.5)."""
         self.headers.add_vary_header(", ".join(names))
         return self
+
+    def with_trailers(self, trailers: Mapping[str, TrailerValue]) -> Response:
+        """Return a response that sends this one, then trailers (RFC 9110 §6.5); what is set on either counts for both.
+
+        A value is text, or a function, sync or async, that is called once the body has been sent. Trailers are left out
+        where the server does not send any, where the client did not ask for them (`TE: trailers`), and where there is
+        no body (HEAD, 204, 304). Raises ValueError for a field that has no meaning behind the content (§6.5.1).
+        """
+        from ._trailers import ResponseWithTrailers
+
+        return ResponseWithTrailers(self, trailers)
 
     def set_cookie(
         self,
