@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 import pytest
 
@@ -448,3 +450,31 @@ async def test_a_comment_that_a_middleware_shields_is_finished_and_the_last(how)
     assert client.reply.text.count(BEAT) == 1
     await anyio.sleep(0.02)
     assert len(client.reply.messages) == sent
+
+
+@pytest.mark.parametrize("ticks", range(4))
+def test_on_asyncio_alone_comments_are_sent_and_end_with_the_stream(ticks):
+    """AnyIO knows its backend in tasks alone, and a timer of asyncio runs in none."""
+
+    async def main():
+        client = Client()
+
+        async def events():
+            await client.has(BEAT, 2)
+            # The stream may end when a comment is due and its task has not begun.
+            due = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.01, due.set)
+            await due.wait()
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            yield "a"
+
+        await client.run(EventSourceResponse(events(), heartbeat=0.01))
+        sent = len(client.reply.messages)
+        await asyncio.sleep(0.03)
+        return client.reply.text, len(client.reply.messages) - sent, len(asyncio.all_tasks())
+
+    text, later, tasks = asyncio.run(main())
+    assert text.startswith(BEAT * 2)
+    assert text.endswith("data: a\n\n")
+    assert (later, tasks) == (0, 1)

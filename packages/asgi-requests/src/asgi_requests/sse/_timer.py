@@ -29,14 +29,14 @@ class HeartbeatTimer:
         self._loop = asyncio.get_running_loop()
         self._handle = self._loop.call_later(pause(), self._tick)
         self._beating: asyncio.Task[Any] | None = None
-        self._scope: anyio.CancelScope
+        self._scope: anyio.CancelScope | None = None
 
     async def stop(self) -> None:
         """End the timer; a beat that is under way is cancelled and has ended when this returns."""
         try:
             if self._beating is not None and not self._beating.done():
                 # By a scope: `send` may be a middleware's, with work that is shielded.
-                self._scope.cancel()
+                (self._scope or self._beating).cancel()
                 await outlast(self._beating)
         finally:
             # Last, since a beat sets the timer for the next.
@@ -47,10 +47,11 @@ class HeartbeatTimer:
         if pause > 0:
             self._handle = self._loop.call_later(pause, self._tick)
         else:
-            self._scope = anyio.CancelScope()
             self._beating = self._loop.create_task(self._run())
 
     async def _run(self) -> None:
-        with self._scope:
+        # AnyIO makes scopes in tasks alone; until this one has begun, the task itself can be cancelled.
+        with anyio.CancelScope() as self._scope:
             await self._beat()
             self._handle = self._loop.call_later(self._pause(), self._tick)
+        self._scope = None
