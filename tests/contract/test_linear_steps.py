@@ -163,6 +163,12 @@ def _cache_control(text: str) -> object:
     return str(CacheControl.parse(text))
 
 
+@texts("structured field", "a,", "a;b=1,", "(a b),", ":YQ==:,", '"', "(", ";", "@1,", "1.1,", '"~\\"~"', "b=1,")
+def _structured(text: str) -> object:
+    fields = MutableHeaders(raw=headers("a", text))
+    return [fields.structured("a", kind) for kind in ("item", "list", "dictionary")]
+
+
 # Queries, forms, JSON and other bodies
 
 

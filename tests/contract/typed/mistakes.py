@@ -12,6 +12,7 @@ from asgi_framework import (
     Mount,
     PlainTextResponse,
     QueryParams,
+    Request,
     Route,
     negotiate,
 )
@@ -29,3 +30,4 @@ number: int = QueryParams("x=1").as_type(str)  # assignment
 answer: int = negotiate({}, ["text/html"])  # assignment
 CacheControl(max_age="60")  # arg-type
 PlainTextResponse("").with_trailers({"A": 5})  # dict-item
+Request({"type": "http"}).headers.structured("priority", "dict")  # call-overload

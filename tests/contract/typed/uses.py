@@ -253,6 +253,9 @@ async def made_late() -> str:
     return "late"
 
 
+HEADERS = asgi_framework.Headers()
+priority: dict[str, tuple[Any, dict[str, Any]]] = HEADERS.structured("priority", "dictionary")
+urgency: tuple[Any, dict[str, Any]] | None = HEADERS.structured("urgency", "item")
 trailed: Response = PlainTextResponse("").with_trailers({"A": "b", "C": lambda: "d", "E": made_late})
 PRIVATE = asgi_framework.CacheControl(private=["set-cookie"], max_age=datetime.timedelta(hours=1), s_maxage=5)
 asgi_framework.StaticFiles(directory=".", cache_control={"*.html": PRIVATE, "*": "no-cache"})

@@ -15,7 +15,7 @@ A name or value that could end a header and begin another is refused where it is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 from ._fields import NAMES, RawHeaders, encode_field, find_all, find_any_case, merge_vary, scope_headers
 
@@ -106,6 +106,25 @@ class Headers(Mapping[str, str]):
     def getlist(self, key: str) -> list[str]:
         """Return every value of the header, in order."""
         return [value.decode("latin-1") for value in find_all(self._list, NAMES[key])]
+
+    @overload
+    def structured(self, key: str, kind: Literal["item"]) -> tuple[Any, dict[str, Any]] | None: ...
+
+    @overload
+    def structured(self, key: str, kind: Literal["list"]) -> list[tuple[Any, dict[str, Any]]]: ...
+
+    @overload
+    def structured(self, key: str, kind: Literal["dictionary"]) -> dict[str, tuple[Any, dict[str, Any]]]: ...
+
+    def structured(self, key: str, kind: Literal["item", "list", "dictionary"]) -> Any:
+        """Return a structured field (RFC 9651) as http-sf reads it: values with their parameters, `(value, {...})`.
+
+        A field that is absent, or malformed (§4.2), is None, or an empty list or dictionary. Raises ImportError without
+        http-sf, the extra `structured-fields`.
+        """
+        from ._structured import read_structured
+
+        return read_structured(find_all(self._list, NAMES[key]), kind)
 
     def keys(self) -> list[str]:  # type: ignore[override]
         """Return the names in order, repeated as they were sent."""
