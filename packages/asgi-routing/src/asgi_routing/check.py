@@ -32,6 +32,8 @@ from .paths import PARAM_FORMAT_REGEX
 from .routes import BaseRoute, Host, Mount, PathRoute, Route, WebSocketRoute
 from .routes.host import host_to_match
 
+__all__ = ["Finding", "check_routes"]
+
 _SAMPLES = {
     StringConvertor: "-",
     IntegerConvertor: "0",

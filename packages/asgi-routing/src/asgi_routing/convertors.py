@@ -24,6 +24,20 @@ from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
+__all__ = [
+    "CONVERTOR_TYPES",
+    "Convertor",
+    "DateConvertor",
+    "DatetimeConvertor",
+    "DecimalConvertor",
+    "FloatConvertor",
+    "IntegerConvertor",
+    "PathConvertor",
+    "StringConvertor",
+    "UUIDConvertor",
+    "register_url_convertor",
+]
+
 T = TypeVar("T")
 Schema = Mapping[str, Any]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+__all__ = ["InvalidParameter", "NoMatchFound", "RouteWarning"]
+
 
 class NoMatchFound(Exception):
     """Raised if no route has the name, or none of that name takes just these parameters.

@@ -26,6 +26,8 @@ from typing import Any, Protocol
 from .routes import BaseRoute, Host, Mount
 from .types import ASGIApp, Message, Receive, Scope, Send
 
+__all__ = ["Lifespan"]
+
 Lifespan = Callable[[Any], Any]
 LifespanContext = Callable[[Any], AbstractAsyncContextManager[Any]]
 

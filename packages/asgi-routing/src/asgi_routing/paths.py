@@ -16,6 +16,8 @@ from ._urlpath import URLPath, without_authority
 from .convertors import CONVERTOR_TYPES, NOT_CONVERTIBLE, Convertor
 from .exceptions import InvalidParameter
 
+__all__ = ["PARAM_REGEX", "compile_path", "replace_params"]
+
 PARAM_REGEX = re.compile("{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 PARAM_FORMAT_REGEX = re.compile("{([a-zA-Z_][a-zA-Z0-9_]*)}")
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from .check import Finding
 
 
+__all__ = ["Router", "RouterOptions"]
+
+
 class RouterOptions(TypedDict, total=False):
     """The options of a Router beyond Starlette's; see there."""
 

@@ -24,6 +24,8 @@ from .types import Receive, Scope, Send
 if TYPE_CHECKING:
     from types import ModuleType
 
+__all__ = ["BaseSchemaGenerator", "EndpointInfo", "OpenAPIResponse", "SchemaGenerator"]
+
 _VERBS = ("get", "post", "put", "patch", "delete", "options", "query")
 _METHODS = frozenset(_VERBS) | {"head", "trace"}
 _CONVERTOR = re.compile(r":\w+}")

@@ -16,6 +16,8 @@ from typing import Any, Literal, NamedTuple
 from .paths import PARAM_REGEX
 from .routes import BaseRoute
 
+__all__ = ["ListedParam", "ListedRoute", "format_table", "list_routes", "routes_of"]
+
 _HEAD = ("method", "path", "name", "endpoint")
 _VERBS = ("get", "head", "post", "put", "patch", "delete", "options", "query")
 
