@@ -166,7 +166,9 @@ async def test_what_is_no_middleware_is_named_at_the_first_request():
         return None
 
     app = App(middleware=[Middleware(not_a_middleware)])
-    with pytest.raises(TypeError, match=r"not_a_middleware \(.*test_applications.py:\d+\) made None: a middleware is"):
+    with pytest.raises(
+        TypeError, match=r"not_a_middleware \(.*test_applications.py:\d+\) returned None: a middleware must be"
+    ):
         await request(app)
 
 
@@ -372,7 +374,7 @@ async def test_in_debug_middleware_in_the_wrong_order_is_logged(caplog):
         app = App(debug=debug, middleware=records)
         await request(app)
     assert [record.getMessage() for record in caplog.records if "GZip" in record.getMessage()] == [
-        "GZipMiddleware stands there twice: the second does the work of the first again"
+        "GZipMiddleware occurs twice: the second does the work of the first again"
     ]
 
 

@@ -334,7 +334,7 @@ def test_it_is_refused_where_starlette_is_imported_already(without_starlette, tm
     (package / "requests.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     importlib.import_module("starlette.requests")
-    with pytest.raises(RuntimeError, match=r"imported already \(starlette, starlette\.requests; .*before the first"):
+    with pytest.raises(RuntimeError, match=r"already imported \(starlette, starlette\.requests; .*before the first"):
         install_as_starlette()
     assert sys.modules["starlette"].__file__ == str(package / "__init__.py")
 

@@ -46,24 +46,33 @@ async def generated(scope):
 @pytest.mark.parametrize(
     ("middleware", "message"),
     [
-        ([CORSMiddleware], r"holds records, not <class .*CORSMiddleware'>: write Middleware\(CORSMiddleware, \.\.\.\)"),
+        (
+            [CORSMiddleware],
+            r"must contain records, not <class .*CORSMiddleware'>: write Middleware\(CORSMiddleware, \.\.\.\)",
+        ),
         (
             [CORSMiddleware(home)],
-            r"holds records, not <.*CORSMiddleware object .*>: write Middleware\(\.\.\., \.\.\.\)",
+            r"must contain records, not <.*CORSMiddleware object .*>: write Middleware\(\.\.\., \.\.\.\)",
         ),
-        ([plain_middleware], r"holds records, not <function plain_middleware .*: write Middleware\(plain_middleware, "),
-        (["cors"], r"holds records, not 'cors': write Middleware\("),
-        (["abc"], r"holds records, not 'abc': write Middleware\("),
-        ([None], r"holds records, not None: write Middleware\("),
-        ([(CORSMiddleware, {})], r"holds records, not \(<class .*CORSMiddleware'>, \{\}\): write Middleware\("),
-        ([[Middleware(CORSMiddleware)]], r"holds records, not \[Middleware\(CORSMiddleware\)\]: write Middleware\("),
+        (
+            [plain_middleware],
+            r"must contain records, not <function plain_middleware .*: write Middleware\(plain_middleware, ",
+        ),
+        (["cors"], r"must contain records, not 'cors': write Middleware\("),
+        (["abc"], r"must contain records, not 'abc': write Middleware\("),
+        ([None], r"must contain records, not None: write Middleware\("),
+        ([(CORSMiddleware, {})], r"must contain records, not \(<class .*CORSMiddleware'>, \{\}\): write Middleware\("),
+        (
+            [[Middleware(CORSMiddleware)]],
+            r"must contain records, not \[Middleware\(CORSMiddleware\)\]: write Middleware\(",
+        ),
         (Middleware(CORSMiddleware), r"write middleware=\[Middleware\(\.\.\.\)\], not Middleware\(CORSMiddleware\)"),
         ("cors", r"write middleware=\[Middleware\(\.\.\.\)\], not 'cors'"),
         (CORSMiddleware, r"write middleware=\[Middleware\(\.\.\.\)\], not <class"),
-        ([Middleware("cors")], r"Middleware\('cors'\): the first argument is a class or function"),
+        ([Middleware("cors")], r"Middleware\('cors'\): the first argument must take"),
         (
             [Middleware(CORSMiddleware(home), allow_origins=["*"])],
-            r"this is an application already: write Middleware\(CORSMiddleware, \.\.\.\)",
+            r"this is already an application: write Middleware\(CORSMiddleware, \.\.\.\)",
         ),
     ],
 )
@@ -90,7 +99,7 @@ async def test_whatever_makes_an_application_may_stand_in_the_list():
 
 
 def test_a_middleware_that_is_added_is_checked_too():
-    with pytest.raises(TypeError, match="this is an application already"):
+    with pytest.raises(TypeError, match="this is already an application"):
         App().add_middleware(CORSMiddleware(home))
 
 
@@ -107,12 +116,12 @@ def test_debug_is_whatever_is_true_or_false(debug):
 
 @pytest.mark.parametrize("size", ["1MB", b"1", [1], True, object()])
 def test_a_size_that_is_no_number_is_refused(size):
-    with pytest.raises(TypeError, match="max_body_size is a number of bytes, such as 1_000_000, not"):
+    with pytest.raises(TypeError, match="max_body_size must be a number of bytes, such as 1_000_000, not"):
         App(max_body_size=size)
 
 
 def test_a_negative_size_is_refused():
-    with pytest.raises(ValueError, match="max_body_size is a number of bytes from 0, not -1"):
+    with pytest.raises(ValueError, match="max_body_size must be 0 or more, not -1"):
         App(max_body_size=-1)
     assert App(max_body_size=0).max_body_size == 0
 
@@ -121,7 +130,9 @@ def test_a_negative_size_is_refused():
     "lifespan", [lambda: None, lambda app, more: None, "startup", contextlib.nullcontext(), [print]], ids=range(5)
 )
 def test_a_lifespan_that_is_no_function_of_the_application_is_refused(lifespan):
-    with pytest.raises(TypeError, match="lifespan is an async context manager function that takes the application"):
+    with pytest.raises(
+        TypeError, match="lifespan must be an async context manager function that takes the application"
+    ):
         App(lifespan=lifespan)
 
 
@@ -130,9 +141,9 @@ def test_a_handler_that_is_no_function_is_refused(handler):
     if handler is PlainTextResponse:  # a class can be called, and takes (content, status_code): nothing is known
         App(exception_handlers={404: handler})
         return
-    with pytest.raises(TypeError, match=r"an exception handler is a function \(request, exc\) -> response, not"):
+    with pytest.raises(TypeError, match=r"an exception handler must be a function \(request, exc\) -> response, not"):
         App(exception_handlers={404: handler})
-    with pytest.raises(TypeError, match=r"an exception handler is a function \(request, exc\) -> response, not"):
+    with pytest.raises(TypeError, match=r"an exception handler must be a function \(request, exc\) -> response, not"):
         App().add_exception_handler(Exception, handler)
 
 

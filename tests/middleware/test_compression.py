@@ -127,7 +127,7 @@ def test_a_coding_that_is_not_known_is_refused(codings):
 
 @pytest.mark.parametrize("value", [None, "app:app"])
 def test_what_is_not_an_application_is_refused_where_it_is_passed(value):
-    with pytest.raises(TypeError, match="CompressionMiddleware wraps an ASGI application, not "):
+    with pytest.raises(TypeError, match="CompressionMiddleware needs an ASGI application, not "):
         CompressionMiddleware(value)
 
 

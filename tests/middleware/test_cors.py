@@ -561,5 +561,5 @@ def test_the_constants_are_starlettes():
 
 @pytest.mark.parametrize("value", [None, "app:app", {}])
 def test_what_is_not_an_application_is_refused_where_it_is_passed(value):
-    with pytest.raises(TypeError, match="CORSMiddleware wraps an ASGI application, not "):
+    with pytest.raises(TypeError, match="CORSMiddleware needs an ASGI application, not "):
         CORSMiddleware(value)

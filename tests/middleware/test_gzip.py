@@ -465,5 +465,5 @@ def test_a_size_or_level_that_is_not_a_number_is_refused(options):
 
 @pytest.mark.parametrize("value", [None, "app:app", {}])
 def test_what_is_not_an_application_is_refused_where_it_is_passed(value):
-    with pytest.raises(TypeError, match="GZipMiddleware wraps an ASGI application, not "):
+    with pytest.raises(TypeError, match="GZipMiddleware needs an ASGI application, not "):
         GZipMiddleware(value)

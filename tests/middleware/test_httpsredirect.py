@@ -200,5 +200,5 @@ def test_a_configuration_that_could_not_work_is_refused(options):
 
 @pytest.mark.parametrize("value", [None, "app:app", {}])
 def test_what_is_not_an_application_is_refused_where_it_is_passed(value):
-    with pytest.raises(TypeError, match="HTTPSRedirectMiddleware wraps an ASGI application, not "):
+    with pytest.raises(TypeError, match="HTTPSRedirectMiddleware needs an ASGI application, not "):
         HTTPSRedirectMiddleware(value)

@@ -172,7 +172,7 @@ async def test_an_entry_that_means_a_host_is_read_as_it_with_a_warning(entry, me
         ("http://", "write a name"),
         ("e .org", "write a name"),
         ("user@e.org", "write a name"),
-        ("10.0.0.1/8", "write a network as 10.0.0.0/8 (10.0.0.1/8 has host bits set)"),
+        ("10.0.0.1/8", "write a network such as 10.0.0.0/8 (10.0.0.1/8 has host bits set)"),
         ("::g", "write a name"),
     ],
 )
@@ -213,5 +213,5 @@ def test_a_wildcard_stands_for_whole_labels_in_front(pattern):
 
 @pytest.mark.parametrize("value", [None, "app:app", {}])
 def test_what_is_not_an_application_is_refused_where_it_is_passed(value):
-    with pytest.raises(TypeError, match="TrustedHostMiddleware wraps an ASGI application, not "):
+    with pytest.raises(TypeError, match="TrustedHostMiddleware needs an ASGI application, not "):
         TrustedHostMiddleware(value)

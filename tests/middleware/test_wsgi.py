@@ -551,7 +551,7 @@ async def test_else_a_file_is_streamed_in_blocks_and_closed(tmp_path, case):
     scope = {"extensions": None} if case == "no extension" else PATHSEND
     wsgi = sending_file(file, 99 if case in ("length", "head") else None)
     if case == "length":
-        with pytest.raises(RuntimeError, match="10 bytes and its Content-Length says 99"):
+        with pytest.raises(RuntimeError, match="10 bytes, but its Content-Length is 99"):
             await request(wsgi, **scope)
     else:
         reply = await request(wsgi, "HEAD" if case == "head" else "GET", **scope)

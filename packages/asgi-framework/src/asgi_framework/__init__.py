@@ -7,7 +7,7 @@
 
     app = App(routes=[Route("/hello/{name}", hello)])
 
-A name is imported when it is first used, and is the very object of the package it comes from.
+A name is imported when it is first used, and is the same object as in the package that defines it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mistakes in the arguments of an App, named where they are made, with what to write instead."""
+"""Checks of the arguments of an App: each error names the argument and what to write instead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .middleware import ExceptionHandler, check_handler
 
 
 def check_debug(debug: Any) -> bool:
-    """Return `debug`; raises TypeError where it is the routes: they come second."""
+    """Return `debug`; raises TypeError for a list of routes, which is the second argument."""
     if isinstance(debug, Iterable) and not isinstance(debug, str):
         raise TypeError(f"the first argument of App is debug, not {debug!r}: write App(routes=[...])")
     return debug  # type: ignore[no-any-return]
@@ -26,9 +26,9 @@ def check_size(max_body_size: Any) -> int | None:
     if max_body_size is None:
         return None
     if not isinstance(max_body_size, (int, float)) or isinstance(max_body_size, bool):
-        raise TypeError(f"max_body_size is a number of bytes, such as 1_000_000, not {max_body_size!r}")
+        raise TypeError(f"max_body_size must be a number of bytes, such as 1_000_000, not {max_body_size!r}")
     if max_body_size < 0:
-        raise ValueError(f"max_body_size is a number of bytes from 0, not {max_body_size!r}")
+        raise ValueError(f"max_body_size must be 0 or more, not {max_body_size!r}")
     return max_body_size  # type: ignore[return-value]
 
 
@@ -37,14 +37,14 @@ def check_lifespan(lifespan: Any) -> Lifespan | None:
     if lifespan is not None and not (callable(lifespan) and can_take(lifespan, 1)):
         shown = describe(lifespan) if callable(lifespan) else repr(lifespan)
         raise TypeError(
-            f"lifespan is an async context manager function that takes the application, not {shown}: "
+            f"lifespan must be an async context manager function that takes the application, not {shown}: "
             "write @contextlib.asynccontextmanager above `async def lifespan(app): ... yield`"
         )
     return lifespan  # type: ignore[no-any-return]
 
 
 def check_handlers(handlers: Mapping[Any, ExceptionHandler]) -> dict[Any, ExceptionHandler]:
-    """Return the handlers by the keys that can match; warns of others, a status written as a string is read as one."""
+    """Return the handlers whose keys can match; warns of the others, and reads a status in a string as a number."""
     checked = {}
     for given, handler in handlers.items():
         key = int(given) if isinstance(given, str) and given.isdecimal() else given
@@ -61,11 +61,11 @@ def check_handlers(handlers: Mapping[Any, ExceptionHandler]) -> dict[Any, Except
 
 
 def check_middleware(middleware: Any) -> list[Middleware]:
-    """Return the records in a list; raises TypeError, saying what to write, where one of them is something else."""
+    """Return the records in a list; raises TypeError, with what to write instead, for anything else."""
     if middleware is None:
         return []
     if isinstance(middleware, (str, Middleware)) or not isinstance(middleware, Iterable):
-        raise TypeError(f"middleware is a list of records: write middleware=[Middleware(...)], not {middleware!r}")
+        raise TypeError(f"middleware must be a list of records: write middleware=[Middleware(...)], not {middleware!r}")
     records = list(middleware)
     for record in records:
         check_record(record)
@@ -73,22 +73,22 @@ def check_middleware(middleware: Any) -> list[Middleware]:
 
 
 def check_record(record: Any) -> None:
-    """Raise TypeError, saying what to write, unless `record` is a middleware that can be built."""
+    """Raise TypeError, with what to write instead, unless `record` is a valid record of a middleware."""
     parts = None
     if isinstance(record, Iterable) and not isinstance(record, (str, bytes, type)):
         parts = tuple(record)
     if parts is None or len(parts) != 3:
         name = getattr(record, "__name__", None)
         raise TypeError(
-            f"middleware=[...] holds records, not {record!r}: write Middleware({name or '...'}, ...), "
-            "with the class and the arguments but for the application"
+            f"middleware=[...] must contain records, not {record!r}: write Middleware({name or '...'}, ...), "
+            "with the class and its arguments except for the application"
         )
     cls = parts[0]
     if not callable(cls):
-        raise TypeError(f"Middleware({cls!r}): the first argument is a class or function that takes an application")
+        raise TypeError(f"Middleware({cls!r}): the first argument must take an application and return another")
     kind: Any = type(cls)
     if kind is not type and inspect.iscoroutinefunction(kind.__call__):
         raise TypeError(
-            f"Middleware({cls!r}): this is an application already: write Middleware({type(cls).__name__}, ...), "
-            "with the class and the arguments but for the application"
+            f"Middleware({cls!r}): this is already an application: write Middleware({type(cls).__name__}, ...), "
+            "with the class and its arguments except for the application"
         )

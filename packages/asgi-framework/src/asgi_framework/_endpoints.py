@@ -1,7 +1,7 @@
-"""Functions as ASGI applications: `function(request) -> response` and `function(websocket)`.
+"""Adapters of functions to ASGI: `function(request) -> response` and `function(websocket)`.
 
-What an endpoint raises is answered where it was raised, inside the middleware of its route, mount and router: so a CORS
-header that a mount adds is on its errors too, and the handler gets the very Request that the endpoint had.
+An exception of an endpoint is answered where it was raised, inside the middleware of its route, mount and router. So a
+CORS header that a mount adds is on its error responses too, and the handler gets the same Request as the endpoint.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ RESPONSE_CALL = Response.__call__
 def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
     """Return the ASGI application of an endpoint; a sync function runs in the thread pool.
 
-    Warns at once of an endpoint that does not take the request alone. When called, the application raises TypeError,
-    naming the function, its file and line, for such a one, and where a function returns no response.
+    Warns at once of an endpoint that does not take the request as its only argument; when called, the application then
+    raises TypeError. It also does if the function returns anything but a response. Both name its file and line.
     """
     return partial(serve_function, as_async(fitting(func, 1, "an endpoint takes the request alone")), func)
 
@@ -37,7 +37,7 @@ def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
 async def serve_function(
     call: Callable[[Request[Any]], Awaitable[Any]], func: Any, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Serve a request with an async function; `func` is the one to be named in errors."""
+    """Serve a request with an async function; errors name `func`."""
     request: Request[Any] = Request(scope, receive, send)
     try:
         response = await call(request)
@@ -45,7 +45,9 @@ async def serve_function(
         if not await answer_exception(exc, request, scope, receive, send):
             raise
         return
-    if response.__class__.__call__ is RESPONSE_CALL:  # what it does for a request, without its coroutine
+    # Response.__call__ does the same for a request; without it a coroutine is saved. A subclass that overrides it, and
+    # instrumentation that has replaced it, is called.
+    if response.__class__.__call__ is RESPONSE_CALL:
         start, body = response.messages(scope)
         await send(start)
         await send(body)
@@ -58,14 +60,14 @@ async def serve_function(
 async def send_response(
     response: Any, func: Any, request: Request[Any], scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Send what a function returned, if it is no plain response; raises TypeError, naming the function, for others."""
+    """Send a response with its own `__call__`, or an ASGI application; raises TypeError, naming `func`, for others."""
     if not callable(response):
         raise not_a_response(func, response)
     await _send(response, request, scope, receive, send)
 
 
 def handle_exceptions(app: ASGIApp) -> ASGIApp:
-    """Return an application whose exceptions are answered where it stands, as those of a function are."""
+    """Return an application whose exceptions are answered in its place, as those of a function are."""
 
     async def handled(scope: Scope, receive: Receive, send: Send) -> None:
         await _send(app, Request(scope, receive, send), scope, receive, send)
@@ -74,7 +76,7 @@ def handle_exceptions(app: ASGIApp) -> ASGIApp:
 
 
 async def _send(app: ASGIApp, request: Request[Any], scope: Scope, receive: Receive, send: Send) -> None:
-    """Let an application answer that runs code of its own, a stream or a file: it may fail before it has started."""
+    """Send a response that runs its own code, such as a stream or a file: it may fail before it has started."""
     started = False
 
     def watch(message: Message) -> Awaitable[None]:
@@ -90,7 +92,7 @@ async def _send(app: ASGIApp, request: Request[Any], scope: Scope, receive: Rece
 
 
 def websocket_session(func: Callable[[WebSocket[Any]], Awaitable[None]]) -> ASGIApp:
-    """Return the ASGI application of a WebSocket endpoint; warns of one that does not take the WebSocket alone."""
+    """Return the ASGI application of a WebSocket endpoint; warns unless the WebSocket is its only argument."""
     function = fitting(func, 1, "a WebSocket endpoint takes the websocket alone")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,8 +101,8 @@ def websocket_session(func: Callable[[WebSocket[Any]], Awaitable[None]]) -> ASGI
             await function(websocket)
         except Exception as exc:
             responder = scope.get(SCOPE_KEY)
-            # Only ours takes a WebSocket; and an exception that answers by itself is left to the middleware, which
-            # knows how far the handshake came.
+            # Only the framework's own middleware passes a WebSocket to handlers. An exception that answers by itself is
+            # left to it as well, because only the middleware knows the state of the handshake.
             if not isinstance(responder, ExceptionMiddleware) or responder.handler_for(exc) is answer_itself:
                 raise
             if not await answer_exception(exc, websocket, scope, receive, send):
@@ -110,16 +112,17 @@ def websocket_session(func: Callable[[WebSocket[Any]], Awaitable[None]]) -> ASGI
 
 
 async def answer_exception(exc: Exception, connection: Any, scope: Scope, receive: Receive, send: Send) -> bool:
-    """Let the active middleware answer with the request that the endpoint had; return False if it has no handler."""
+    """Let the active middleware answer, with the endpoint's own request; return False if it has no handler."""
     responder: ExceptionResponder | None = scope.get(SCOPE_KEY)
     if responder is None:
         return False
     handler = responder.handler_for(exc)
     if handler is None:
         return False
-    if handler is answer_itself and isinstance(exc, HTTPException):  # the commonest, without a coroutine in between
+    if handler is answer_itself and isinstance(exc, HTTPException):  # the most common, without another coroutine
         await exc(scope, receive, send)
     else:
         await responder.respond(handler, exc, scope, receive, send, connection)
-    exc.__traceback__ = None  # programs raise constants again: each time adds the frames of one more request
+    # One exception object may be raised for every request, and each time the frames of that request are appended.
+    exc.__traceback__ = None
     return True

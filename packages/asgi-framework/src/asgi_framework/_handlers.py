@@ -1,4 +1,4 @@
-"""Exception handlers, `handler(request, exc) -> response`: what they are given, and how what they return is sent."""
+"""Exception handlers, `handler(request, exc) -> response`: their arguments, and the sending of their responses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ExceptionHandler = Callable[[Any, Any], Any]
 
 
 async def call_handler(handler: ExceptionHandler, connection: Any, exc: Exception) -> Any:
-    """Return what a handler returns; one that is not async runs in the thread pool."""
+    """Return the result of a handler; a sync handler runs in the thread pool."""
     if is_async_callable(handler):
         return await handler(connection, exc)
     return await call_with(run_in_threadpool, handler, connection, exc)
@@ -29,9 +29,9 @@ async def call_handler(handler: ExceptionHandler, connection: Any, exc: Exceptio
 async def send_answer(
     handler: ExceptionHandler, response: Any, connection: Any, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Send what a handler returned; raises TypeError, naming the handler, where that is not a response.
+    """Send the response of a handler; raises TypeError, naming the handler, if it has returned anything else.
 
-    On a WebSocket a handler may return None; for a request only one that has sent the response by itself.
+    None is allowed on a WebSocket, and for a request if the handler has sent the response by itself.
     """
     if response is None and (scope["type"] != "http" or has_started(send)):
         return
@@ -44,14 +44,14 @@ async def send_answer(
 
 
 def has_started(send: Send) -> bool:
-    """Return whether the response is known to have begun: asgi-middleware's `send` says so."""
+    """Return whether the response is known to have begun, if `send` is a watcher of asgi-middleware."""
     return getattr(getattr(send, "__self__", None), "started", False) is True
 
 
 def connection_of(scope: Scope, receive: Receive, send: Send) -> Request[Any] | WebSocket[Any]:
-    """Return a request or WebSocket for a handler outside of the endpoint.
+    """Return a request or WebSocket for a handler outside the endpoint.
 
-    Reading the body of such a request never waits for bytes that a Request inside has taken.
+    Reading the body of such a request never waits for bytes that an inner Request has already read.
     """
     if scope["type"] == "websocket":
         return WebSocket(scope, receive, send)
@@ -60,9 +60,9 @@ def connection_of(scope: Scope, receive: Receive, send: Send) -> Request[Any] | 
 
 
 async def _end_websocket(websocket: WebSocket[Any], response: ASGIApp) -> None:
-    """Deny the WebSocket with a response, or once it is accepted close it with 1008, or 1011 for a 5xx.
+    """Deny the WebSocket with a response; if it is accepted already, close it with 1008, or 1011 for a 5xx.
 
-    The response receives the connect once more, as where the middleware answers.
+    The response receives the connect message again, as it does if the middleware answers.
     """
     if websocket.client_state is WebSocketState.CONNECTING:
         await websocket.receive()
@@ -83,6 +83,6 @@ async def _end_websocket(websocket: WebSocket[Any], response: ASGIApp) -> None:
     if websocket.application_state is WebSocketState.CONNECTING:
         await response(websocket.scope, receive, websocket.send)
     elif websocket.application_state is WebSocketState.CONNECTED:
-        # In a scope with this extension a response sends its status, whether or not the server offers denials.
+        # With this extension in its scope a response sends its status, which becomes the close code.
         extensions = {**(websocket.scope.get("extensions") or {}), "websocket.http.response": {}}
         await response({**websocket.scope, "extensions": extensions}, receive, send_close)

@@ -1,4 +1,4 @@
-"""Inspect the functions of an application: whether they can be called, and where they are defined."""
+"""Inspection of an application's functions: whether they can be called, and where they are defined."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _VARIADIC = inspect.CO_VARARGS
 
 
 def fitting(func: Callable[..., Any], count: int, rule: str) -> Callable[..., Any]:
-    """Return `func`, or where it cannot be called with `count` positional arguments, one that raises TypeError.
+    """Return `func`, or a function that raises TypeError if `func` cannot take `count` positional arguments.
 
-    In that case warn at once: the other routes and handlers of the application are served.
+    It only warns now, so that one mistake does not stop the other routes and handlers of the application.
     """
     if can_take(func, count):
         return func
@@ -29,9 +29,9 @@ def fitting(func: Callable[..., Any], count: int, rule: str) -> Callable[..., An
 
 
 def can_take(func: Callable[..., Any], count: int) -> bool:
-    """Return whether a function can be called with `count` positional arguments; True where nothing is known of it.
+    """Return whether a function can be called with `count` positional arguments; True if that is unknown.
 
-    The code object of a plain function says so in a fraction of what inspect takes; other callables are inspected.
+    The code object of a plain function has the numbers; other callables are inspected, which takes much longer.
     """
     code = getattr(func, "__code__", None)
     if code is not None and not hasattr(func, "__wrapped__"):
@@ -49,7 +49,7 @@ def can_take(func: Callable[..., Any], count: int) -> bool:
 
 
 def is_function(endpoint: Any) -> bool:
-    """Return whether an endpoint is a function or a method, perhaps with some arguments bound, not an application."""
+    """Return whether an endpoint is a function or a method, also in a `partial`; otherwise it is an application."""
     while isinstance(endpoint, partial):
         endpoint = endpoint.func
     return inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
@@ -66,7 +66,7 @@ def describe(func: Any) -> str:
 
 
 def not_a_response(func: Callable[..., Any], returned: object) -> TypeError:
-    """Return the error for what a function returned in place of a response."""
+    """Return the TypeError for a function that has not returned a response."""
     kind = "nothing (None)" if returned is None else f"a {type(returned).__name__}"
     return TypeError(
         f"{describe(func)} returned {kind}: return a Response, such as JSONResponse(...), or any ASGI application"

@@ -1,4 +1,4 @@
-"""The application: routes, middleware and exception handlers, wired together.
+"""The application, assembled from routes, middleware and exception handlers.
 
     from asgi_framework import App, Middleware, Route, SessionMiddleware
 
@@ -49,16 +49,16 @@ _current_codec = current_codec.get
 class App:
     """An ASGI application of routes, middleware and exception handlers.
 
-    From the outside in: server errors, the body limit, `middleware` in its order, exceptions, the router. `lifespan`
-    is an async context manager function of the application; what it yields is in `request.state`. `max_body_size` is
-    in bytes. `redirect_slashes` and `auto_options` are the router's. `json` is the codec of all JSON
-    that is read and written: an object with `dumps` and `loads`, such as `orjson_codec()`; None leaves it to that of an
-    application around this one, or to the standard library. With `debug`, errors are shown in the browser and
-    routes that can never be reached are logged. Raises TypeError for an argument of another kind; an exception handler
-    that could never be called is a warning.
+    The layers, outermost first: server errors, the body limit, `middleware` in its order, exceptions, the router.
+    `lifespan` is an async context manager function of the application; the mapping that it yields is in
+    `request.state`. `max_body_size` is in bytes. `redirect_slashes` and `auto_options` are the router's. `json` is the
+    codec of all JSON that is read and written: an object with `dumps` and `loads`, such as `orjson_codec()`; by default
+    that of an application around this one, otherwise the standard library. With `debug` errors are shown in the
+    browser, and unreachable routes are logged. Raises TypeError for an argument of the wrong type; warns of a handler
+    that could never be called.
     """
 
-    # In the class for subclasses that do without this constructor, as FastAPI does.
+    # An attribute of the class, because FastAPI does not call this constructor.
     json: JSONCodec | None = None
 
     def __init__(
@@ -85,7 +85,7 @@ class App:
         self.middleware_stack: ASGIApp | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Return the whole application as one callable; called once, before the first request."""
+        """Return the middleware and the router as one ASGI application; called once, before the first request."""
         error_handler = None
         handlers = {}
         for key, handler in self.exception_handlers.items():
@@ -93,7 +93,7 @@ class App:
                 error_handler = handler
             if key is not Exception:
                 handlers[key] = handler
-        # Records, all of them: instrumentation that patches Middleware.__init__ sees each.
+        # Each layer is a Middleware record, so that instrumentation that patches Middleware.__init__ sees all of them.
         records = [Middleware(ServerErrorMiddleware, handler=error_handler, debug=self.debug)]
         if self.max_body_size is not None:
             from asgi_middleware.body_limit import RequestBodyLimitMiddleware  # most applications have none
@@ -171,10 +171,11 @@ class App:
         return None
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the first connection: a lifespan, the middleware being built within it, or any other.
+        """Build the middleware, and serve the first connection with it.
 
-        A server takes an exception before the first `receive` for an application without a lifespan, and serves it:
-        a middleware that cannot be built would be found by the first visitor instead of by the deployment.
+        If an application raises before the first `receive` of its lifespan servers conclude that it does not support
+        the lifespan, and serve it. A middleware that cannot be built would then fail for the first visitor instead of
+        stopping the deployment, so the startup message is received first, and answered with a failure.
         """
         if scope["type"] != "lifespan":
             stack = self.middleware_stack = self.build_middleware_stack()
@@ -197,7 +198,7 @@ class App:
         return self.router.routes
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Return the path of the route of that name; raises NoMatchFound where there is none with these parameters."""
+        """Return the path of a route by its name; raises NoMatchFound if none has that name and these parameters."""
         return self.router.url_path_for(name, **path_params)
 
     def add_route(
@@ -209,7 +210,7 @@ class App:
         include_in_schema: bool = True,
         **options: Any,
     ) -> None:
-        """Add a Route at the end; `options` are others of it, such as `when`."""
+        """Add a Route at the end; `options` are further options of the Route, such as `when`."""
         self.router.add_route(path, route, methods, name, include_in_schema, **options)
 
     def mount(self, path: str, app: ASGIApp, name: str | None = None, **options: Any) -> None:
@@ -231,8 +232,8 @@ class App:
     def add_exception_handler(self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler) -> None:
         """Add `handler(request, exc)` for an exception class or a status.
 
-        500 and Exception are for unhandled errors too. Warns of a key that could never match and of a handler that
-        could never be called; raises TypeError for one that is not callable.
+        A handler for 500 or Exception gets unhandled exceptions, too. Warns of a key that could never match and of a
+        handler that could never be called; raises TypeError for one that is not callable.
         """
         self.exception_handlers.update(check_handlers({exc_class_or_status_code: handler}))
 
@@ -242,23 +243,23 @@ async def _serve_watched(app: ASGIApp, watcher: ResponseWatcher, scope: Scope, r
     try:
         await app(scope, receive, watcher.send)
     finally:
-        # It would be a reference cycle: a server's `send` is bound to what holds the scope.
+        # Otherwise a reference cycle remains: a server's `send` is bound to an object that holds the scope.
         scope.pop(ERRORS_KEY, None)
 
 
 def _watcher_of(request: Request[Any] | None, send: Send) -> ResponseWatcher:
-    """Return a watcher of `send` that knows what a request, if there is one, has sent with it."""
+    """Return a watcher of `send`; it has started if the request, if any, has begun its response."""
     watcher = ResponseWatcher(send)
     watcher.started = request is not None and request.response_started
     return watcher
 
 
 def _build(cls: Any, app: ASGIApp, args: Any, kwargs: Any) -> ASGIApp:
-    """Return the application within one middleware; raises TypeError, naming it, where that makes no application."""
+    """Return the application wrapped in a middleware; raises TypeError, naming it, if the result is not callable."""
     built: ASGIApp = cls(app, *args, **kwargs)
     if not callable(built):
         raise TypeError(
-            f"the middleware {describe(cls)} made {built!r}: a middleware is a class or function that takes an "
-            "ASGI application and returns one"
+            f"the middleware {describe(cls)} returned {built!r}: a middleware must be a class or function that takes "
+            "an ASGI application and returns one"
         )
     return built

@@ -1,4 +1,4 @@
-"""Endpoints for authenticated users: `@requires("admin")` above a function.
+"""Restrict endpoints to authenticated users by the decorator `requires`.
 
     from asgi_framework import PlainTextResponse, Request, requires
 
@@ -6,7 +6,7 @@
     async def dashboard(request: Request) -> PlainTextResponse:
         return PlainTextResponse("for admins")
 
-`AuthenticationMiddleware` finds out who the user is; its parts can be imported from here too.
+`AuthenticationMiddleware` authenticates the user; its classes can be imported from here, too.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Refuse = Callable[[Request[Any]], RedirectResponse]
 
 
 def has_required_scope(conn: HTTPConnection[Any], scopes: Sequence[str]) -> bool:
-    """Return whether the credentials of a connection have every one of these scopes."""
+    """Return whether the credentials of a connection have all of these scopes."""
     return set(scopes) <= set(conn.auth.scopes)
 
 
@@ -58,9 +58,9 @@ def requires(
 ) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Let only connections with all of these scopes reach the decorated endpoint.
 
-    Others get `status_code`, or are redirected (303) to the route named `redirect`, with the URL that was requested
-    in `next`; a WebSocket is closed. The endpoint has a parameter `request` or `websocket`: TypeError names the
-    function that has none.
+    Others get `status_code`, or are redirected (303) to the route named `redirect`, with the requested URL in `next`;
+    a WebSocket is closed. The endpoint must have a parameter `request` or `websocket`; TypeError names a function
+    without one.
     """
     needed = [scopes] if isinstance(scopes, str) else list(scopes)
     refuse = partial(_refuse, status_code=status_code, redirect=redirect)
@@ -76,7 +76,7 @@ def requires(
 
 
 def _connection_of(func: Callable[..., Any]) -> tuple[str, Find]:
-    """Return which parameter of a function is the connection, and how to find it among the arguments of a call."""
+    """Return the name of a function's connection parameter, and a function that finds it among the arguments."""
     names = list(inspect.signature(func).parameters)
     kind = next((name for name in names if name in ("request", "websocket")), None)
     if kind is None:
@@ -116,10 +116,11 @@ def _guarded_sync(func: Callable[P, Any], find: Find, needed: Sequence[str], ref
 
 
 def _refuse(request: Request[Any], *, status_code: int, redirect: str | None) -> RedirectResponse:
-    """Return the redirect to the login page; raises HTTPException where there is none.
+    """Return the redirect to the login page; raises HTTPException if there is none.
 
-    `next` is the whole URL, as in Starlette: a login page on another host leads back, and can compare the host. A path
-    alone, which a request has that names no host, begins with one slash: browsers read two as another site.
+    `next` is the whole URL, as in Starlette, so that a login page on another host can lead back, and can check the
+    host. A request without a host has only a path; it must begin with a single slash, because browsers read `//` as the
+    beginning of a host, which would make the login page an open redirect (CWE-601).
     """
     if redirect is None:
         raise HTTPException(status_code)

@@ -1,4 +1,4 @@
-"""Configuration from the environment and from an env file, cast and checked where it is read.
+"""Read configuration from the environment and from an env file, with casts and defaults.
 
     from asgi_framework.config import Config
 
@@ -28,18 +28,18 @@ _QUOTED = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:#.*)?""", re.DOTALL).fu
 _COMMENT = re.compile(r"\s#.*", re.DOTALL)
 
 
-class undefined:  # noqa: N801 - the name is part of the API that is matched
-    """The absence of a default: None is a default like any other."""
+class undefined:  # noqa: N801 - the name is Starlette's
+    """The absence of a default, since None is a valid default."""
 
 
 class EnvironError(Exception):
-    """Raised when a variable is changed after it has been read."""
+    """Raised if a variable is changed after it has been read."""
 
 
 class Environ(MutableMapping[str, str]):
-    """The environment, whose variables cannot be changed once they have been read.
+    """The environment, whose variables cannot be changed after they have been read.
 
-    A test that sets a variable too late would otherwise pass or fail by the order of imports.
+    Otherwise a test that sets a variable too late would pass or fail depending on the order of imports.
     """
 
     def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
@@ -71,9 +71,9 @@ environ = Environ()
 
 
 class Config:
-    """A reader of settings: from the environment, else from the env file, else the default.
+    """A reader of settings: from the environment, otherwise from the env file, otherwise the default.
 
-    `env_prefix` stands before the name. A missing file is a warning, so that one program runs with and without it.
+    `env_prefix` is prepended to each name. A missing file is only warned of, so that a program runs without it.
     """
 
     def __init__(
@@ -105,11 +105,11 @@ class Config:
     def __call__(self, key: str, cast: type[str] = ..., default: T = ...) -> T | str: ...
 
     def __call__(self, key: str, cast: Callable[[Any], Any] | None = None, default: Any = undefined) -> Any:
-        """Return the value of `key`, cast; raises KeyError where there is none, ValueError where it cannot be cast."""
+        """Return the value of `key`, cast; raises KeyError if it is missing, ValueError if it cannot be cast."""
         return self.get(key, cast, default)
 
     def get(self, key: str, cast: Callable[[Any], Any] | None = None, default: Any = undefined) -> Any:
-        """Return the same as a call of the object."""
+        """Return the value of `key`, as a call of the object does."""
         key = self.env_prefix + key
         for values in (self.environ, self.file_values):
             if key in values:
@@ -119,7 +119,7 @@ class Config:
         return self._perform_cast(key, default, cast)
 
     def _read_file(self, file_name: str | Path, encoding: str) -> dict[str, str]:
-        # Windows editors begin UTF-8 files with a byte order mark, which would be part of the first name.
+        # Editors on Windows may begin a UTF-8 file with a byte order mark, which is not part of the first name.
         text = Path(file_name).read_text(encoding).removeprefix("\ufeff")
         lines = (_LINE(line) for line in text.split("\n"))
         return {line[1]: _value(line[2]) for line in lines if line is not None}
@@ -139,7 +139,7 @@ class Config:
 
 
 def _value(text: str) -> str:
-    """Return the value of a line without its quotes, or without a comment that a space sets off: `#fff` is none."""
+    """Return the value of a line without its quotes or comment; `#fff` is a comment only after a space."""
     quoted = _QUOTED(text)
     if quoted is not None:
         return quoted[1] if quoted[1] is not None else quoted[2]

@@ -1,8 +1,9 @@
-"""The middleware of asgi-middleware whose handlers and backends take requests and return responses.
+"""Middlewares of asgi-middleware with handlers and backends that take requests and return responses.
 
     from asgi_framework.middleware import AuthenticationMiddleware, ExceptionMiddleware, ServerErrorMiddleware
 
-Handlers take `(request, exc)` and return a response; a backend gets an HTTPConnection. All others are used as they are.
+Handlers take `(request, exc)` and return a response; a backend gets an HTTPConnection. All other middlewares are used
+unchanged.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ __all__ = [
 class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
     """Middleware that answers exceptions by status, then by class, with handlers `(request, exc) -> response`.
 
-    HTTPException and WebSocketException have handlers from the start, methods that a subclass may override.
+    The default handlers of HTTPException and WebSocketException are methods that a subclass may override.
     """
 
     def __init__(
@@ -52,35 +53,35 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
             self.add_exception_handler(key, handler)
 
     def add_exception_handler(self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler) -> None:
-        """Add a handler; warns, naming it, where it does not take a request and an exception."""
+        """Add a handler; warns of one, by name, that does not take a request and an exception."""
         super().add_exception_handler(exc_class_or_status_code, check_handler(handler))
 
     async def http_exception(self, request: Request[Any], exc: Exception) -> Response:
         """Return the response to an HTTPException."""
         assert isinstance(exc, HTTPException)
         if type(exc).__call__ is not HTTPException.__call__:
-            application: Any = exc  # it sends an answer of its own
+            application: Any = exc  # a subclass that sends its own response
             return application  # type: ignore[no-any-return]
         if exc.status_code in (204, 304):
             return Response(status_code=exc.status_code, headers=exc.headers)
         return PlainTextResponse(exc.detail, exc.status_code, exc.headers)
 
     async def websocket_exception(self, websocket: WebSocket[Any], exc: Exception) -> None:
-        """Close the WebSocket as a WebSocketException says."""
+        """Close the WebSocket with the code and reason of a WebSocketException."""
         assert isinstance(exc, WebSocketException)
         await websocket.close(exc.code, exc.reason)
 
     def handler_for(self, exc: Exception) -> Any:
-        """Return the handler of an exception, or None; `answer_itself` where it is one of the two defaults."""
+        """Return the handler of an exception, or None; `answer_itself` for an unchanged default handler."""
         handler = asgi_middleware.exceptions.ExceptionMiddleware.handler_for(self, exc)  # super() takes twice as long
         if type(handler) is MethodType and handler.__func__ in _DEFAULT_HANDLERS:
-            return answer_itself  # which sends the same without a Request and a Response
+            return answer_itself  # the exception sends the same response, without a Request for the handler
         return handler
 
     async def respond(
         self, handler: Any, exc: Exception, scope: Scope, receive: Receive, send: Send, connection: Any = None
     ) -> None:
-        """Call a handler with the request or WebSocket, made where there is no `connection`, and send its answer."""
+        """Call a handler with `connection`, or with a new request or WebSocket, and send its response."""
         if handler is answer_itself:
             if isinstance(exc, WebSocketException) and scope["type"] == "http":
                 raise exc
@@ -96,9 +97,9 @@ _DEFAULT_HANDLERS: tuple[Any, ...] = (ExceptionMiddleware.http_exception, Except
 
 
 class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):
-    """Middleware that answers an unhandled exception with 500, or what `handler(request, exc)` returns, and raises it.
+    """Middleware that answers an unhandled exception with 500 or by `handler(request, exc)`, and raises it again.
 
-    A ClientDisconnect is not raised again: a client that leaves in the middle of an upload is no error of the server.
+    A ClientDisconnect is not raised again: a client that leaves during an upload is not an error of the server.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):
         super().__init__(app, handler, debug, show_locals=show_locals, disconnects=(ClientDisconnect,))
 
     async def application_for(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> ASGIApp:
-        """Return the response to an exception; the handler's, where there is one and `debug` is off."""
+        """Return the response to an exception: with `debug` the traceback, otherwise that of the handler, if any."""
         request: Any = connection_of(scope, receive, send)
         if self.debug:
             return self.debug_response(request, exc)
@@ -126,7 +127,7 @@ class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):
         return Response(answer.body, 500, headers, answer.media_type)
 
     def error_response(self, request: Request[Any], exc: Exception) -> Response:
-        """Return the response to an exception where there is no handler."""
+        """Return the response to an exception without a handler."""
         return PlainTextResponse("Internal Server Error", status_code=500)
 
 
@@ -170,7 +171,7 @@ class Backend(Protocol):
 
 
 class AuthenticationMiddleware(asgi_middleware.authentication.AuthenticationMiddleware):
-    """Middleware that asks a backend who a connection is from; the backend and `on_error` get an HTTPConnection."""
+    """Middleware that authenticates connections; the backend and `on_error` get an HTTPConnection."""
 
     def __init__(
         self,
@@ -185,7 +186,7 @@ class AuthenticationMiddleware(asgi_middleware.authentication.AuthenticationMidd
 
 
 def check_handler(handler: ExceptionHandler) -> ExceptionHandler:
-    """Return the handler; warns where it does not take a request and an exception. TypeError if not callable."""
+    """Return the handler; warns unless it takes a request and an exception. Raises TypeError if it is not callable."""
     if not callable(handler):
-        raise TypeError(f"an exception handler is a function (request, exc) -> response, not {handler!r}")
+        raise TypeError(f"an exception handler must be a function (request, exc) -> response, not {handler!r}")
     return fitting(handler, 2, "an exception handler takes (request, exc)")

@@ -1,12 +1,12 @@
-"""Routes whose endpoints are functions: `function(request) -> response`, sync or async, or `function(websocket)`.
+"""Routes with functions as endpoints: `function(request) -> response`, sync or async, or `function(websocket)`.
 
     from asgi_framework.routing import Mount, Route
 
     routes = [Route("/", index), Mount("/api", routes=[Route("/users/{id:int}", user, methods=["GET", "DELETE"])])]
 
-A class, such as an HTTPEndpoint, or any other callable object is an ASGI application; exceptions of a class are
-handled inside the middleware of its route, as those of functions are. A path that no route matches is raised as an
-HTTPException within an application, so that its exception handlers see it.
+A class, such as an HTTPEndpoint, and any other callable object is an ASGI application; exceptions of a class are
+handled inside the middleware of its route, as those of functions are. For a path that no route matches HTTPException is
+raised within an App, so that its exception handlers see it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Records = Iterable[Iterable[Any]]
 
 
 class URLPath(asgi_routing.URLPath):
-    """The path of a URL, percent-encoded; `make_absolute_url` makes a URL of it."""
+    """The path of a URL, percent-encoded; `make_absolute_url` returns the whole URL."""
 
     __slots__ = ()
 
@@ -57,10 +57,10 @@ class URLPath(asgi_routing.URLPath):
 
 
 class Route(asgi_routing.Route):
-    """One path, some methods, and the function or ASGI application that serves them.
+    """A path, its methods, and the function or ASGI application that serves them.
 
-    `max_body_size` is in bytes and replaces the limit of what is around the route; a larger body is a 413.
-    `when` and `openapi` are those of `asgi_routing.Route`.
+    `max_body_size` is in bytes and replaces the limit of the application or mount around the route; a larger body gets
+    413. `when` and `openapi` are those of `asgi_routing.Route`.
     """
 
     url_path_class = URLPath
@@ -89,25 +89,25 @@ class Route(asgi_routing.Route):
         )
 
     def application(self, endpoint: Endpoint) -> ASGIApp:
-        """Return a function adapted; a class as an application whose exceptions are handled; anything else as it is."""
+        """Return the ASGI application of an endpoint: functions are adapted, exceptions of a class are handled."""
         if is_function(endpoint):
             return request_response(endpoint)
         return handle_exceptions(endpoint) if isinstance(endpoint, type) else endpoint
 
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raise 405 for the exception handlers of the application, or answer it if there is none."""
+        """Raise HTTPException(405) for the exception handlers of an App; outside one, answer it."""
         if SCOPE_KEY not in scope:
             return await super().method_not_allowed(scope, receive, send)
         raise MethodNotAllowed(self.allowed_methods(scope))
 
 
 class WebSocketRoute(asgi_routing.WebSocketRoute):
-    """One path, and the function or ASGI application that serves WebSockets there."""
+    """A path, and the function or ASGI application that serves WebSockets there."""
 
     url_path_class = URLPath
 
     def application(self, endpoint: Endpoint) -> ASGIApp:
-        """Return a function adapted; any other endpoint is an ASGI application already."""
+        """Return the ASGI application of an endpoint: only functions are adapted."""
         return websocket_session(endpoint) if is_function(endpoint) else endpoint
 
 
@@ -162,7 +162,7 @@ class Router(asgi_routing.Router):
         super().__init__(routes, redirect_slashes, default, lifespan, middleware=records, **options)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raise 404 for the exception handlers of the application, or answer it if there is none."""
+        """Raise HTTPException(404) for the exception handlers of an App; outside one, answer it."""
         if scope["type"] == "http" and SCOPE_KEY in scope:
             raise HTTPException(404)
         await super().not_found(scope, receive, send)
@@ -208,7 +208,7 @@ class MethodNotAllowed(HTTPException):
 
 
 class BodyTooLarge(HTTPException):
-    """Raised by reading a body of more than `limit` bytes: a 413 that exception handlers see."""
+    """Raised when a body of more than `limit` bytes is read: a 413 for the exception handlers."""
 
     def __init__(self, limit: int | None = None) -> None:
         super().__init__(413, "Content Too Large")
@@ -216,7 +216,7 @@ class BodyTooLarge(HTTPException):
 
 
 def _limited(middleware: Records | None, max_body_size: int | None) -> list[Iterable[Any]]:
-    """Return the middleware within the body limit: whatever reads the body is held to it."""
+    """Return the records with the body limit first, so that it applies to every middleware that reads the body."""
     records = list(middleware or ())
     if max_body_size is not None:
         from asgi_middleware.body_limit import RequestBodyLimitMiddleware  # most routes have none

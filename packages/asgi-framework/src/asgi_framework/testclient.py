@@ -1,4 +1,4 @@
-"""The test client, raising the WebSocketDisconnect that applications of this framework know.
+"""The test client, which raises the same WebSocketDisconnect as applications of this framework.
 
 from asgi_framework.testclient import TestClient
 

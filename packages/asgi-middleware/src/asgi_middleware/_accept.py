@@ -1,4 +1,4 @@
-"""Weigh what a client accepts: the q-values of Accept and Accept-Encoding (RFC 9110 §12.4.2, §12.5.1, §12.5.3)."""
+"""The q-values of Accept and Accept-Encoding, and the choices made by them (RFC 9110 §12.4.2, §12.5.1, §12.5.3)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from functools import lru_cache
 
 from ._headers import RawHeaders, all_values
 
-_LONGEST = 4096
-"""Bytes of such a field that are read; browsers send some hundred, and a longer one accepts nothing in particular."""
+_LONGEST = 4096  # bytes; browsers send a few hundred, and a longer field is ignored
 _QUALITY = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
 def coding_chooser(codings: Sequence[bytes]) -> Callable[[RawHeaders], bytes | None]:
-    """Return a function that reads Accept-Encoding: it returns the coding to use, or None to send a body as it is.
+    """Return a function that returns the coding for a request's Accept-Encoding, or None for an unencoded body.
 
-    `codings` are in the server's order, which decides between those that a client weighs the same. None of them may be
-    less welcome than no coding at all. A client that accepts nothing there is gets the body as it is, too.
+    `codings` are in the server's order, which decides among equal q-values. A coding is used only if its q-value is at
+    least that of `identity`. A client that accepts none of them gets an unencoded body, as RFC 9110 §12.5.3 allows.
     """
 
     def choose(value: bytes) -> bytes | None:
         return _chosen(qualities(value), codings)
 
-    # A handful of values make up nearly all requests: browsers and libraries send theirs unchanged.
+    # Each browser and library always sends the same value, so a few of them make up nearly all requests. Long ones are
+    # left out, because a client chooses them.
     remembered = lru_cache(maxsize=64)(choose)
 
     def chooser(headers: RawHeaders) -> bytes | None:
@@ -46,9 +46,9 @@ def _chosen(weights: dict[bytes, float], codings: Sequence[bytes]) -> bytes | No
 
 
 def prefers_html(headers: RawHeaders) -> bool:
-    """Return whether HTML is named in Accept and wanted at least as much as plain text.
+    """Return whether Accept names HTML, with a q-value at least that of plain text.
 
-    `*/*` alone does not count: command-line clients send it.
+    `*/*` alone does not count, since curl and other command-line clients send it.
     """
     weights = qualities(b",".join(all_values(headers, b"accept")))
     html = max(weights.get(b"text/html", 0.0), weights.get(b"application/xhtml+xml", 0.0))
@@ -56,9 +56,9 @@ def prefers_html(headers: RawHeaders) -> bool:
 
 
 def qualities(value: bytes) -> dict[bytes, float]:
-    """Return the q-value of each lower-case element of a list; the highest where it is listed twice.
+    """Return the q-value of each element of a list in lower case; the highest if it is listed twice.
 
-    Parameters other than q are ignored. A malformed q counts as 0: the client has asked for less than everything.
+    Parameters other than q are ignored. A malformed q counts as 0, since the client meant less than 1.
     """
     weights: dict[bytes, float] = {}
     if len(value) > _LONGEST:

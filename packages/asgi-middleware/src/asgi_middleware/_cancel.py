@@ -1,7 +1,7 @@
-"""Cancel scopes and clocks of whatever event loop runs.
+"""Cancel scopes and clocks of the running event loop.
 
-Rule: only this file knows which event loop runs. A scope from `native_scope()` cancels as the event loop does;
-one from `shielding_scope()` is AnyIO's where AnyIO has been imported, so that work AnyIO shields is finished first.
+Rule: only this file knows which event loop runs. A scope from `native_scope()` cancels as the event loop does; one from
+`shielding_scope()` is AnyIO's if AnyIO has been imported, so that work that AnyIO shields is finished first.
 """
 
 from __future__ import annotations
@@ -37,28 +37,29 @@ class CancelScope(Protocol):
 
 
 def is_asyncio() -> bool:
-    """Return whether this runs on asyncio; trio is the only other loop there is."""
+    """Return whether this runs on asyncio; otherwise it runs on trio."""
+    # The private function returns None where the public one raises, and is what the public one calls.
     return asyncio._get_running_loop() is not None
 
 
 def native_scope() -> CancelScope:
-    """Return a scope that cancels as the running event loop does; on asyncio AnyIO's shields do not hold."""
+    """Return a scope that cancels as the running event loop does; on asyncio it ignores AnyIO's shields."""
     return AsyncioScope() if is_asyncio() else _trio().CancelScope()
 
 
 def shielding_scope() -> CancelScope:
-    """Return a scope that AnyIO's shields hold against, where AnyIO is there to have made some."""
+    """Return a scope that respects AnyIO's shields; without AnyIO there are none."""
     anyio = sys.modules.get("anyio")
     return native_scope() if anyio is None else anyio.CancelScope()
 
 
 def protected_scope() -> CancelScope:
-    """Return a scope in which work is finished although the task is being cancelled; give it a deadline."""
+    """Return a scope in which work is finished even if the task is being cancelled; give it a deadline."""
     anyio = sys.modules.get("anyio")
     if anyio is not None:
         protected: CancelScope = anyio.CancelScope(shield=True)
         return protected
-    # asyncio raises a cancellation once, so that what comes after it can wait.
+    # asyncio raises a cancellation only once, so code after it can await.
     return AsyncioScope() if is_asyncio() else _trio().CancelScope(shield=True)
 
 
@@ -74,7 +75,7 @@ async def sleep(seconds: float) -> None:
 
 
 def runner_for_threads() -> Callable[[Callable[[], Awaitable[Any]]], Any]:
-    """Return a function with which another thread runs a coroutine function in this event loop, and waits for it."""
+    """Return a function for other threads that runs a coroutine function in this event loop and waits for it."""
     if is_asyncio():
         loop = asyncio.get_running_loop()
 
@@ -88,7 +89,7 @@ def runner_for_threads() -> Callable[[Callable[[], Awaitable[Any]]], Any]:
 
 
 def call_soon(callback: Callable[[], object]) -> None:
-    """Run a callback in this event loop, outside of any task."""
+    """Run a callback in this event loop, outside any task."""
     if is_asyncio():
         asyncio.get_running_loop().call_soon(callback)
     else:
@@ -96,7 +97,7 @@ def call_soon(callback: Callable[[], object]) -> None:
 
 
 def caller_from_anywhere() -> Callable[[Callable[[], object]], object]:
-    """Return a function that runs a callback in this event loop, and that threads and signal handlers may call."""
+    """Return a function that runs a callback in this event loop; threads and signal handlers may call it."""
     if is_asyncio():
         return asyncio.get_running_loop().call_soon_threadsafe
     call: Callable[[Callable[[], object]], object] = _trio().lowlevel.current_trio_token().run_sync_soon
@@ -104,7 +105,7 @@ def caller_from_anywhere() -> Callable[[Callable[[], object]], object]:
 
 
 class AsyncioScope:
-    """A cancel scope around code of one asyncio task, in the way of `asyncio.timeout()`."""
+    """A cancel scope around code of one asyncio task, implemented as `asyncio.timeout()` is."""
 
     __slots__ = ("_cancelling", "_deadline", "_task", "_timer", "cancel_called", "cancelled_caught")
 
@@ -133,7 +134,7 @@ class AsyncioScope:
         return self
 
     def cancel(self) -> None:
-        """Cancel what the scope holds, once; call it from a callback of the loop, not from the task itself."""
+        """Cancel the code in the scope, once; call it from a callback of the loop, not from the task itself."""
         if self._task is not None and not self.cancel_called:
             self.cancel_called = True
             self._task.cancel()
@@ -146,14 +147,14 @@ class AsyncioScope:
             self.deadline = NEVER
         if not self.cancel_called or task is None:
             return False
-        # Where somebody outside has cancelled as well, the cancellation is not ours alone, and it goes on.
+        # If the count is higher the task was cancelled from outside as well, and that cancellation has to propagate.
         if task.uncancel() <= self._cancelling and kind is not None and issubclass(kind, asyncio.CancelledError):
             self.cancelled_caught = True
         return self.cancelled_caught
 
 
 class Waiter:
-    """Wakes the tasks that wait for something to change, of one event loop."""
+    """A condition on which tasks of one event loop wait for a change."""
 
     def __init__(self) -> None:
         self._event: Any = None
@@ -172,9 +173,9 @@ class Waiter:
 
 
 async def beside(companion: Callable[[], Awaitable[None]], call: Callable[[], Awaitable[None]]) -> None:
-    """Await `call()` in this task while `companion()` runs in another, which ends with it.
+    """Await `call()` in this task while `companion()` runs in another task, which is cancelled at the end.
 
-    What `call` raises passes unchanged.
+    Exceptions of `call` propagate unchanged.
     """
     if is_asyncio():
         task = asyncio.ensure_future(companion())
@@ -190,14 +191,14 @@ async def beside(companion: Callable[[], Awaitable[None]], call: Callable[[], Aw
             await call()
         except _trio().Cancelled:
             raise
-        except BaseException as exc:  # kept out of the nursery, which would wrap it
+        except BaseException as exc:  # raised below: the nursery would wrap it in an ExceptionGroup
             failure = exc
         nursery.cancel_scope.cancel()
     if failure is not None:
         try:
             raise failure
         finally:
-            failure = None  # its traceback holds this frame: avoid the cycle
+            failure = None  # its traceback refers to this frame: avoid a reference cycle
     return None
 
 

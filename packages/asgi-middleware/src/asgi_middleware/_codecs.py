@@ -1,4 +1,4 @@
-"""The optional libraries of content codings: brotli, and zstd where Python has none of its own."""
+"""The optional libraries of content codings: brotli, and zstd for Python before 3.14."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from importlib import import_module
 from typing import Any
 
 EXTRAS = {"br": "asgi-middleware[brotli]", "zstd": "asgi-middleware[zstd]"}
-"""The codings that may be missing, and what to install for them."""
+"""The codings that may be missing, and the extras that install them."""
 
 WINDOW_LOG = 23
 """The largest window of zstd on the web, as a power of two: 8 MiB (RFC 9659 §3)."""
 
 
 def brotli_module() -> Any:
-    """Return brotli, or None where it is not installed."""
+    """Return brotli, or None if it is not installed."""
     return _installed("brotli")
 
 

@@ -1,4 +1,4 @@
-"""Read the lists of a configuration: an entry without effect is reported and never stops an application."""
+"""Readers of configured lists: an entry without effect is reported, but never stops an application."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from .types import ASGIApp
 
 
 class ConfigurationWarning(UserWarning):
-    """An entry of a middleware's configuration that has no effect as it is written, and what to write instead."""
+    """Warning about an entry of a middleware's configuration that has no effect as written; it names what to write."""
 
 
 def application(app: ASGIApp, wrapper: object) -> ASGIApp:
-    """Return the application that a middleware is to wrap; raises TypeError for anything else, where it is passed."""
+    """Return the application of a middleware; raises TypeError for anything else, at once instead of per request."""
     if not callable(app):
-        raise TypeError(f"{type(wrapper).__name__} wraps an ASGI application, not {app!r}")
+        raise TypeError(f"{type(wrapper).__name__} needs an ASGI application, not {app!r}")
     return app
 
 
 def warn_corrected(parameter: str, entry: object, meant: object) -> None:
-    """Warn of an entry whose meaning is plain, and which is read that way."""
+    """Warn of an entry that is written wrongly, but read as it was clearly meant."""
     _warn(f"{parameter}: {entry!r} is read as {meant!r}: write {meant!r}")
 
 
@@ -31,18 +31,18 @@ def warn_ignored(parameter: str, entry: object, advice: str) -> None:
 
 
 def warn_refused(parameter: str, entry: object, advice: str) -> None:
-    """Warn of an entry that is sent as it is, and that browsers do not take."""
+    """Warn of an entry that is sent as it is, and that browsers do not accept."""
     _warn(f"{parameter}: browsers refuse {entry!r}: {advice}")
 
 
 def entries(parameter: str, values: object) -> Iterator[str]:
-    """Yield the strings of a list, without blanks around them; warn of empty ones.
+    """Yield the strings of a list, stripped; warn of empty ones.
 
-    A single string is a list of one. Several entries in one string, as environment variables have them, are split at
-    their commas. URLs and addresses of libraries count as what they are as strings.
+    A single string is a list of one. A string with several entries, as environment variables have them, is split at its
+    commas. Objects such as URLs and addresses are converted by `str`.
     """
     for value in values if isinstance(values, Iterable) and not isinstance(values, str) else (values,):
-        # pydantic's URLs end in a slash whether it was written or not: not worth a warning.
+        # pydantic adds a slash to a URL without a path, which the author did not write: no warning for that.
         text = value if isinstance(value, str) else str(value).removesuffix("/")
         parts = [stripped for part in text.split(",") if (stripped := part.strip())]
         if value is None or not parts:
@@ -54,7 +54,7 @@ def entries(parameter: str, values: object) -> Iterator[str]:
 
 
 def paths(parameter: str, values: Iterable[str]) -> tuple[str, ...]:
-    """Return the paths of a list, with a warning for one that no request has; a single string is a list of one."""
+    """Return the paths of a list, with a warning for one that no request can have; a string is a list of one."""
     kept = []
     for path in (values,) if isinstance(values, str) else values:
         if path.startswith("/"):
@@ -65,7 +65,7 @@ def paths(parameter: str, values: Iterable[str]) -> tuple[str, ...]:
 
 
 def _warn(message: str) -> None:
-    """Warn at the line that builds the middleware: the first outside of this package."""
+    """Warn at the line that builds the middleware: the first one outside this package."""
     frame, level = sys._getframe(), 1
     while frame.f_back is not None and (frame.f_globals.get("__package__") or "").partition(".")[0] == __package__:
         frame, level = frame.f_back, level + 1

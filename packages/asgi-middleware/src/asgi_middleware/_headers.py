@@ -1,4 +1,4 @@
-"""Raw header pairs: looked up, merged, and encoded with the checks of RFC 9110 §5."""
+"""Functions on raw header pairs: lookup, merging, and encoding with the checks of RFC 9110 §5."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 RawHeaders = Iterable[Sequence[bytes]]
-"""Pairs of bytes, tuples or lists, in any iterable: anything that a scope or a message may carry."""
+"""Pairs of bytes, as tuples or lists, in any iterable, as a scope or a message may have them."""
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110 §5.6.2), to match with `fullmatch`."""
 
+# Everything but a tab: a line break splits the response (CWE-113), and servers fail on other control characters.
 _INVALID_IN_VALUES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -45,8 +46,7 @@ def encode_name(name: str) -> bytes:
 def encode_value(name: str, value: str) -> bytes:
     """Return the value of header `name` as bytes.
 
-    Raises ValueError for CR, LF and NUL, with which a client could add headers of its own, for other control
-    characters, which servers answer with an error or not at all (RFC 9110 §5.5), and for text that is not latin-1.
+    Raises ValueError for control characters (RFC 9110 §5.5) and for text that is not latin-1.
     """
     if not isinstance(value, str):
         raise TypeError(f"the value of header {name!r} must be a str, not {value!r}")
@@ -55,14 +55,14 @@ def encode_value(name: str, value: str) -> bytes:
     try:
         return value.encode("latin-1")
     except UnicodeEncodeError as exc:
-        raise ValueError(f"the value of header {name!r} has characters that latin-1 lacks: {value!r}") from exc
+        raise ValueError(f"the value of header {name!r} has characters outside latin-1: {value!r}") from exc
 
 
 def merge_vary(headers: RawHeaders, *names: bytes) -> list[Sequence[bytes]]:
-    """Return a new list whose one Vary line also holds `names`.
+    """Return a new list with a single Vary line that includes `names`.
 
-    No name stands twice in any case, and `*` stays alone (RFC 9110 §12.5.5). A list without Vary gets the line at its
-    end; several lines become one in the place of the first.
+    Names are unique regardless of case, and `*` stays alone (RFC 9110 §12.5.5). A list without Vary gets the line at
+    its end; several lines become one at the position of the first.
     """
     pairs = list(headers)
     for key, _ in pairs:

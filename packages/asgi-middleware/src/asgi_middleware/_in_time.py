@@ -1,4 +1,4 @@
-"""A limit of time for what is asked of a store."""
+"""A time limit for calls to a store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 
 async def in_time(seconds: float, call: Callable[[], Awaitable[Result]]) -> Result:
-    """Return what `call()` gives; raises OSError, as for an outage, where it takes more than so many seconds."""
+    """Return the result of `call()`; raises OSError, as for an outage, if it takes longer than `seconds`."""
     limit = shielding_scope()
     limit.deadline = current_time() + seconds
     with limit:

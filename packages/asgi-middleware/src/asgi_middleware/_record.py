@@ -1,4 +1,4 @@
-"""A middleware class and its arguments, to be built around an application later."""
+"""The record of a middleware class and its arguments, from which a framework builds the middleware later."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class MiddlewareFactory(Protocol[P]):
 
 
 class Middleware:
-    """A middleware class and its arguments but for the application.
+    """A middleware class and its arguments except for the application.
 
-    Unpack it, `cls, args, kwargs = middleware`, and build `cls(app, *args, **kwargs)`. Type checkers compare the
-    arguments with what `cls` takes.
+    Unpack it, `cls, args, kwargs = middleware`, and build `cls(app, *args, **kwargs)`. Type checkers check the
+    arguments against the parameters of `cls`.
     """
 
     __slots__ = ("args", "cls", "kwargs")
@@ -42,7 +42,7 @@ class Middleware:
 
 
 def _shown(name: str, value: object) -> str:
-    """Return the repr of an argument, masked where the name of its parameter says that it is a secret."""
+    """Return the repr of an argument, masked if its parameter is named like a secret."""
     words = name.lower().split("_")
     return "'***'" if {"secret", "secrets", "key", "keys", "password", "token", "tokens"} & {*words} else repr(value)
 

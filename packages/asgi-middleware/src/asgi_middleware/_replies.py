@@ -1,4 +1,4 @@
-"""The few responses that middleware gives itself, as plain ASGI messages."""
+"""The responses that middleware sends itself, as plain ASGI messages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .types import Receive, Scope, Send
 async def send_text(
     scope: Scope, send: Send, status: int, text: str, headers: Iterable[Sequence[bytes]] = (), *, prefix: str = ""
 ) -> None:
-    """Send a text, UTF-8; HEAD gets the headers alone. `prefix` is `websocket.` for a denial response."""
-    body = text.encode(errors="replace")  # a lone surrogate, quoted from JSON, is no reason to fail
+    """Send a text in UTF-8; HEAD gets only the headers. `prefix` is `websocket.` for a denial response."""
+    body = text.encode(errors="replace")  # text quoted from JSON may have a lone surrogate
     head = [*headers, (b"content-length", b"%d" % len(body))]
     if body:
         head.append((b"content-type", b"text/plain; charset=utf-8"))
@@ -29,9 +29,9 @@ async def reject(
     *,
     close_code: int = 1000,
 ) -> None:
-    """Reject a request, or a WebSocket that is not accepted: with a denial response where the server offers them.
+    """Reject a request, or a WebSocket before the accept, with a denial response if the server supports it.
 
-    Elsewhere it is closed with `close_code`, which servers turn into 403. Nothing is sent to a client that has left.
+    Otherwise it is closed with `close_code`, which servers turn into 403. Nothing is sent to a client that has left.
     """
     if scope["type"] == "http":
         return await send_text(scope, send, status, text, headers)

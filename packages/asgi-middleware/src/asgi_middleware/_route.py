@@ -1,7 +1,7 @@
-"""The template of the route that answered a request, from what routers leave in the scope.
+"""The template of the route that answered a request, from the keys that routers add to the scope.
 
-Routes of asgi-routing have the whole template as `full_path_format`. Those of Starlette and FastAPI have that of the
-innermost router, and `root_path` has their mounts as they were requested; Litestar leaves its own in `path_template`.
+Routes of asgi-routing have the whole template as `full_path_format`. Those of Starlette and FastAPI have only the
+template of the innermost router, and `root_path` has the mounts as they were requested; Litestar has `path_template`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _UNNAMED = "/{mount}"
 
 
 def route_of(scope: Scope) -> str | None:
-    """Return the whole template, the application's root included; None where nothing has matched.
+    """Return the whole template, including the application's root; None if no route has matched.
 
-    Two mounts of one application have two templates, and one mount with a parameter has one, whatever its value is:
-    a name of bounded variety (OpenTelemetry, `http.route`).
+    The number of templates is bounded (OpenTelemetry, `http.route`): a mount with a parameter has one for all values.
+    Two mounts of one application have two.
     """
     root_path = scope.get("root_path", "")
     root = scope.get("app_root_path", root_path)
@@ -29,7 +29,7 @@ def route_of(scope: Scope) -> str | None:
 
 
 def _below(scope: Scope, mounted: str) -> str | None:
-    """Return the template below the application's root; `mounted` is the path of the mounts as it was requested."""
+    """Return the template below the application's root; `mounted` is the requested path of the mounts."""
     route, params = scope.get("route"), scope.get("path_params") or {}
     if template := scope.get("path_template"):
         return _template_of(mounted, params, template) + str(template)
@@ -40,7 +40,7 @@ def _below(scope: Scope, mounted: str) -> str | None:
     if not isinstance(own, str):
         return None
     mounts = _template_of_mounts(getattr(scope.get("router"), "routes", ()), mounted) if mounted else ""
-    if hasattr(route, "routes"):  # a mount, which stands in root_path already, and whose application named no route
+    if hasattr(route, "routes"):  # a mount, already part of root_path, whose application has set no route
         if not mounted:
             return own.removesuffix("/{path}")
         return _template_of(mounted, params) if mounts is None else mounts
@@ -48,15 +48,15 @@ def _below(scope: Scope, mounted: str) -> str | None:
 
 
 def _template_of_mounts(routes: Iterable[Any], mounted: str) -> str | None:
-    """Return the template of the mounts that a path went through, of what the outermost router says of its routes.
+    """Return the template of the mounts that a path went through, found among the routes of the outermost router.
 
-    A parameter that a route inside has under the same name has no value in the scope any more, but a name here.
+    The scope is not enough: if an inner route has a parameter of the same name it has overwritten the mount's value.
     """
     for route in routes:
         inner, regex = getattr(route, "routes", None), getattr(route, "path_regex", None)
         if inner is None:
             continue
-        if regex is None:  # of a host, which takes nothing from the path
+        if regex is None:  # a Host route, which takes nothing from the path
             below, template = mounted, ""
         else:
             found = regex.match(f"{mounted}/")
@@ -74,7 +74,7 @@ def _template_of_mounts(routes: Iterable[Any], mounted: str) -> str | None:
 
 
 def _begins_with(template: str, mounted: str) -> bool:
-    """Return whether a template begins with that of the mounts, segment by segment."""
+    """Return whether a template begins with the path of the mounts, segment by segment."""
     ours, theirs = template.split("/"), mounted.split("/")
     return len(ours) >= len(theirs) and all(
         own == other or "{" in own for own, other in zip(ours, theirs, strict=False)
@@ -82,10 +82,10 @@ def _begins_with(template: str, mounted: str) -> bool:
 
 
 def _template_of(path: str, params: Mapping[str, Any], template: str = "") -> str:
-    """Return the path of mounts with the names of parameters for their values, but for those in a route's template.
+    """Return the path of mounts with parameter names instead of values, except those of the route's own template.
 
-    A value may be written in many ways, `7` as `007`, a UUID in capitals: where it is not found as a client wrote it,
-    the whole path has one name, since what is left in it would be the client's to choose.
+    A value may be written in many ways, `7` as `007`, a UUID in capitals. If it cannot be found in the path one name
+    replaces the whole path, since the client could choose what is left in it.
     """
     if not path:
         return path
@@ -107,9 +107,9 @@ def _template_of(path: str, params: Mapping[str, Any], template: str = "") -> st
 
 
 def _is_certain(path: str, text: str, value: Any) -> bool:
-    """Return whether nothing of a value is left in a path from which its text is taken."""
+    """Return whether replacing the text of a value leaves nothing of the value in the path."""
     if isinstance(value, str):
-        return text in path or text.lower() not in path.lower()  # the value of a host is not in the path
+        return text in path or text.lower() not in path.lower()  # the value of a Host route is not in the path
     before, found, after = path.partition(text)
     return bool(found) and text not in after and not before[-1:].isdigit() and not after[:1].isdigit()
 

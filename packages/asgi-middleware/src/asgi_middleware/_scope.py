@@ -1,7 +1,7 @@
-"""The request headers of a scope, for middleware that reads them before its application does.
+"""The request headers and the path of a scope, for middleware that reads them before the application does.
 
-Rule: keys are added to the scope in place, so that outer middleware sees them. A middleware that changes a key with a
-meaning outside (`path`, `headers`, `scheme`, ...) copies the scope first.
+Rule: keys are added to the scope in place, so that outer middleware sees them. A middleware that changes a key that
+outer code uses (`path`, `headers`, `scheme`, ...) copies the scope first.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from .types import Scope
 
 
 def request_headers(scope: Scope) -> RawHeaders:
-    """Return the headers of a scope, such that they can be read again.
+    """Return the headers of a scope in a form that can be read again.
 
-    ASGI allows any iterable. An iterator would be empty after its first reader, so that a list of the same pairs takes
-    its place, in the scope itself: outer and inner readers find what they would have found.
+    ASGI allows any iterable. An iterator would be empty after its first reader, so a list of the same pairs replaces it
+    in the scope itself, where every later reader finds it.
     """
     headers: RawHeaders = scope.get("headers", ())
     if headers.__class__ is not list and iter(headers) is headers:
@@ -23,7 +23,7 @@ def request_headers(scope: Scope) -> RawHeaders:
 
 
 def path_below_root(scope: Scope) -> str:
-    """Return the path without the `root_path` that servers put in front of it (ASGI, `root_path`)."""
+    """Return the path without the `root_path` that it begins with (ASGI, HTTP connection scope)."""
     path: str = scope["path"]
     root = scope.get("root_path", "").rstrip("/")
     return path[len(root) :] if root and path.startswith(f"{root}/") else path

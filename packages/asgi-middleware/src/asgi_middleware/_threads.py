@@ -1,4 +1,4 @@
-"""A worker thread for work that would hold the event loop, on whatever library runs it."""
+"""Worker threads for work that would block the event loop, on asyncio and trio."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _limiters: list[RunVar[CapacityLimiter]] = []
 
 
 async def in_thread(work: Callable[[Argument], Result], argument: Argument) -> Result:
-    """Run `work(argument)` in a thread, at most 40 at a time per event loop.
+    """Run `work(argument)` in a worker thread, at most 40 at a time per event loop.
 
-    anyio does it where it is installed, else asyncio's own executor; trio without anyio runs it in the event loop.
+    With anyio if it is installed, otherwise in asyncio's own executor; trio without anyio runs it in the event loop.
     """
     try:
         from anyio import to_thread
@@ -29,7 +29,7 @@ async def in_thread(work: Callable[[Argument], Result], argument: Argument) -> R
 
 
 def _limiter() -> CapacityLimiter:
-    """Return the loop's own limiter: a burst of compression must not starve an application's threads."""
+    """Return the limiter of the running loop: a burst of compression must not use up an application's threads."""
     from anyio import CapacityLimiter
     from anyio.lowlevel import RunVar
 

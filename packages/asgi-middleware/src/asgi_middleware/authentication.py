@@ -1,4 +1,4 @@
-"""Authenticate requests: `scope["user"]` and `scope["auth"]`, set by a backend of your own.
+"""Authenticate requests with a backend of your own, which sets `scope["user"]` and `scope["auth"]`.
 
 class BearerToken(AuthenticationBackend):
     async def authenticate(self, conn):
@@ -24,7 +24,7 @@ from ._watch import watch_websocket
 from .types import ASGIApp, Receive, Scope, Send
 
 OnError = Callable[[Any, "AuthenticationError"], ASGIApp | Awaitable[ASGIApp]]
-"""`on_error(conn, exc)`: returns the ASGI application that answers, or an awaitable of it."""
+"""`on_error(conn, exc)` returns the ASGI application that answers, or an awaitable of it."""
 
 
 class AuthenticationError(Exception):
@@ -39,7 +39,7 @@ class AuthCredentials:
 
 
 class BaseUser:
-    """The interface of `scope["user"]`: `identity` is for programs to keep, `display_name` for people to read."""
+    """The interface of `scope["user"]`: programs store `identity`, people read `display_name`."""
 
     @property
     def is_authenticated(self) -> bool:
@@ -55,7 +55,7 @@ class BaseUser:
 
 
 class SimpleUser(BaseUser):
-    """A user with a name and nothing else."""
+    """A user that has only a name."""
 
     def __init__(self, username: str) -> None:
         self.username = username
@@ -105,12 +105,12 @@ class _Backend(Protocol):
 
 
 class AuthenticationMiddleware:
-    """Middleware that has `backend` authenticate requests and WebSockets, and answers for an AuthenticationError.
+    """Middleware that authenticates requests and WebSockets with `backend`, and answers an AuthenticationError.
 
     The answer is `on_error(conn, exc)`, by default status 400 and the error's text; with `challenge`, one or several
-    values of WWW-Authenticate, it is 401 (RFC 9110 §11.6.1). A WebSocket gets it as a denial response where the server
-    offers that, or is closed. `connection` makes of the scope what the backend and `on_error` receive.
-    Raises ValueError for a challenge that is not a header value.
+    values of WWW-Authenticate, it is 401 (RFC 9110 §11.6.1). A WebSocket gets it as a denial response if the server
+    supports that, otherwise it is closed. `connection` turns the scope into the object that the backend and `on_error`
+    receive. Raises ValueError for a challenge that is not a valid header value.
     """
 
     def __init__(
@@ -173,5 +173,5 @@ def _text_answer(status: int, text: str, headers: list[tuple[bytes, bytes]]) -> 
 
 def _challenge_value(text: str) -> bytes:
     if not text.strip():
-        raise ValueError("""a challenge is a scheme and its parameters, as 'Bearer realm="api"'; this one is empty""")
+        raise ValueError("""empty challenge: write a scheme and its parameters, such as 'Bearer realm="api"'""")
     return encode_value("www-authenticate", text)

@@ -1,4 +1,4 @@
-"""Backends for AuthenticationMiddleware: HTTP Basic (RFC 7617) and keys in a header.
+"""Backends for AuthenticationMiddleware: HTTP Basic (RFC 7617) and API keys in a header.
 
 from asgi_middleware.authentication import AuthenticationMiddleware
 from asgi_middleware.backends import BasicBackend
@@ -24,19 +24,20 @@ _LONGEST = 8192  # bytes of a header with credentials
 
 
 class BasicBackend(AuthenticationBackend):
-    """A backend for user names and passwords; compare secrets with `hmac.compare_digest`, or with a password hash.
+    """A backend for user names and passwords; compare them by a password hash, or by `hmac.compare_digest`.
 
-    `verify(username, password)` returns the user, or an awaitable of it; None is an AuthenticationError.
+    `verify(username, password)` returns the user, or an awaitable of it; for None AuthenticationError is raised.
     """
 
     def __init__(self, verify: Callable[[str, str], Awaitable[Any] | Any]) -> None:
         self.verify = verify
 
     async def authenticate(self, conn: Any) -> tuple[AuthCredentials, Any] | None:
-        """Return the user that the credentials name, or None where there are none for this scheme."""
+        """Return the user with these credentials, or None if the request has none of this scheme."""
         values = all_values(_headers_of(conn), b"authorization")
         if not values or values[0][:6].lower() != b"basic ":
             return None
+        # Every failure has the same text, so that none reveals whether the name or the password is wrong.
         if len(values) > 1 or len(values[0]) > _LONGEST:
             raise AuthenticationError("Invalid credentials")
         try:
@@ -44,20 +45,21 @@ class BasicBackend(AuthenticationBackend):
         except ValueError as exc:
             raise AuthenticationError("Invalid credentials") from exc
         username, colon, password = text.partition(":")
+        # RFC 7617 §2 forbids control characters; a password may contain colons, a name may not.
         if not colon or not text.isprintable():
             raise AuthenticationError("Invalid credentials")
         return _found(await _awaited(self.verify(username, password)))
 
 
 class APIKeyBackend(AuthenticationBackend):
-    """A backend for keys in a header of their own; `verify(key)` as with BasicBackend."""
+    """A backend for API keys in a header; `verify(key)` returns the user, or an awaitable of it, or None."""
 
     def __init__(self, verify: Callable[[str], Awaitable[Any] | Any], *, header: str = "x-api-key") -> None:
         self.verify = verify
         self._header = header.lower().encode("latin-1")
 
     async def authenticate(self, conn: Any) -> tuple[AuthCredentials, Any] | None:
-        """Return the user that the key belongs to, or None where there is no key."""
+        """Return the user of the key, or None for a request without one."""
         values = all_values(_headers_of(conn), self._header)
         if not values:
             return None

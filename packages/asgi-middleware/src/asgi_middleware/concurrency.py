@@ -1,12 +1,12 @@
-"""Limit how many requests are worked on at the same time, and let a bounded number wait.
+"""Limit the number of requests that run at the same time, and let a bounded number wait.
 
     from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
 
     app = ConcurrencyLimitMiddleware(app, 100, queue=200, wait=2.0, exempt_paths=["/livez"])
 
-Under more load than it can bear a server that takes on everything answers nobody in time. Here a request beyond
-`limit` waits its turn, first come, first served; one that finds the queue full, or has waited too long, gets a 503 with
-Retry-After at once. A client that leaves the queue makes room. The limit is that of one process.
+A server that accepts every request under overload answers none of them in time. With this middleware a request beyond
+`limit` waits for its turn, first come, first served; if the queue is full, or the wait too long, it gets a 503 with
+Retry-After. A client that leaves the queue makes room. The limit is per process.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ _READ_AHEAD = 65536  # bytes of a waiting request's body that are read to notice
 class ConcurrencyLimitMiddleware:
     """Middleware that answers 503 for requests beyond a limit and a queue (RFC 9110 §15.6.4).
 
-    `limit` requests run at once and `queue` more wait, each for at most `wait` seconds. `retry_after` is what a
-    refused client is told, in seconds. A request counts until the application returns, background work included.
-    `websocket_limit` counts the open WebSockets apart, which do not wait; None is no limit. `exempt_paths` are never
-    held up: health checks. Raises ValueError for a limit below 1, a negative queue, wait or retry_after.
+    `limit` requests run at once and `queue` more wait, each for at most `wait` seconds. `retry_after` is the value of
+    Retry-After, in seconds. A request counts until the application returns, including background work.
+    `websocket_limit` limits the open WebSockets, which are counted separately and do not wait; None disables it.
+    `exempt_paths`, such as health checks, never wait. Raises ValueError for a limit below 1, and for a negative queue,
+    wait or retry_after.
     """
 
     def __init__(
@@ -42,9 +43,9 @@ class ConcurrencyLimitMiddleware:
         exempt_paths: Collection[str] = (),
     ) -> None:
         if limit < 1 or (websocket_limit is not None and websocket_limit < 1):
-            raise ValueError(f"limit={limit!r}, websocket_limit={websocket_limit!r}: at least 1")
+            raise ValueError(f"limit={limit!r} and websocket_limit={websocket_limit!r} must be 1 or more")
         if queue < 0 or wait < 0 or retry_after < 0:
-            raise ValueError(f"queue={queue!r}, wait={wait!r}, retry_after={retry_after!r}: 0 or more")
+            raise ValueError(f"queue={queue!r}, wait={wait!r} and retry_after={retry_after!r} must be 0 or more")
         self.app = app
         self.limit = limit
         self.queue = queue
@@ -84,7 +85,7 @@ class ConcurrencyLimitMiddleware:
             self._pass_on()
 
     async def _queue(self, turn: _Turn) -> None:
-        """Wait for a turn; one that is granted to a request that is cancelled or left goes to the next."""
+        """Wait for a turn. If the request is cancelled, or its client leaves, a granted turn goes to the next."""
         self._waiting.append(turn)
         try:
             await turn.wait(self.wait)
@@ -99,7 +100,10 @@ class ConcurrencyLimitMiddleware:
             self._pass_on()
 
     def _pass_on(self) -> None:
-        """Give the place of a request that has ended to the first that waits."""
+        """Give the place of a request that has ended to the first one in the queue.
+
+        The number of running requests stays the same meanwhile, so that a newcomer cannot overtake the queue.
+        """
         if self._waiting:
             self._waiting.popleft().grant()
         else:
@@ -109,9 +113,8 @@ class ConcurrencyLimitMiddleware:
         if self.websocket_limit is None or scope["path"] in self.exempt_paths:
             return await self.app(scope, receive, send)
         if self.websockets >= self.websocket_limit:
-            return await reject(
-                scope, receive, send, 503, "Service Unavailable", self._headers, close_code=1013
-            )  # try again later
+            # 1013: try again later (the IANA registry of RFC 6455 §11.7).
+            return await reject(scope, receive, send, 503, "Service Unavailable", self._headers, close_code=1013)
         self.websockets += 1
         try:
             return await self.app(scope, receive, send)
@@ -120,7 +123,7 @@ class ConcurrencyLimitMiddleware:
 
 
 class _Turn:
-    """A request in the queue: it listens for its client's leaving, and keeps what it receives meanwhile."""
+    """A request in the queue: it receives, to notice that its client has left, and keeps the messages."""
 
     def __init__(self, receive: Receive) -> None:
         self.server_receive = receive

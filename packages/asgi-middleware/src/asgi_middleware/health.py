@@ -1,4 +1,4 @@
-"""Answer the probes of an orchestrator: is this process alive, and may it be sent requests.
+"""Answer the liveness and readiness probes of an orchestrator.
 
     from asgi_middleware.health import HealthMiddleware
 
@@ -7,9 +7,9 @@
 
     app = HealthMiddleware(app, checks={"database": database}, live_path="/livez", ready_path="/readyz")
 
-`live` is 200 as long as the process answers at all. `ready` is 200 when the application has started, is not
-draining (`asgi_middleware.drain`), and every check passes in time; else 503. Both are `application/health+json`
-(draft-inadarei-api-health-check-06), never cached. A check that fails or is late is named, its error is only logged.
+Liveness is 200 as long as the process answers at all. Readiness is 200 if the application has started, is not draining
+(`asgi_middleware.drain`), and every check passes in time; otherwise 503. Both are `application/health+json`
+(draft-inadarei-api-health-check-06), never cached. A failed or late check is named; its error is only logged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["Check", "HealthMiddleware", "ProbeFilter", "health_app"]
 
 Check = Callable[[], Awaitable[object] | object]
-"""A check returns, or an awaitable of it does, if all is well, and raises if not; False is a failure as well."""
+"""A function, async or not, that raises an exception or returns False if the check fails."""
 
 SCOPE_KEY = "asgi_middleware.health"
 _DRAIN_KEY = "asgi_middleware.drain"
@@ -39,9 +39,9 @@ class HealthMiddleware:
     """Middleware that answers the probes for liveness and readiness at two exact paths.
 
     `checks` are called for readiness, one after another, each for at most `timeout` seconds. It belongs inside
-    DrainMiddleware, and outside of everything that could hold a probe up. Probes are marked in the scope under
-    `asgi_middleware.health`, so that an access log may pass over them. Raises ValueError for paths that are the same
-    or do not begin with a slash.
+    DrainMiddleware, and outside everything that could delay or reject a probe. Probes are marked in the scope under
+    `asgi_middleware.health`, so that an access log can skip them. Raises ValueError for equal paths, and for one that
+    does not begin with a slash.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class HealthMiddleware:
         ready_path: str = "/readyz",
     ) -> None:
         if live_path == ready_path or not (live_path.startswith("/") and ready_path.startswith("/")):
-            raise ValueError(f"live_path={live_path!r}, ready_path={ready_path!r}: two paths that begin with a slash")
+            raise ValueError(f"live_path={live_path!r}, ready_path={ready_path!r}: they must differ and begin with '/'")
         self.app = app
         self.live_path = live_path
         self.ready_path = ready_path
         self._paths = frozenset((live_path, ready_path))
         self._checks = _Checks(checks or {}, timeout)
-        self._started = True  # until a lifespan says otherwise: a server may have none
+        self._started = True  # a server may have no lifespan, and then there is nothing to wait for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -88,12 +88,12 @@ class HealthMiddleware:
         try:
             await self.app(scope, receive, watch)
         except Exception:
-            self._started = True  # the application has no lifespan, and the server goes on without one
+            self._started = True  # the application does not support the lifespan, and the server continues without it
             raise
 
 
 def health_app(checks: Mapping[str, Check] | None = None, *, timeout: float = 2.0) -> ASGIApp:
-    """Return an application that answers readiness at whatever path it is mounted."""
+    """Return an application that answers readiness probes, to be mounted at any path."""
     checked = _Checks(checks or {}, timeout)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,10 +121,10 @@ class _Checks:
 
     def __init__(self, checks: Mapping[str, Check], timeout: float) -> None:
         if not timeout > 0:
-            raise ValueError(f"timeout={timeout!r}: a number of seconds above 0")
+            raise ValueError(f"timeout={timeout!r} must be a number of seconds above 0")
         for name, check in checks.items():
             if not callable(check):
-                raise TypeError(f"the check {name!r} is {check!r}: it must be callable without arguments")
+                raise TypeError(f"the check {name!r} must be callable without arguments, not {check!r}")
         self.checks = dict(checks)
         self.timeout = timeout
 
@@ -154,7 +154,7 @@ class _Checks:
 
 
 async def _answer(scope: Scope, send: Send, status: str, checks: Mapping[str, str], output: str = "") -> None:
-    """Answer GET and HEAD; other methods get the same, as probes send what they like."""
+    """Send the result of a probe, for any method, since some load balancers use OPTIONS or POST."""
     document: dict[str, Any] = {"status": status}
     if output:
         document["output"] = output

@@ -1,9 +1,9 @@
-"""Redirect requests that came over plain HTTP to the same URL over HTTPS (RFC 9110 §15.4).
+"""Redirect plain HTTP requests to the same URL over HTTPS (RFC 9110 §15.4).
 
     app = HTTPSRedirectMiddleware(app, exempt_paths=["/healthz", "/.well-known/acme-challenge/"])
 
-Behind a proxy that ends TLS every request looks like plain HTTP and is redirected forever, unless the proxy's headers
-are trusted: by `asgi_middleware.proxy_headers` outside of this, or by the server (`uvicorn --forwarded-allow-ips`,
+Behind a proxy that ends TLS every request looks like plain HTTP and is redirected forever, unless the headers of the
+proxy are trusted, by an outer `asgi_middleware.proxy_headers` or by the server (`uvicorn --forwarded-allow-ips`,
 `daphne --proxy-headers`, Hypercorn's `ProxyFixMiddleware`).
 """
 
@@ -25,12 +25,13 @@ _SECURE = {"http": "https", "ws": "wss"}
 
 
 class HTTPSRedirectMiddleware:
-    """Middleware that redirects http to https and ws to wss, path and query byte for byte.
+    """Middleware that redirects http to https and ws to wss, with path and query byte for byte.
 
-    The ports 80 and 443 are dropped, others looked up in `port_map` or kept. `exempt_paths` are whole paths, or all
-    below where they end in a slash. A request without a valid host, in Host or else from the server, gets a 400.
-    `hsts_max_age` seconds tell browsers to use https alone (RFC 6797), in responses over https to names, not to
-    addresses. Raises ValueError for a `status_code` that does not redirect, or a policy that no browser preloads.
+    The ports 80 and 443 are dropped, others looked up in `port_map` or kept. `exempt_paths` are whole paths, or
+    prefixes if they end in a slash. A request without a valid Host gets a 400; if it has none the server's name is
+    used. With `hsts_max_age` browsers use only https for so many seconds (RFC 6797); the header is sent over https, for
+    names and not for addresses. Raises ValueError for a `status_code` that does not redirect, and for a policy that no
+    browser preloads.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class HTTPSRedirectMiddleware:
         hsts_preload: bool = False,
     ) -> None:
         if status_code not in (301, 302, 303, 307, 308):
-            raise ValueError(f"status_code is 301, 302, 303, 307 or 308, not {status_code!r}")
+            raise ValueError(f"status_code must be 301, 302, 303, 307 or 308, not {status_code!r}")
         self.app = application(app, self)
         self.status_code = status_code
         self.ports: dict[int | None, int | None] = {80: None, 443: None}
@@ -77,7 +78,7 @@ class HTTPSRedirectMiddleware:
     async def _call_with_policy(self, policy: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application and add the policy to its response, unless it has its own."""
         host = _requested_host(request_headers(scope), scope)
-        if host is None or is_address(host.name):  # RFC 6797 §8.3: browsers ignore it for an address
+        if host is None or is_address(host.name):  # browsers ignore the policy of an address (RFC 6797 §8.1.1)
             return await self.app(scope, receive, send)
 
         async def send_with_policy(message: Message) -> None:
@@ -92,9 +93,9 @@ class HTTPSRedirectMiddleware:
 
 
 def _requested_host(headers: RawHeaders, scope: Scope) -> ParsedHost | None:
-    """Return where a request was sent: its Host, or the server's own name where it has none or an empty one.
+    """Return the requested host: Host, or the server's own name if it is missing or empty.
 
-    None for a repeated or malformed one: a request with such a Host gets a 400 (RFC 9112 §3.2).
+    Returns None for a repeated or malformed Host, to which a server must answer 400 (RFC 9112 §3.2).
     """
     values = all_values(headers, b"host")
     if len(values) > 1:
@@ -110,7 +111,7 @@ def _requested_host(headers: RawHeaders, scope: Scope) -> ParsedHost | None:
 
 
 def _came_over_https(headers: RawHeaders) -> bool:
-    """Return whether a proxy says that the client used https (X-Forwarded-Proto, or RFC 7239)."""
+    """Return whether a proxy reports that the client used https (X-Forwarded-Proto, or RFC 7239)."""
     scheme = first_value(headers, b"x-forwarded-proto") or b""
     forwarded = first_value(headers, b"forwarded") or b""
     return scheme.lower().startswith(b"https") or b"proto=https" in forwarded.lower()
@@ -118,20 +119,21 @@ def _came_over_https(headers: RawHeaders) -> bool:
 
 @cache
 def _log_endless_redirect() -> None:
-    """Log, once in a process because anybody can send such a header, that a proxy is not trusted."""
+    """Log that a proxy is not trusted, once per process, because any client can send such a header."""
     logging.getLogger(__name__).warning(
-        "A request came over https to a proxy and over http from there, and is redirected to https: this never ends. "
-        "Trust the proxy's headers, by asgi_middleware.proxy_headers outside of this middleware or in the server: "
+        "A request reached a proxy over https and this server over http, and is redirected to https: an endless loop. "
+        "Trust the proxy's headers, by asgi_middleware.proxy_headers outside this middleware or in the server: "
         "uvicorn --forwarded-allow-ips, daphne --proxy-headers, hypercorn.middleware.ProxyFixMiddleware."
     )
 
 
 def _policy(max_age: int | None, include_subdomains: bool, preload: bool) -> bytes | None:
-    """Return the value of Strict-Transport-Security; None for none (RFC 6797 §6.1)."""
+    """Return the value of Strict-Transport-Security (RFC 6797 §6.1), or None without `max_age`."""
     if max_age is None:
         return None
     if max_age < 0:
-        raise ValueError(f"hsts_max_age is a number of seconds from 0, not {max_age!r}")
+        raise ValueError(f"hsts_max_age must be a number of seconds, 0 or more, not {max_age!r}")
+    # hstspreload.org accepts no other policy; it is hard to undo once a browser has shipped with the name.
     if preload and (max_age < 31536000 or not include_subdomains):
         raise ValueError("hsts_preload needs hsts_include_subdomains and a hsts_max_age of a year, 31536000")
     return b"max-age=%d%s%s" % (max_age, b"; includeSubDomains" * include_subdomains, b"; preload" * preload)

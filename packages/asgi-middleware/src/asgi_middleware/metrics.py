@@ -1,14 +1,14 @@
-"""Measure requests for Prometheus: how many, how long, how large, by route.
+"""Measure requests for Prometheus: their number, duration and size, by route.
 
     from asgi_middleware.metrics import PrometheusMiddleware, metrics_app
 
     app = PrometheusMiddleware(app)
     routes = [Mount("/metrics", metrics_app())]
 
-Every label has a bounded number of values, whatever clients send: methods that no standard names are `_OTHER`, and
-requests that no route matches share one empty route. Needs prometheus-client: pip install asgi-middleware[prometheus].
-With PROMETHEUS_MULTIPROC_DIR in the environment the workers of a server are added up. What a worker that was killed had
-in progress stays until its supervisor calls `prometheus_client.multiprocess.mark_process_dead(pid)`.
+Every label has a bounded number of values, whatever clients send: unknown methods are `_OTHER`, and requests that no
+route matches share one empty route. Needs prometheus-client: pip install asgi-middleware[prometheus]. With
+PROMETHEUS_MULTIPROC_DIR in the environment the numbers of all workers are added up. Gauges of a killed worker stay
+until its supervisor calls `prometheus_client.multiprocess.mark_process_dead(pid)`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ def _client() -> Any:
 
 
 class _Metrics:
-    """The metrics of one registry, shared by all middlewares that write to it; children are looked up once."""
+    """The metrics of one registry, shared by all middlewares that use it: a registry refuses a name twice.
+
+    Their children are kept, because prometheus_client takes a lock for each lookup.
+    """
 
     def __init__(self, registry: Any, seconds: Sequence[float], sizes: Sequence[float]) -> None:
         client = _client()
@@ -73,7 +76,7 @@ class _Metrics:
         self.children: dict[tuple[str, str, str], tuple[Any, Any, Any, Any]] = {}
 
     def of(self, method: str, route: str, status: str) -> tuple[Any, Any, Any, Any]:
-        """Return duration, first byte and both sizes for these labels."""
+        """Return the duration, the first byte and both sizes for these labels."""
         key = (method, route, status)
         found = self.children.get(key)
         if found is None:
@@ -88,11 +91,11 @@ _registries: WeakKeyDictionary[Any, _Metrics] = WeakKeyDictionary()
 class PrometheusMiddleware:
     """Middleware that counts and times requests and WebSockets in a Prometheus registry.
 
-    `route(scope)` gives the template of the route (see asgi_middleware.route_template for Django, Quart and Falcon);
-    it must have a bounded number of values. `registry` is prometheus_client's own unless given. `buckets` are in
-    seconds and `size_buckets` in bytes; the first middleware of a registry decides. Durations carry the trace id as an
-    exemplar where RequestIDMiddleware outside has found a sampled trace. `exclude(scope)` passes over a request.
-    Raises ImportError without prometheus-client.
+    `route(scope)` returns the template of the route (see asgi_middleware.route_template for Django, Quart and Falcon);
+    it must have a bounded number of values. `registry` defaults to prometheus_client's own. `buckets` are in seconds
+    and `size_buckets` in bytes; the first middleware of a registry sets them. Durations have the trace id as an
+    exemplar if an outer RequestIDMiddleware has found a sampled trace. Requests for which `exclude(scope)` is true are
+    not measured. Raises ImportError without prometheus-client.
     """
 
     def __init__(
@@ -151,14 +154,14 @@ class PrometheusMiddleware:
         finally:
             if began:
                 metrics.websockets.dec()
-                # Codes are the client's to choose: those of applications share one value (RFC 6455 §7.4.2).
+                # A client chooses its code, so those for private use share one label (RFC 6455 §7.4.2).
                 label = code if len(code) == 4 and code < "3000" else "_OTHER"
                 route = self.route(scope) or ""
                 metrics.websocket_duration.labels(route, label).observe(time.perf_counter() - began)
 
 
 class _Exchange:
-    """One request, counted from both sides until its last byte."""
+    """One request, measured until its last byte."""
 
     __slots__ = ("_began", "_bytes_in", "_bytes_out", "_first", "_method", "_middleware", "_receive", "_scope", "_send",
                  "_status", "running")  # fmt: skip
@@ -171,7 +174,7 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._bytes_in = self._bytes_out = 0
-        self._status = "500"  # what a server answers where the application fails before its response begins
+        self._status = "500"  # servers answer so if the application fails before its response begins
         self._first = 0.0
         self.running = middleware._metrics.running[self._method]
         self._began = time.perf_counter()
@@ -197,7 +200,7 @@ class _Exchange:
                 self.finish()
 
     def finish(self) -> None:
-        """Write what was counted, once: at the last byte, or when the application has ended without it."""
+        """Record the measurements, once: at the last byte, or when the application ends without one."""
         middleware, self._middleware = self._middleware, None
         if middleware is None:
             return
@@ -210,11 +213,11 @@ class _Exchange:
         if self._first:
             first_byte.observe(self._first, exemplar)
         size_in.observe(self._bytes_in)
-        size_out.observe(0 if self._method == "HEAD" else self._bytes_out)  # of whose body servers send nothing
+        size_out.observe(0 if self._method == "HEAD" else self._bytes_out)  # servers drop the body for HEAD
 
 
 def metrics_app(registry: CollectorRegistry | None = None) -> ASGIApp:
-    """Return an application that shows a registry to Prometheus, in the format that it accepts.
+    """Return an application that serves the metrics of a registry, in the format that the scraper accepts.
 
     With PROMETHEUS_MULTIPROC_DIR the numbers of all workers are added up. Raises ImportError without prometheus-client.
     """

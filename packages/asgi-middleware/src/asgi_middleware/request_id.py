@@ -1,4 +1,4 @@
-"""Give each request an id, that its log records, its response and its trace have in common.
+"""Give each request an id, which appears in its log records and its response.
 
     import logging
 
@@ -9,10 +9,10 @@
     handler.addFilter(RequestIDFilter())            # record.request_id, record.trace_id
     handler.setFormatter(logging.Formatter("%(request_id)s %(message)s"))
 
-The id of the client is kept where it is clean, so that one id follows a request through several services; else a new
-one is made. It stands in the scope under `asgi_middleware.request_id`, in the context variable `request_id`, which
-tasks and worker threads inherit, and on the response or the accepted WebSocket. Put it outside of the application
-whose error answers are to have it too.
+A valid id of the client is kept, so that one id follows a request through several services; otherwise a new one is
+made. It is in the scope under `asgi_middleware.request_id`, in the context variable `request_id`, which tasks and
+worker threads inherit, and in the headers of the response or the accepted WebSocket. Put it around the whole
+application, so that error responses have it too.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ SCOPE_KEY = "asgi_middleware.request_id"
 TRACE_KEY = "asgi_middleware.trace_context"
 
 request_id: ContextVar[str] = ContextVar("asgi_middleware.request_id", default="-")
-"""The id of the current request, `-` outside of one."""
+"""The id of the current request, `-` outside a request."""
 
+# Nothing that could break a log line, a header or a shell: UUIDs, ULIDs, base64 and the ids of common proxies pass.
 _CLEAN = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[ -~]*)?")
 _HEADS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
@@ -56,7 +57,7 @@ trace_context: ContextVar[TraceContext | None] = ContextVar("asgi_middleware.tra
 
 
 def new_id() -> str:
-    """Return a UUID of version 7 (RFC 9562 §5.7): ids sort by the time they were made."""
+    """Return a UUID of version 7 (RFC 9562 §5.7): ids sort by their time of creation."""
     value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
     text = f"{value:032x}"
@@ -64,7 +65,7 @@ def new_id() -> str:
 
 
 def parse_traceparent(value: bytes) -> TraceContext | None:
-    """Return what a traceparent says, or None where it is invalid (W3C Trace Context §3.2.2).
+    """Return the trace context of a traceparent field, or None if it is invalid (W3C Trace Context §3.2.2).
 
     Version ff and ids of zeros are invalid; later versions may be longer than version 00.
     """
@@ -81,9 +82,9 @@ class RequestIDMiddleware:
     """Middleware that gives each request and WebSocket an id and sets it once on the response.
 
     `header` is read and set. `trust_client=False` makes a new id for every request. `generate` makes ids (by default
-    UUIDs of version 7). An id of a client is kept if it stands alone, is at most 128 characters long and has none that
-    a log could trip over. `traceparent` is read into the scope under `asgi_middleware.trace_context`; a request
-    without a valid one begins a trace of its own.
+    UUIDs of version 7). The id of a client is kept if it is sent once, has at most 128 characters, and only characters
+    that are safe in logs. `traceparent` is parsed into the scope under `asgi_middleware.trace_context`; a request
+    without a valid one starts a new trace.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class RequestIDMiddleware:
         generate: Callable[[], str] = new_id,
     ) -> None:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", header):
-            raise ValueError(f"header={header!r} is not a valid name of a header (RFC 9110 §5.1)")
+            raise ValueError(f"header={header!r} is not a valid header name (RFC 9110 §5.1)")
         self.app = app
         self.trust_client = trust_client
         self.generate = generate
@@ -106,7 +107,7 @@ class RequestIDMiddleware:
             return await self.app(scope, receive, send)
         ids, traces = [], []
         for key, value in request_headers(scope):
-            name = key.lower()  # ASGI has them in lower case; two spellings of one name would be one id each
+            name = key.lower()  # ASGI requires lower case, but two spellings must not pass for two different fields
             if name == self._header:
                 ids.append(value)
             elif name == b"traceparent":
@@ -134,7 +135,7 @@ class RequestIDMiddleware:
 
 
 class RequestIDFilter(logging.Filter):
-    """A logging filter that gives every record `request_id` and `trace_id`, `-` outside of a request."""
+    """A logging filter that sets `request_id` and `trace_id` on every record, `-` outside a request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()

@@ -1,11 +1,11 @@
-"""The template of the route that answered a request, for logs and metrics: a name of bounded variety.
+"""The template of the route that answered a request, for logs and metrics, which has a bounded number of values.
 
     from asgi_middleware import route_template
 
     app = PrometheusMiddleware(app, route=route_template.from_django)
 
-`from_scope` reads what asgi-routing, Starlette, FastAPI and Litestar leave in the scope. Django, Quart and Falcon leave
-nothing there; the others ask their routers again.
+`from_scope` reads the keys that asgi-routing, Starlette, FastAPI and Litestar add to the scope. Django, Quart and
+Falcon add none, so the other functions ask their routers again.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from_scope = route_of
 
 
 def from_django(scope: Scope) -> str | None:
-    """Return the route of Django's URL configuration, `/users/<int:id>/`; None where none matches."""
-    urls: Any = sys.modules["django.urls"]  # there since Django serves; not a dependency of ours
+    """Return the route of Django's URL configuration, `/users/<int:id>/`, or None if no route matches."""
+    urls: Any = sys.modules["django.urls"]  # imported by Django itself, which is not a dependency of this package
     try:
         route: str = urls.resolve(scope["path"].removeprefix(scope.get("root_path", "")) or "/").route
     except urls.Resolver404:
@@ -34,7 +34,7 @@ def from_django(scope: Scope) -> str | None:
 
 def from_quart(quart: Any) -> Callable[[Scope], str | None]:
     """Return a function that finds the rule of a Quart application, `/users/<int:id>`."""
-    exceptions: Any = sys.modules["werkzeug.exceptions"]  # which Quart is built on
+    exceptions: Any = sys.modules["werkzeug.exceptions"]  # imported by Quart
 
     def route(scope: Scope) -> str | None:
         adapter = quart.url_map.bind(quart.config.get("SERVER_NAME") or "")

@@ -1,4 +1,4 @@
-"""Set the headers that make browsers more careful: content security policy, HSTS and their like.
+"""Set the security headers of browsers: content security policy, HSTS and others.
 
     from asgi_middleware.security_headers import NONCE, SELF, SecurityHeadersMiddleware, csp_nonce
 
@@ -10,8 +10,9 @@
         page, content_security_policy={"default-src": SELF, "script-src": [SELF, NONCE]}
     )
 
-The defaults are those of helmet 8. A header that the application sets itself stays: one response may have another
-policy. A nonce is made when it is first asked for, before the response begins, and only then stands in the policy.
+The defaults are those of helmet 8. A header that the application sets itself is kept, so that one response may have
+another policy. A nonce is created when the application first asks for it, which must be before the response begins;
+otherwise the policy has none.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = ["DEFAULT_POLICY", "NONCE", "NONE", "SELF", "SecurityHeadersMiddleware
 
 SCOPE_KEY = "asgi_middleware.csp_nonce"
 NONCE = "'nonce'"
-"""Stands in a policy for the nonce of the page, and for nothing where the page has none."""
+"""A placeholder in a policy for the nonce of the page; it is removed for a page without one."""
 SELF = "'self'"
 NONE = "'none'"
 
@@ -53,10 +54,10 @@ _DEFAULTS: dict[str, str] = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-dns-prefetch-control": "off",
-    "x-download-options": "noopen",
+    "x-download-options": "noopen",  # Internet Explorer opened downloads in the context of the site
     "x-frame-options": "SAMEORIGIN",
     "x-permitted-cross-domain-policies": "none",
-    "x-xss-protection": "0",
+    "x-xss-protection": "0",  # the filters of old browsers opened holes of their own
 }
 _DIRECTIVE = re.compile(r"[a-z][a-z0-9-]*")
 _SOURCE = re.compile(r"[\x21-\x2b\x2d-\x3a\x3c-\x7e]+")  # no blank, comma or semicolon (CSP 3 §2.2.1)
@@ -67,7 +68,7 @@ _log = logging.getLogger("asgi_middleware.security_headers")
 
 
 class _Nonce:
-    """The nonce of one page: made at the first call, and the same from then on."""
+    """The nonce of one page: created at the first call, the same at later ones."""
 
     __slots__ = ("is_late", "value")
 
@@ -78,13 +79,13 @@ class _Nonce:
     def __call__(self) -> str:
         if not self.value:
             if self.is_late:
-                _log.warning("a CSP nonce was asked for after the response had begun: no policy has it")
+                _log.warning("a CSP nonce was requested after the response had begun, so its policy does not have it")
             self.value = secrets.token_urlsafe(16)  # 128 bits (CSP 3 §7.1)
         return self.value
 
 
 def csp_nonce(scope: Scope) -> str:
-    """Return the nonce of the page that answers this request; raises RuntimeError outside of the middleware."""
+    """Return the nonce of the page that answers this request; raises RuntimeError without the middleware."""
     nonce = scope.get(SCOPE_KEY)
     if nonce is None:
         raise RuntimeError("csp_nonce() needs SecurityHeadersMiddleware around the application")
@@ -95,11 +96,11 @@ def csp_nonce(scope: Scope) -> str:
 class SecurityHeadersMiddleware:
     """Middleware that adds security headers where the application has not set them.
 
-    `content_security_policy` maps directives to sources, None for no policy; with `report_only` it is only reported.
-    `strict_transport_security` is sent over https alone (RFC 6797 §7.2). `headers` replaces other defaults by name;
-    None leaves one out. `hide` are headers that are removed. A page that has asked for a nonce is never stored by a
-    cache (RFC 9111 §5.2.2.5), and a 304, which would change the policy of a stored page, carries no policy with one.
-    WebSockets are not touched. Raises ValueError for a directive or source that would change the policy's structure.
+    `content_security_policy` maps directives to sources, None for no policy; with `report_only` violations are only
+    reported. `strict_transport_security` is sent only over https (RFC 6797 §7.2). `headers` replaces other defaults by
+    name; None omits one. `hide` are headers to remove. A page with a nonce must not be stored by a cache (RFC 9111
+    §5.2.2.5), and a 304 has no policy with a nonce, since it would replace that of the stored page. WebSockets are not
+    changed. Raises ValueError for a directive or source that would change the structure of the policy.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class SecurityHeadersMiddleware:
         return await self.app(scope, receive, send_with_headers)
 
     def _add(self, added: dict[bytes, bytes], message: Message, nonce: _Nonce | None) -> list[Sequence[bytes]]:
-        """Return the headers of a response with those that it lacks."""
+        """Return the headers of a response, with the missing ones added."""
         headers: list[Sequence[bytes]] = list(message.get("headers") or ())
         present = {name.lower() for name, _ in headers}
         if not present.isdisjoint(self._hidden):
@@ -167,19 +168,19 @@ class SecurityHeadersMiddleware:
 
 
 def _uncached(headers: list[Sequence[bytes]]) -> list[Sequence[bytes]]:
-    """Return the headers of a page with a nonce: a second visitor must not get it from a cache."""
+    """Return headers that keep a page with a nonce out of caches: a nonce that is reused is no longer secret."""
     for name, value in headers:
         if name.lower() == b"cache-control":
             if _PRIVATE.search(value):
                 return headers
-            _log.warning("a page with a CSP nonce asked to be cached (%s): it is sent with no-store", value)
+            _log.warning("a page with a CSP nonce is cacheable (%s): it is sent with no-store instead", value)
     kept = [pair for pair in headers if pair[0].lower() != b"cache-control"]
     return [*kept, (b"cache-control", b"no-store")]
 
 
 def _field(name: str, value: str) -> tuple[bytes, bytes]:
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.isprintable():
-        raise ValueError(f"{name!r}: {value!r} is not a header (RFC 9110 §5.5)")
+        raise ValueError(f"invalid header {name!r}: {value!r} (RFC 9110 §5.5)")
     return name.encode("ascii"), value.encode("latin-1")
 
 
@@ -188,11 +189,11 @@ def _serialise(policy: Policy) -> str:
     for name, value in policy.items():
         sources = value.split() if isinstance(value, str) else list(value)
         if not _DIRECTIVE.fullmatch(name):
-            raise ValueError(f"{name!r} is not a directive of a content security policy")
+            raise ValueError(f"invalid directive of a content security policy: {name!r}")
         for source in sources:
             if not _SOURCE.fullmatch(source):
-                raise ValueError(f"{name}: {source!r}: a source has no blank, comma or semicolon")
+                raise ValueError(f"{name}: invalid source {source!r}: no space, comma or semicolon is allowed")
             if source in _KEYWORDS:
-                raise ValueError(f"{name}: {source!r} is a host of that name: write the keyword as \"'{source}'\"")
+                raise ValueError(f"{name}: {source!r} means a host of that name: write the keyword as \"'{source}'\"")
         directives.append(" ".join([name, *sources]))
     return "; ".join(directives)

@@ -1,4 +1,4 @@
-"""Tell the browser's developer tools where the time went (W3C Server Timing).
+"""Show in the browser's developer tools where a request has spent its time (W3C Server Timing).
 
     from asgi_middleware.server_timing import ServerTimingMiddleware, timed
 
@@ -8,7 +8,7 @@
 
     app = ServerTimingMiddleware(page, visible=lambda scope: scope["path"].startswith("/internal"))
 
-Timings say how a site is built: `visible` decides who is told.
+Timings reveal the internals of a site, and timing differences may reveal secrets: `visible` decides who sees them.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _measured: ContextVar[list[str] | None] = ContextVar("asgi_middleware.server_tim
 
 @contextmanager
 def timed(name: str, description: str = "") -> Iterator[None]:
-    """Measure a block; outside of the middleware, or once the response has begun, nothing comes of it.
+    """Measure a block. Has no effect without the middleware, and after the response has begun.
 
     Raises ValueError for a name that is not a token and a description that is not printable ASCII.
     """
     if not _TOKEN.fullmatch(name) or not (description.isascii() and (description.isprintable())):
-        raise ValueError(f"timed({name!r}, {description!r}): the name is a token, the description printable ASCII")
+        raise ValueError(f"timed({name!r}, {description!r}): use a token and a description in printable ASCII")
     metrics = _measured.get()
     if metrics is None:
         yield
@@ -48,9 +48,9 @@ def timed(name: str, description: str = "") -> Iterator[None]:
 
 
 class ServerTimingMiddleware:
-    """Middleware that sends a Server-Timing header with the blocks that were `timed` and the time to the response.
+    """Middleware that sends a Server-Timing header with the `timed` blocks and the time to the response.
 
-    `visible(scope)` says which requests get it. The application's own metrics come first.
+    Only requests for which `visible(scope)` is true get it. The application's own metrics come first.
     """
 
     def __init__(self, app: ASGIApp, *, visible: Callable[[Scope], bool] = lambda scope: True) -> None:

@@ -2,7 +2,8 @@
 
     app = TrustedHostMiddleware(app, allowed_hosts=["shop.example", "*.shop.example", "[::1]", "10.0.0.0/8"])
 
-Whatever builds a URL from the Host header, a link in a mail for one, otherwise builds it from what a client made up.
+Otherwise a client chooses the host of every URL that is built from the Host header: an attacker could have a reset link
+mailed to a victim that leads to the attacker's site, or fill a cache with such links.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ _PARAMETER = "allowed_hosts"
 class TrustedHostMiddleware:
     """Middleware that rejects requests whose Host is missing, malformed, repeated or not allowed (RFC 9110 §7.2).
 
-    `allowed_hosts` are names, addresses, `*.example.com` for any name below, networks as `10.0.0.0/8`, or `*` for
-    all; ports are not compared. With `www_redirect` a host that is allowed only with `www.` before it is sent there.
-    `exempt_paths` are served for any host, for the probes of a load balancer. An entry that could never match is
-    corrected or ignored with a ConfigurationWarning; a `*` elsewhere is a ValueError.
+    `allowed_hosts` are names, addresses, `*.example.com` for any subdomain, networks such as `10.0.0.0/8`, or `*` for
+    all; ports are not compared. With `www_redirect` a host that is allowed only with `www.` in front is redirected
+    there. `exempt_paths` are served for any host, for the probes of a load balancer. An entry that could never match is
+    corrected or ignored with a ConfigurationWarning; a `*` elsewhere raises ValueError.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class TrustedHostMiddleware:
         if host in self._exact:
             return True
         if host.endswith(self._below):
-            return host[0] != "." and ".." not in host  # an empty label is no name below
+            return host[0] != "." and ".." not in host  # a subdomain has no empty labels (RFC 1035 §2.3.1)
         if not self._networks:
             return False
         try:
@@ -80,7 +81,7 @@ class TrustedHostMiddleware:
 
 
 def _name(entry: str) -> str | None:
-    """Return a name or address as hosts are compared, `*.` before it where it stood; None where none could match."""
+    """Return a name or address in the form that is compared, with its `*.`; None if it could never match."""
     _, scheme, rest = entry.rpartition("://")
     text = rest.removesuffix("/") if scheme else entry
     below = "*." if text.startswith("*.") else ""
@@ -91,14 +92,14 @@ def _name(entry: str) -> str | None:
         warn_ignored(_PARAMETER, entry, _advice(text))
         return None
     name = f"{below}{host.name}"
-    # Case, a last dot and missing brackets are ways to write the same host; a scheme or a port is a mistake.
+    # Case, a trailing dot and missing brackets are other spellings of the same host; a scheme or a port is a mistake.
     if scheme or host.port or text[-1] == ":" or not entry.isascii():
         warn_corrected(_PARAMETER, entry, name)
     return name
 
 
 def _advice(text: str) -> str:
-    """Return what to write in place of an entry that is not a host."""
+    """Return the advice for an entry that is not a host."""
     host = configured_host(text.lstrip(".").partition("/")[0])
     if host is None or "*" in host.name:
         return "write a name, an address or a network, without a port"
@@ -115,5 +116,5 @@ def _network(entry: str) -> IPv4Network | IPv6Network | None:
     try:
         return ip_network(entry)
     except ValueError as exc:
-        warn_ignored(_PARAMETER, entry, f"write a network as 10.0.0.0/8 ({exc})")
+        warn_ignored(_PARAMETER, entry, f"write a network such as 10.0.0.0/8 ({exc})")
         return None

@@ -6,11 +6,11 @@
 
     from fastapi import FastAPI  # and whatever else imports starlette
 
-Call it before the first `import starlette`, as the first lines of a program or of a `conftest.py`. The objects are the
-very same under both names: what is patched under one is patched under the other. Subclasses stand in where a default
-is another: `Starlette` redirects to absolute URLs, `StaticFiles` raises HTTPException wherever it is, and `TestClient`
-is as tolerant as Starlette's. `importlib.metadata` knows distributions and not modules: the version of starlette there
-is that of an installed one.
+Call it before the first `import starlette`, in the first lines of a program or of a `conftest.py`. Both names refer to
+the same objects, so patches under one name apply under the other. Subclasses have Starlette's defaults where they
+differ: `Starlette` redirects to absolute URLs, `StaticFiles` raises HTTPException wherever it is, and `TestClient` is
+as tolerant as Starlette's. `importlib.metadata` knows only distributions, so its version of starlette is that of an
+installed one.
 """
 
 from __future__ import annotations

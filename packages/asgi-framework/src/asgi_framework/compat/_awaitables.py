@@ -1,4 +1,4 @@
-"""Helpers for tasks and for results that are awaited or entered."""
+"""Helpers for task groups, and for results that can be awaited or entered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class AwaitableOrContextManager(Awaitable[T_co], AbstractAsyncContextManager[T_c
 
 
 class AwaitableOrContextManagerWrapper(Generic[SupportsAsyncCloseType]):
-    """An awaitable's result, to await, or to enter and have closed at the end of the block."""
+    """A result that can be awaited, or entered with `async with` and closed at the end of the block."""
 
     __slots__ = ("aw", "entered")
 
@@ -37,7 +37,7 @@ class AwaitableOrContextManagerWrapper(Generic[SupportsAsyncCloseType]):
 
 @asynccontextmanager
 async def create_collapsing_task_group() -> AsyncGenerator[TaskGroup, None]:
-    """Enter a task group that raises an exception by itself if it is the only one, however deep in groups."""
+    """Enter a task group that raises its only exception without the groups around it."""
     try:
         async with anyio.create_task_group() as group:
             yield group

@@ -11,7 +11,7 @@ from ..types import ASGIApp, Receive, Scope, Send
 
 
 class RequestBodyLimitMiddleware(asgi_middleware.body_limit.RequestBodyLimitMiddleware):
-    """Middleware that raises a 413 for the exception handlers when a body is over `max_body_size` bytes."""
+    """Middleware that raises a 413 for the exception handlers if a body exceeds `max_body_size` bytes."""
 
     def __init__(self, app: ASGIApp, max_body_size: int, **options: Any) -> None:
         super().__init__(app, max_body_size, **{"too_large": BodyTooLarge, **options})

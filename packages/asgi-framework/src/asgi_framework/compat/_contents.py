@@ -1,4 +1,4 @@
-"""The names of each module named starlette, and their homes."""
+"""The names of each module named starlette, and the modules that define them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _homes_of(table: dict[str, str]) -> dict[str, tuple[str, str]]:
 
 
 MODULES = {module: _homes_of(table) for module, table in HOMES.items()}
-"""By module, the home of each name: a module and an attribute of it."""
+"""By module, the origin of each name: a module and an attribute of it."""
 
 MODULES["starlette.status"] = {name: (status.__name__, name) for name in dir(status) if not name.startswith("_")}
 
@@ -37,10 +37,10 @@ REQUIRED = {
     "starlette.templating": "asgi_requests.templating",
     "starlette.testclient": "asgi_framework.testclient",
 }
-"""The modules whose import fails without an extra, and the module that names the extra."""
+"""The modules whose import fails without an extra, and the module whose ImportError names the extra."""
 
-_PAGE = "the error page is not made of these templates: override ServerErrorMiddleware.debug_response"
-_TRANSPORT = "the test client is made of other parts: see asgi_testclient.ASGITransport"
+_PAGE = "the error page does not use these templates: override ServerErrorMiddleware.debug_response"
+_TRANSPORT = "the test client has other parts: see asgi_testclient.ASGITransport"
 
 REFUSED = {
     "starlette.middleware.body_limit": dict.fromkeys(

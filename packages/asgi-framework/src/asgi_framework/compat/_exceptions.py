@@ -1,4 +1,4 @@
-"""Exception handlers around an application that has its request or WebSocket already."""
+"""Exception handlers around an application whose request or WebSocket already exists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._handlers import call_handler
 from ..types import ASGIApp, Message, Receive, Scope, Send
 
 TABLES = "starlette.exception_handlers"
-"""Handlers by class and by status, as a tuple, for programs that put their own in the scope."""
+"""The scope key of Starlette's handlers, `(by class, by status)`, which some programs set themselves."""
 
 
 def lookup_exception_handler(exc_handlers: Mapping[Any, Any], exc: Exception) -> Any:
@@ -25,7 +25,7 @@ def lookup_exception_handler(exc_handlers: Mapping[Any, Any], exc: Exception) ->
 def wrap_app_handling_exceptions(app: ASGIApp, conn: Any) -> ASGIApp:
     """Return the application with its exceptions answered by the active handlers, which get `conn`.
 
-    Raises RuntimeError where the response has started; an unhandled exception passes unchanged.
+    Raises RuntimeError if the response has started; an unhandled exception propagates unchanged.
     """
 
     async def handled(scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +46,7 @@ def wrap_app_handling_exceptions(app: ASGIApp, conn: Any) -> ASGIApp:
             if started:
                 raise RuntimeError("Caught handled exception, but response already started.") from exc
             await answering()
-            exc.__traceback__ = None  # programs raise constants again: each time adds the frames of one more request
+            exc.__traceback__ = None  # one object may be raised for every request, and frames would pile up
 
     return handled
 
@@ -54,7 +54,7 @@ def wrap_app_handling_exceptions(app: ASGIApp, conn: Any) -> ASGIApp:
 def _answer(
     exc: Exception, conn: Any, scope: Scope, receive: Receive, send: Send
 ) -> Callable[[], Awaitable[None]] | None:
-    """Return a function that lets the active handler answer, or None where there is no handler."""
+    """Return a function that lets the active handler answer, or None if none matches."""
     if TABLES in scope:
         by_class, by_status = scope[TABLES]
         function = by_status.get(exc.status_code) if isinstance(exc, HTTPException) else None
@@ -62,8 +62,8 @@ def _answer(
         return None if function is None else partial(_respond, function, exc, conn, scope, receive, send)
     middleware: ExceptionResponder | None = scope.get(MIDDLEWARE)
     handler = None if middleware is None else middleware.handler_for(exc)
-    # On a WebSocket an exception that answers by itself is left to the middleware, which knows how far the handshake
-    # came.
+    # On a WebSocket an exception that answers by itself is left to the middleware, which knows the state of the
+    # handshake.
     if middleware is None or handler is None or (handler is answer_itself and scope["type"] != "http"):
         return None
     return partial(middleware.respond, handler, exc, scope, receive, send, conn)

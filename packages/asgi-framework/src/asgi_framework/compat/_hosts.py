@@ -12,19 +12,19 @@ _HOST = re.compile(rf"({_NAME}+|\[(?:[0-9A-Fa-f:.]+|v[0-9A-Fa-f]+\.(?:{_NAME}|:)
 
 @dataclass
 class ParsedHost:
-    """A host and a port, both as text; no port where none is given."""
+    """A host and a port, both as text; the port is None if it is not given."""
 
     host: str
     port: str | None
 
     @property
     def authority(self) -> str:
-        """The host and the port as they stand in a URL."""
+        """The host and the port in the form of a URL."""
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
     @property
     def is_valid_port(self) -> bool:
-        """Whether there is no port, or one of at most 65535."""
+        """True if the port is missing or at most 65535."""
         return self.port is None or int(self.port.lstrip("0")[:6] or "0") <= 65535
 
 

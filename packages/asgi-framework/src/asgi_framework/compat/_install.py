@@ -1,4 +1,4 @@
-"""Put the modules named starlette in place."""
+"""Installation of the modules named starlette."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._module import Alias
 
 
 class Finder(MetaPathFinder, Loader):
-    """A finder of the modules named starlette, each an Alias, before any on the path."""
+    """A finder of the modules named starlette, each an Alias; it comes before the path."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -29,7 +29,7 @@ class Finder(MetaPathFinder, Loader):
         return Alias(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Import what needs an extra, so that its absence is an ImportError here that names the extra."""
+        """Import a module that needs an extra, so that the ImportError is raised here and names the extra."""
         assert isinstance(module, Alias)
         module.require()
 
@@ -37,21 +37,21 @@ class Finder(MetaPathFinder, Loader):
 def install_as_starlette() -> None:
     """Make `import starlette` and its modules return the objects of these packages; a second call does nothing.
 
-    A package of that name may call it while it is itself imported, and is then replaced. Raises RuntimeError where
-    Starlette itself is imported already: two sets of classes in one program would not know each other.
+    A package of that name may call it while it is being imported, and is then replaced. Raises RuntimeError if
+    Starlette itself is already imported: `isinstance` would fail between the two sets of classes.
     """
     loaded = [name for name in MODULES if sys.modules.get(name) is not None]
     foreign = [name for name in loaded if not isinstance(sys.modules[name], Alias)]
     if foreign and not (foreign == ["starlette"] and _is_calling(sys.modules["starlette"])):
         origin = getattr(sys.modules[foreign[0]], "__file__", None)
         raise RuntimeError(
-            f"Starlette itself is imported already ({', '.join(foreign)}; {origin}): call "
+            f"Starlette itself is already imported ({', '.join(foreign)}; {origin}): call "
             "asgi_framework.compat.install_as_starlette() before the first import of starlette, "
             "or of anything that imports it"
         )
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, Finder())
-        # Starlette has one status for every form that it refuses.
+        # Starlette answers every invalid form with 400; by default one that is too large gets 413.
         FormTooLarge.status = 400
     if foreign:
         _replace(sys.modules["starlette"])
@@ -63,7 +63,7 @@ def _is_calling(module: ModuleType) -> bool:
 
 
 def _replace(shim: ModuleType) -> None:
-    """Replace a package while it is imported; its place on disk is kept, and so are modules that only it has."""
+    """Replace a package while it is being imported; its path is kept, so that its other modules can be imported."""
     alias = Alias("starlette")
     alias.__spec__ = shim.__spec__
     alias.__loader__ = shim.__loader__

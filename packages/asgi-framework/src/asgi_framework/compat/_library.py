@@ -1,6 +1,6 @@
-"""Names that Starlette's modules import for themselves, for software that imports them from there.
+"""Names that Starlette's modules import for their own use, for software that imports them from there.
 
-`from starlette.responses import guess_type` works because Starlette uses that function; so it works here.
+`from starlette.responses import guess_type` works only because Starlette uses that function, so it works here, too.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ _IMPORTED = {
 
 
 def _origins() -> dict[str, tuple[str, str]]:
-    """Return the module and the attribute of each name; no attribute where the name is that of a module."""
+    """Return the module and the attribute of each name; the attribute is empty if the name is a module."""
     origins = {}
     for module, names in _ORIGINS.items():
         for entry in names.split():
@@ -131,4 +131,4 @@ def _origins() -> dict[str, tuple[str, str]]:
 _ORIGIN = _origins()
 
 LIBRARY = {module: {name: _ORIGIN[name] for name in names.split()} for module, names in _IMPORTED.items()}
-"""By module of Starlette's, the origin of each name that it imports: a module, and an attribute of it or nothing."""
+"""By module of Starlette's, the origin of each name that it imports: a module, and an attribute of it or ''."""

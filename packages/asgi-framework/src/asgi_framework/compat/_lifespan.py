@@ -1,4 +1,4 @@
-"""Lifespans of an older kind: none at all, and those of a generator."""
+"""Starlette's helpers for lifespans: the default one, and generators."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AsyncLiftContextManager(AbstractAsyncContextManager[_T]):
 
 
 class DefaultLifespan:
-    """The lifespan of a router that has no other."""
+    """The lifespan of a router without one."""
 
     def __init__(self, router: object) -> None:
         self._router = router
@@ -47,6 +47,6 @@ class DefaultLifespan:
 def wrap_gen_lifespan_context(
     lifespan_context: Callable[[Any], Generator[Any, Any, Any]],
 ) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
-    """Return the lifespan that a generator function describes."""
+    """Return the lifespan of a generator function."""
     context = contextmanager(lifespan_context)
     return lambda app: AsyncLiftContextManager(context(app))

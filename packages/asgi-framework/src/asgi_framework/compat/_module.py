@@ -1,4 +1,4 @@
-"""A module whose names live elsewhere."""
+"""A module whose names are defined in other modules."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ._library import LIBRARY
 
 
 class Alias(ModuleType):
-    """A module that reads, sets and deletes its names where they live, so that there is one of each.
+    """A module that reads, sets and deletes its names in the modules that define them, so that each exists once.
 
-    The names are looked up when they are used: importing the module imports nothing. Other names, such as those of
-    its submodules and what programs set themselves, are its own.
+    Names are looked up when they are used: importing the module imports nothing else. Other names, such as those of
+    submodules and those that programs set, are its own.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"Backed by asgi_framework: see {__package__}.")
         self.__all__ = ALL[name]
-        # A file that is there and holds no code: tools look at the file of every module.
+        # Tools such as reloaders and coverage look at the file of every module, so it has to exist.
         self.__file__ = _names.__file__
         if name == "starlette":
             self.__version__ = VERSION
@@ -32,7 +32,7 @@ class Alias(ModuleType):
         return _Names(self)
 
     def require(self) -> None:
-        """Import the home of a module whose import fails without an extra; raises that ImportError."""
+        """Import the module behind this one if it needs an extra; raises its ImportError."""
         if self.__name__ in REQUIRED:
             import_module(REQUIRED[self.__name__])
 
@@ -40,7 +40,7 @@ class Alias(ModuleType):
         home = MODULES[self.__name__].get(name)
         if home is not None:
             module, attribute = home
-            # import_module takes ten times as long, and FastAPI reads some names for every request.
+            # FastAPI reads some names for every request, and import_module takes ten times as long.
             return getattr(sys.modules.get(module) or import_module(module), attribute)
         if f"{self.__name__}.{name}" in MODULES:
             return self._imported(name, f"{self.__name__}.{name}", "")
@@ -54,7 +54,7 @@ class Alias(ModuleType):
         )
 
     def _imported(self, name: str, module: str, attribute: str) -> Any:
-        """Return a module, or an attribute of it; raises AttributeError where it cannot be imported."""
+        """Return a module, or an attribute of it; raises AttributeError if it cannot be imported."""
         try:
             origin = import_module(module)
         except ImportError as exc:
@@ -89,9 +89,9 @@ _own_names: Any = vars(ModuleType)["__dict__"].__get__
 
 
 class _Names(dict[str, Any]):
-    """The `vars()` of an alias: its names as they are now, and changes reach the names where they live.
+    """The `vars()` of an alias: a snapshot of its names, whose changes reach the modules that define them.
 
-    A dict, because tools copy, merge and patch the `vars()` of any module.
+    It is a dict because tools copy, merge and patch the `vars()` of any module.
     """
 
     def __init__(self, alias: Alias) -> None:
@@ -103,7 +103,8 @@ class _Names(dict[str, Any]):
                 home = import_module(module)
             except ImportError:
                 continue
-            # Neither what a program has deleted nor what a module warns of when it is asked for.
+            # A name that a program has deleted is left out, and so is one for which a module has a __getattr__, which
+            # may warn of it.
             if not attribute:
                 super().setdefault(name, home)
             elif attribute in vars(home):
@@ -118,15 +119,15 @@ class _Names(dict[str, Any]):
         try:
             delattr(self._alias, name)
         except AttributeError:
-            pass  # of a library: it is found there again when it is next looked up
+            pass  # a name of the library, which is found there again at the next lookup
 
     def clear(self) -> None:
-        """Delete all names but those that make it a module; `mock.patch.dict` does so before it restores them."""
+        """Delete all names except dunder names; `mock.patch.dict` does so before it restores them."""
         for name in [name for name in self if not name.startswith("__")]:
             del self[name]
 
     def pop(self, name: str, *default: Any) -> Any:
-        """Delete a name and return its value, or the default; raises KeyError where there is neither."""
+        """Delete a name and return its value, or the default; raises KeyError if there is neither."""
         if name not in self:
             return super().pop(name, *default)
         value = self[name]

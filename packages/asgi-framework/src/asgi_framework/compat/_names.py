@@ -1,7 +1,7 @@
-"""Where each name of Starlette 1.10 lives: module by module, the modules of ours and the names that they give it.
+"""The origin of each name of Starlette 1.10: by module of Starlette's, our modules and the names that they define.
 
-A name stands for an attribute of the same name, `name=attribute` for another. Where several modules have a name, it is
-the one that uses it, so that what is set under the old name takes effect.
+A name refers to an attribute of the same name, `name=attribute` to another. If several modules have a name the origin
+is the one that uses it, so that setting it under the old name takes effect.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small parts of Starlette's modules that have no counterpart in the packages."""
+"""Small parts of Starlette's modules without a counterpart in the packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 class EndOfIteration(Exception):
-    """The end of an iterator that is read in a thread: StopIteration cannot be raised into a coroutine."""
+    """Raised at the end of an iterator that is read in a thread, since a coroutine cannot raise StopIteration."""
 
 
 def next_item(iterator: Iterator[_T]) -> _T:
@@ -52,7 +52,7 @@ class FormMessage(Enum, metaclass=_DeprecatedEnumMeta):
 
 
 def user_safe_decode(src: bytes | bytearray, codec: str) -> str:
-    """Return bytes as text, in latin-1 if they are not valid in the codec or there is no such codec."""
+    """Return decoded bytes; latin-1 is used if the codec is unknown or the bytes are invalid."""
     try:
         return src.decode(codec)
     except (UnicodeDecodeError, LookupError):
@@ -60,7 +60,7 @@ def user_safe_decode(src: bytes | bytearray, codec: str) -> str:
 
 
 class WSGIResponder:
-    """A WSGI application and one request for it."""
+    """A WSGI application for one request."""
 
     def __init__(self, app: Callable[..., Any], scope: Scope) -> None:
         self.app = app
@@ -88,7 +88,7 @@ class OpenAPIResponse(Response):
 
 
 class BaseSchemaGenerator(asgi_routing.schemas.BaseSchemaGenerator):
-    """A base for generators of schemas that return responses."""
+    """The base class of schema generators that return responses."""
 
     def OpenAPIResponse(self, request: Request) -> Response:  # type: ignore[override]  # noqa: N802
         """Return the schema of `request.app`."""
@@ -96,9 +96,9 @@ class BaseSchemaGenerator(asgi_routing.schemas.BaseSchemaGenerator):
 
 
 class SchemaGenerator(BaseSchemaGenerator, asgi_routing.schemas.SchemaGenerator):
-    """A generator of an OpenAPI description from a base and the docstrings of the endpoints alone.
+    """A generator of an OpenAPI description from a base and only the docstrings of the endpoints.
 
-    Programs compare whole schemas: `path_parameters=True` adds the parameters of paths, as outside the drop-in.
+    Existing programs compare whole schemas, so path parameters are left out unless `path_parameters=True`.
     """
 
     path_parameters = False

@@ -1,4 +1,4 @@
-"""Responders, which encode one response each in a way that a subclass chooses.
+"""Starlette's responders: each encodes one response, in a coding that a subclass implements.
 
     class ZstdResponder(IdentityResponder):
         content_encoding = "zstd"
@@ -6,7 +6,7 @@
         async def apply_compression(self, body, *, more_body):
             ...
 
-`GZipMiddleware` does without: it is asgi-middleware's.
+`GZipMiddleware` does not use them: it is asgi-middleware's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ async def unattached_send(message: Message) -> NoReturn:
 
 
 class IdentityResponder:
-    """A responder that leaves a response as it is but for `Vary: Accept-Encoding`; subclasses encode it."""
+    """A responder that only adds `Vary: Accept-Encoding`; subclasses encode the body."""
 
     content_encoding: str = "identity"
 
@@ -59,7 +59,7 @@ class IdentityResponder:
             await send(self.initial_message)
 
     async def send_with_compression(self, message: Message) -> None:
-        """Hold the start until the first piece of body shows whether to encode it; other messages pass."""
+        """Hold the start until the first chunk of the body shows whether to encode it; other messages pass."""
         kind = message["type"]
         if kind == "http.response.start":
             self.initial_message = message
@@ -105,12 +105,12 @@ class IdentityResponder:
         return message if encoded is body else {**message, "body": encoded}
 
     async def apply_compression(self, body: bytes, *, more_body: bool) -> bytes:
-        """Return a piece of the body encoded, or the very same object if the response is sent as it is."""
+        """Return the encoded chunk, or the same object to send the response unencoded."""
         return body
 
 
 class GZipResponder(IdentityResponder):
-    """A responder that gzips, whatever the client accepts; pieces from `thread_minimum_size` bytes on in a thread."""
+    """A responder that gzips, whatever the client accepts; chunks of `thread_minimum_size` bytes in a thread."""
 
     content_encoding = "gzip"
 
@@ -130,13 +130,13 @@ class GZipResponder(IdentityResponder):
 
     @property
     def compressor(self) -> Any:
-        """The zlib object of this response, made when it is first needed."""
+        """The zlib object of this response, created when it is first needed."""
         if self._compressor is None:
             self._compressor = zlib.compressobj(self.compresslevel, zlib.DEFLATED, _GZIP_FORMAT)
         return self._compressor
 
     async def apply_compression(self, body: bytes, *, more_body: bool) -> bytes:
-        """Return a piece of the body gzipped and flushed: a client can read all of it at once."""
+        """Return the gzipped chunk, flushed so that the client can read all of it at once."""
         if len(body) >= self.thread_minimum_size:
             return await run_in_threadpool(self._compress_body, body, more_body)
         return self._compress_body(body, more_body)

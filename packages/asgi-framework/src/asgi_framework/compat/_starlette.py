@@ -1,4 +1,4 @@
-"""Classes by Starlette's names whose defaults are Starlette's, and not those of these packages."""
+"""Classes with Starlette's names and defaults."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ class Starlette(App):
 
 
 class StaticFiles(asgi_requests.staticfiles.StaticFiles):
-    """Static files that raise HTTPException wherever they are, for middleware that serves something else instead."""
+    """Static files that always raise HTTPException, for middleware that then serves another file instead."""
 
     raise_errors = True

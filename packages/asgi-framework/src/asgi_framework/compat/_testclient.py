@@ -1,4 +1,4 @@
-"""A test client as tolerant, as patient and as quick to leave as Starlette's."""
+"""A test client with Starlette's checks, timeouts and disconnects."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _LIKE_STARLETTE: dict[str, Any] = {
     "extensions": dict.fromkeys(_NOT_OFFERED),
 }
 _TIMEOUT = (
-    "You should not use the 'timeout' argument with the TestClient. Starlette's ignores it; this one keeps to it, as "
+    "You should not use the 'timeout' argument with the TestClient. Starlette's ignores it; this one respects it, as "
     "asgi_testclient.TestClient does without a warning."
 )
 
 
 class _ASGI2:
-    """An ASGI 2 application: called with the scope, its result is called with receive and send."""
+    """An ASGI 2 application, which is called with the scope, and its result with receive and send."""
 
     def __init__(self, app: Any) -> None:
         self.app: Callable[[Scope], Callable[[Receive, Send], Awaitable[None]]] = app
@@ -45,7 +45,7 @@ class _ASGI2:
 
 
 def _is_asgi2(app: Any) -> bool:
-    """Return whether the application is called with a scope alone."""
+    """Return whether the application takes only a scope."""
     if inspect.isclass(app):
         return not hasattr(app, "__await__")
     if is_async_callable(app):
@@ -62,7 +62,7 @@ def _is_asgi2(app: Any) -> bool:
 
 
 class ASGITransport(asgi_testclient.ASGITransport):
-    """A transport whose scopes are Starlette's."""
+    """A transport with scopes like those of Starlette's test client."""
 
     def prepare_scope(self, scope: Scope) -> Scope:
         """Return the scope with a list as its server, and for a WebSocket without an HTTP version."""
@@ -73,7 +73,7 @@ class ASGITransport(asgi_testclient.ASGITransport):
 
 
 class WebSocketTestSession(asgi_testclient.WebSocketTestSession):
-    """One WebSocket; it raises whatever the application did not catch, even the WebSocketDisconnect of its end."""
+    """A WebSocket that raises every unhandled exception of the application, even its final WebSocketDisconnect."""
 
     __test__ = False
 
@@ -87,7 +87,7 @@ class WebSocketTestSession(asgi_testclient.WebSocketTestSession):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if isinstance(exc, WebSocketDisconnect):  # where the application failed, this is only how the test met it
+        if isinstance(exc, WebSocketDisconnect):  # if the application failed this is only the consequence
             exc_type = exc = traceback = None
         super().__exit__(exc_type, exc, traceback)
         if exc is None:
@@ -99,21 +99,22 @@ class WebSocketTestSession(asgi_testclient.WebSocketTestSession):
 
 
 class WebSocketDenialResponse(asgi_testclient.WebSocketDenialResponse):
-    """The response a handshake was denied with; its `code` is that of the close it stands for."""
+    """The response to a denied handshake; its `code` is that of the corresponding close."""
 
     @classmethod
     def of(cls, response: Any, body: Any) -> Self:
-        """Return the same response once more, as an exception."""
+        """Return a response as an exception."""
         denial = super().of(response, body)
         denial.code, denial.reason = 1000, ""
         return denial
 
 
 class TestClient(testclient.TestClient):
-    """A test client that checks only the order of messages and waits without a limit.
+    """A test client that checks only the order of messages, and waits without a limit.
 
-    Outside its block each request and WebSocket has an event loop of its own. An application whose stream or WebSocket
-    is left is cancelled at once. All options of asgi-testclient's client may be given, such as `strict` and `timeout`.
+    Outside its block each request and WebSocket has its own event loop. If a test leaves a stream or WebSocket the
+    application is cancelled at once. All options of asgi-testclient's client are accepted, such as `strict` and
+    `timeout`.
     """
 
     __test__ = False
@@ -154,10 +155,10 @@ class TestClient(testclient.TestClient):
             **{**_LIKE_STARLETTE, **options},
         )
         if isinstance(cookies, CookieJar):
-            self.cookies = cookies  # the jar itself: two clients may share one
+            self.cookies = cookies  # the same jar, not a copy: two clients may share one
 
     def request(self, method: Any, url: Any, **options: Any) -> Any:
-        """Send a request; a `timeout` is kept to, and warned of as Starlette's client does, which ignores it."""
+        """Send a request; warns of a `timeout`, as Starlette's client does, but respects it."""
         if type(options.get("timeout")).__name__ not in ("NoneType", "UseClientDefault"):
             warnings.warn(_TIMEOUT, RequestsDeprecationWarning, stacklevel=2)
         return super().request(method, url, **options)

@@ -1,4 +1,4 @@
-"""Log each request and WebSocket once, when it has really ended.
+"""Log each request and WebSocket once, when it has completely ended.
 
     import logging
 
@@ -7,11 +7,10 @@
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     app = AccessLogMiddleware(app, style="json")
 
-A record is written when the last byte of the response has been sent, or the client has left, or the application has
-failed: with the status or what happened instead, the time to the first byte and the whole time, the bytes both ways,
-the client, the template of the route and the id of the request. Every field also stands on the record as
-`record.access`. Records go to the logger `asgi_middleware.access` from a thread of their own, so that no handler
-holds up the event loop.
+A record is written when the last byte of the response has been sent, the client has left, or the application has
+failed. It has the status or the kind of failure, the time to the first byte and to the end, the bytes in both
+directions, the client, the template of the route and the id of the request; `record.access` has every field. Records go
+to the logger `asgi_middleware.access` from a separate thread, so that no handler blocks the event loop.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The facts of an exchange, and the log lines made of them.
+"""The data of an exchange, and the formats of a log line.
 
-Rule: what a client has sent is escaped here, and nowhere else: no line break, escape sequence or quote gets through.
+Rule: everything that a client has sent is escaped here, and only here. A line break would forge a record, an escape
+sequence could act on the terminal of whoever reads the log (CWE-117, CWE-150).
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\xff]|[^\x00-\xff]')
 
 @dataclass(slots=True)
 class Entry:
-    """One exchange. Times are in seconds, sizes in bytes; None is what is not known, `outcome` how it ended.
+    """One exchange. Times are in seconds, sizes in bytes; None means unknown.
 
-    `outcome`: complete, disconnected (the client left), failed (an exception), incomplete (the application returned
-    early). `status` is that of the response, 499 for a client that left before there was one, 500 for an exception.
-    For a WebSocket it is 101 once accepted, and `close_code` is that of the side that closed.
+    `outcome` is complete, disconnected (the client left), failed (an exception) or incomplete (the application returned
+    early). `status` is that of the response, 499 for a client that left before there was one (as nginx logs it), 500
+    for an exception. For a WebSocket it is 101 once accepted, and `close_code` is that of the side that closed.
     """
 
     began: float
@@ -46,7 +47,7 @@ class Entry:
     headers: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields that are known, in a fixed order."""
+        """Return the known fields, in a fixed order."""
         return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None and value != {}}
 
 
@@ -61,7 +62,7 @@ def combined(entry: Entry) -> str:
 
 
 def _word(text: str | None) -> str:
-    """Return a field that has no quotes around it: a blank would begin the next one."""
+    """Return a field without quotes around it, in which a space would begin the next field."""
     return _escape(text or None).replace(" ", "\\x20")
 
 
@@ -71,7 +72,7 @@ def _when(second: int) -> str:
 
 
 def json_lines(entry: Entry) -> str:
-    """Return one JSON object in a line, in ASCII."""
+    """Return one JSON object in a line, in ASCII: U+2028 and its like are line breaks to some readers."""
     fields = entry.as_dict()
     seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(entry.began))
     fields["began"] = f"{seconds}.{int(entry.began % 1 * 1000):03}Z"
@@ -82,7 +83,7 @@ def json_lines(entry: Entry) -> str:
 
 
 def logfmt(entry: Entry) -> str:
-    """Return `name=value` pairs, values with blanks in quotes."""
+    """Return `name=value` pairs, with quotes around values that contain spaces."""
     fields = entry.as_dict()
     fields.pop("headers", None)
     fields |= {f"header.{name}": value for name, value in entry.headers.items()}

@@ -1,4 +1,4 @@
-"""The exchange, watched from both sides until it has ended."""
+"""The middleware: it counts the messages of each exchange, and logs it when it has ended."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ._writer import Writer
 _FORMATS: dict[str, Callable[[Entry], str]] = {"combined": combined, "json": json_lines, "logfmt": logfmt}
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key", "x-csrf-token"})
 _REDACTED = ("access_token", "api_key", "apikey", "code", "key", "password", "secret", "sig", "signature", "token")
-_MOST_CHARACTERS = 2048  # of a target, a referer, a user agent: a line has an end
+_MOST_CHARACTERS = 2048  # of a target, a referer or a user agent, which a client may send as long as the server allows
 
 
 class AccessLogMiddleware:
-    """Middleware that logs one record for each exchange, at its true end.
+    """Middleware that logs one record for each exchange, when it has ended.
 
     `style` is `combined`, `json`, `logfmt` or a function of an `Entry`. `headers` are request headers to log;
-    credentials are refused. `redact` are the query parameters whose values are hidden. `exclude(scope)` passes over a
-    request; probes of HealthMiddleware are passed over by themselves. `sample` is the share of the exchanges that are
-    logged; those that fail, with a status from 500 on, always are. `route(scope)` gives the template of the route.
-    Raises ValueError for a sample outside of 0 to 1 and for headers that hold credentials.
+    credentials are refused. `redact` are the query parameters whose values are hidden. Requests for which
+    `exclude(scope)` is true are not logged, nor are the probes of HealthMiddleware. `sample` is the share of the
+    exchanges that are logged; those with a status of 500 or above always are. `route(scope)` returns the template of
+    the route. Raises ValueError for a sample outside 0 to 1 and for headers that hold credentials.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class AccessLogMiddleware:
         background: bool = True,
     ) -> None:
         if not 0 <= sample <= 1:
-            raise ValueError(f"sample={sample!r}: the share of the requests to log, from 0 to 1")
+            raise ValueError(f"sample={sample!r} must be the share of the requests to log, from 0 to 1")
         secret = [name for name in headers if name.lower() in _SECRET]
         if secret:
             raise ValueError(f"headers={secret!r}: credentials do not belong in a log")
@@ -81,25 +81,25 @@ class AccessLogMiddleware:
         self._writer.flush()
 
     def target(self, scope: Scope) -> str:
-        """Return path and query as they were requested, the secrets hidden."""
+        """Return path and query as they were requested, with secrets hidden."""
         raw = scope.get("raw_path")
         target = raw.decode("latin-1") if raw else scope["path"]
         query = scope.get("query_string", b"").decode("latin-1")
         return self._hidden(f"{target}?{query}") if query else str(target)[:_MOST_CHARACTERS]
 
     def _hidden(self, url: str) -> str:
-        """Return a URL, or as much of it as a line holds, without the secrets in its query."""
+        """Return a URL of bounded length without the secrets in its query."""
         path, mark, query = url.partition("?")
         if query and self._redact is not None:
             url = path + mark + self._redact.sub(r"\1***", query)
         return url[:_MOST_CHARACTERS]
 
     def write(self, entry: Entry, scope: Scope) -> None:
-        """Complete an entry with what is known at the end only, and write it."""
+        """Complete an entry with the fields that are known only at the end, and write it."""
         if "asgi_middleware.health" in scope:
             return
         failed = entry.outcome == "failed" or (entry.status or 0) >= 500
-        if self.sample < 1 and not failed and random.random() >= self.sample:  # noqa: S311 - a sample is no secret
+        if self.sample < 1 and not failed and random.random() >= self.sample:  # noqa: S311 - not for cryptography
             return
         entry.route = self.route(scope)
         entry.request_id = scope.get(self.request_id_key)
@@ -117,7 +117,7 @@ class AccessLogMiddleware:
 
 
 class _Exchange:
-    """One call of the application: counts what passes, and knows when it has ended."""
+    """One call of the application: it counts the bytes that pass, and notes the end."""
 
     __slots__ = ("_clock", "_middleware", "_receive", "_scope", "_send", "_trailers", "entry", "left", "written")
 
@@ -169,7 +169,7 @@ class _Exchange:
             entry.bytes_out += len(message.get("body", b""))
         try:
             await self._send(message)
-        except OSError:  # the server's way of saying that the client has left (ASGI, "Disconnected Client")
+        except OSError:  # servers raise it if the client has left (ASGI, "Disconnected Client")
             self.left = True
             raise
         if entry.first_byte is None and (kind.endswith("http.response.body") or kind == "websocket.accept"):
@@ -185,7 +185,7 @@ class _Exchange:
         return kind in ("websocket.close", "http.response.pathsend")
 
     def fail(self, exc: BaseException) -> None:
-        """End the exchange with what the application raised."""
+        """End the exchange with an exception of the application."""
         if not self.left:
             self.entry.error = type(exc).__qualname__
         self.finish("failed")
@@ -202,7 +202,7 @@ class _Exchange:
         elif outcome == "failed":
             entry.status = entry.status or 500
         entry.outcome = outcome
-        if entry.method == "HEAD":  # of whose body servers send nothing
+        if entry.method == "HEAD":  # servers drop its body
             entry.bytes_out = 0
         entry.duration = time.perf_counter() - self._clock
         self._middleware.write(entry, self._scope)

@@ -1,4 +1,4 @@
-"""Records are made and handled in a thread, so that a slow disk or network never holds up the event loop."""
+"""The thread that formats and handles records, so that a slow disk or network never blocks the event loop."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MOST_WAITING = 10_000
 
 
 class Writer:
-    """Writes entries to a logger, in order; from a thread of its own, which is started with the first one.
+    """A writer of entries to a logger, in order, from a thread that is started with the first entry.
 
-    Of a queue that is full the newest are dropped, and how many is logged once there is room.
+    If its queue is full new entries are dropped; their number is logged once there is room.
     """
 
     def __init__(self, logger: logging.Logger, level: int, style: Callable[[Entry], str], *, background: bool) -> None:
@@ -43,13 +43,14 @@ class Writer:
             self._dropped += 1
 
     def flush(self) -> None:
-        """Wait until what has been written so far is logged."""
+        """Wait until all entries written so far are logged."""
         if self._thread is not None:
             self._queue.join()
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is None or not self._thread.is_alive():  # a fork leaves the thread behind
+            # After a fork the thread exists only in the parent, so a worker of a pre-forking server starts its own.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="asgi_middleware.access_log", daemon=True)
                 self._thread.start()
                 atexit.register(self.flush)
@@ -59,7 +60,7 @@ class Writer:
             entry = self._queue.get()
             try:
                 self._log(entry)
-            except Exception:  # a format of yours that fails: the next entry may be another matter
+            except Exception:  # a custom format may fail for one entry and work for the next
                 self._logger.exception("an access record could not be written")
             finally:
                 self._queue.task_done()

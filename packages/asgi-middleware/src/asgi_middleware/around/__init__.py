@@ -1,4 +1,4 @@
-"""Write a middleware as a generator function: before the response, at its head, after its end.
+"""Write a middleware as a generator function, which runs before the response, at its head and after its end.
 
     @around_http
     async def timing(scope, *, header="server-timing"):
@@ -10,8 +10,9 @@
 
     app = timing(app, header="x-timing")
 
-The application is awaited in place: no task, no queue, no buffer. To answer instead of it, yield an ASGI application.
-A function that awaits nothing may do without `async`, which costs less. `When` and `Stack` choose and combine.
+The application is awaited in the same task, without queue or buffer. To answer in its place, yield an ASGI application.
+A function that awaits nothing may be a plain generator, which costs less. `When` applies a middleware to some requests,
+`Stack` combines several.
 """
 
 from __future__ import annotations

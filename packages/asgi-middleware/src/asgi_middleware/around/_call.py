@@ -1,4 +1,4 @@
-"""One request between a generator and an application: whether the generator waits, and for what."""
+"""One request to a generator and the application inside: it resumes the generator at the head and at the end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ._response_start import ResponseStart
 
 _BODY_MESSAGES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
 ENDED = object()
-"""The value that a generator gives when it has ended."""
+"""A marker for a generator that has ended."""
 
 
 def application_of(generator: Any, value: Any) -> ASGIApp:
-    """Return what a generator has yielded. Raises TypeError where it is not an application."""
+    """Return the application that a generator has yielded. Raises TypeError for any other value."""
     if not callable(value):
         raise TypeError(f"{generator.__qualname__} yielded {value!r}, which is not an ASGI application")
     application: ASGIApp = value
@@ -24,7 +24,7 @@ def application_of(generator: Any, value: Any) -> ASGIApp:
 
 
 class GeneratorCall(ResponseWatcher):
-    """A watcher of one request for an async generator; `generator` is None once it waits for nothing more."""
+    """A `send` that resumes an async generator; `generator` is None once it has nothing left to do."""
 
     __slots__ = ("_has_trailers", "generator")
 
@@ -35,12 +35,12 @@ class GeneratorCall(ResponseWatcher):
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
-        """Pass a message to the outer `send`; let the generator go on at the head and after the last message."""
+        """Pass a message to the outer `send`; resume the generator at the head and after the last message."""
         generator = self.generator
         if not self.started:
             if message["type"] == "http.response.start":
                 self.started = True
-                self.generator = None  # one that ends or fails at the head does not wait any more
+                self.generator = None  # until it waits again: it may end or fail at the head
                 if generator is not None:
                     return self._send_head(generator, message)
         elif generator is not None and not message.get("more_body", False) and self._ends(message):
@@ -61,7 +61,7 @@ class GeneratorCall(ResponseWatcher):
         self._has_trailers: bool = message.get("trailers", False)
 
     def _ends(self, message: Message) -> bool:
-        """Return whether this message is the last of the response; the caller has ruled out one with more body."""
+        """Return whether this message is the last of the response; the caller has checked `more_body`."""
         kind = message["type"]
         if kind == "http.response.trailers":
             return not message.get("more_trailers", False)
@@ -74,9 +74,9 @@ class GeneratorCall(ResponseWatcher):
             await self._close(generator)
 
     async def recover(self, exc: Exception, scope: Scope, receive: Receive) -> bool:
-        """Raise the application's exception where the generator waits; return False if it is to propagate.
+        """Raise the application's exception at the generator's `yield`; return False if it propagates.
 
-        A generator that catches it has dealt with it, and may yield an application to answer if nothing was sent yet.
+        A generator that catches it may yield an application, which answers if no response has started.
         """
         generator, self.generator = self.generator, None
         traceback = exc.__traceback__
@@ -87,7 +87,7 @@ class GeneratorCall(ResponseWatcher):
                 return False
             raise
         finally:
-            exc.__traceback__ = traceback  # without this frame, which holds `exc`: no reference cycle is left
+            exc.__traceback__ = traceback  # without this frame, which refers to `exc`: avoid a reference cycle
         if app is ENDED:
             return True
         self.generator = generator
@@ -96,7 +96,7 @@ class GeneratorCall(ResponseWatcher):
         return True
 
     async def close(self) -> None:
-        """End a generator that still waits, at its `yield`."""
+        """Close a generator that still waits at a `yield`."""
         await self._close(self.generator)
 
     async def _next(self, generator: Any) -> Any:
@@ -113,7 +113,7 @@ class GeneratorCall(ResponseWatcher):
 
 
 class PlainGeneratorCall(GeneratorCall):
-    """The same for a plain generator, which costs no coroutine at the head."""
+    """A `send` that resumes a plain generator, which needs no coroutine at the head."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Choose and combine middlewares: for some requests only, several as one."""
+"""Combinators of middlewares: one for some requests only, several as one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..types import ASGIApp, Receive, Scope, Send
 
 
 class Factory:
-    """Makes an application of an application; also a middleware record of itself, to stand in a list of them."""
+    """A function from application to application; it unpacks like a `Middleware` record, to stand among them."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self, (), {}))
 
 
 class When(Factory):
-    """Middleware only for the requests and WebSockets whose scope satisfies `predicate`; the others pass it by.
+    """Middleware only for the requests and WebSockets whose scope satisfies `predicate`; the others bypass it.
 
-    `middleware` is a class, anything else that takes an application, or a record `Middleware(cls, ...)`.
-    Raises TypeError for a predicate that cannot be called, as `When("/api", ...)`, or another middleware.
+    `middleware` is a class, any callable that takes an application, or a record `Middleware(cls, ...)`. Raises
+    TypeError for a predicate that is not callable, such as `When("/api", ...)`, and for an invalid middleware.
     """
 
     def __init__(self, predicate: Callable[[Scope], object], middleware: Any) -> None:
@@ -51,7 +51,7 @@ class _Conditional:
 
 
 class Stack(Factory):
-    """Several middlewares as one, the first of them outermost; each as `When` takes them."""
+    """Several middlewares as one, the first of them outermost, each in a form that `When` accepts."""
 
     def __init__(self, *middleware: Any) -> None:
         self.middleware = tuple(map(_checked, middleware))
@@ -72,7 +72,7 @@ def _check_predicate(predicate: object) -> None:
 
 
 def _checked(middleware: Any) -> Any:
-    """Return a middleware, or raise TypeError for anything that is not one."""
+    """Return a middleware; raise TypeError for anything else."""
     if callable(middleware):
         return middleware
     try:

@@ -1,4 +1,4 @@
-"""Make a middleware of a generator function."""
+"""The decorator that makes a middleware of a generator function."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ._response_start import ResponseStart
 
 P = ParamSpec("P")
 Around = AsyncGenerator[Any, ResponseStart]
-"""The return type of the functions, for a type checker: `async def timing(scope: Scope) -> Around`.
+"""The return type of such functions, for type checkers: `async def timing(scope: Scope) -> Around`.
 
-They yield nothing or an application; mypy accepts `start = yield` for no type that says so.
+They yield nothing or an application, but mypy rejects `start = yield` for every precise type of that.
 """
 
 PlainAround = Generator[Any, ResponseStart, None]
-"""The same for a function that awaits nothing: `def timing(scope: Scope) -> PlainAround`."""
+"""The return type of plain generator functions: `def timing(scope: Scope) -> PlainAround`."""
 
 _CO_ANY_GENERATOR = 0x20 | 0x200  # inspect.CO_GENERATOR and inspect.CO_ASYNC_GENERATOR
 
@@ -29,10 +29,10 @@ class around_http(Factory, Generic[P]):  # noqa: N801
     """Decorator for a generator function `function(scope, *args, **kwargs)`, async or plain, that runs per request.
 
     The result is called with the application and the other arguments: `timing(app, header="x-time")`, or
-    `Middleware(timing, header="x-time")`. The scope is the one of the application, and keys may be added to it. The
-    first `yield` gives the response's head, or raises what the application raised; after the second the response is
-    complete. Code that yields an ASGI application before the response has started lets that one answer.
-    Raises TypeError for anything but a generator function.
+    `Middleware(timing, header="x-time")`. The scope is the application's, and keys may be added to it. The first
+    `yield` returns the head of the response, or raises the application's exception; after the second the response is
+    complete. Yield an ASGI application before the response has started to answer with that one. Raises TypeError for
+    anything but a generator function.
     """
 
     def __init__(self, function: Callable[Concatenate[Scope, P], Around | PlainAround]) -> None:
@@ -52,7 +52,7 @@ class around_http(Factory, Generic[P]):  # noqa: N801
 
 
 def _check(function: object) -> None:
-    """Raise TypeError for anything that is known not to return a generator."""
+    """Raise TypeError unless a function may return a generator."""
     code = getattr(function, "__code__", None)
     if not callable(function) or (code is not None and not code.co_flags & _CO_ANY_GENERATOR):
         raise TypeError(f"{function!r} is not a generator function: it needs a `yield`")

@@ -1,4 +1,4 @@
-"""The head of a response on its way, to read and to change without touching what the application keeps."""
+"""The head of a response, which can be changed without changing the application's own message."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..types import Message
 
 
 class ResponseHeaders(MutableMapping[str, str]):
-    """The headers of a response to read and to change; the application's own list stays as it is.
+    """The headers of a response as a mutable mapping; the application's own list is not changed.
 
-    Names are compared in any case. Reading gives the first value; setting replaces all of that name.
+    Names are case-insensitive. Reading returns the first value; setting replaces all values of that name.
     Raises ValueError for a name or a value that is not valid in a header (RFC 9110 §5.1, §5.5).
     """
 
@@ -61,7 +61,7 @@ class ResponseHeaders(MutableMapping[str, str]):
         self.changed = True
 
     def add_vary(self, *names: str) -> None:
-        """Name request headers that the response depends on, none twice (RFC 9110 §12.5.5)."""
+        """Add the names of request headers that the response depends on, each once (RFC 9110 §12.5.5)."""
         for name in names:
             if not TOKEN.fullmatch(name):
                 raise ValueError(f"invalid header name: {name!r}")
@@ -71,7 +71,7 @@ class ResponseHeaders(MutableMapping[str, str]):
 
 
 class ResponseStart:
-    """The head of a response on its way: `start = yield` gives it, to read and to change until the next `yield`."""
+    """The head of a response, as returned by `start = yield`; it can be changed until the next `yield`."""
 
     __slots__ = ("_headers", "message")
 
@@ -99,7 +99,7 @@ class ResponseStart:
         return self._headers
 
     def changed_message(self) -> Message:
-        """Return the application's own message where nothing was changed, or a new one."""
+        """Return the application's own message if nothing was changed, otherwise a new one."""
         headers = self._headers
         if headers is None or (not headers.changed and headers.raw is self.message.get("headers")):
             return self.message
@@ -107,5 +107,5 @@ class ResponseStart:
 
 
 def _key(name: str) -> bytes:
-    """Return a name as it is compared; one that is not latin-1 equals none."""
+    """Return a name in lower case for comparison; a name that is not latin-1 matches no header."""
     return name.lower().encode("latin-1", "replace")

@@ -1,4 +1,4 @@
-"""The body of one request, counted as it is received, and the answer to one that is too large."""
+"""The body of one request, counted as it is received, and the 413 for one that is too large."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _MOST_EMPTY_MESSAGES = 10_000
 
 
 class SharedBody(Protocol):
-    """The protocol of `scope["asgi_requests.body"]`, which keeps what requests have read from a `receive`."""
+    """The protocol of `scope["asgi_requests.body"]`, which keeps the messages that Requests have read."""
 
     def replay(self, receive: Receive, /) -> Receive:
-        """Return a receive that gives first what has been read from `receive`, then the rest."""
+        """Return a receive that first replays the messages read from `receive`, then continues with it."""
         ...
 
 
 class ResponseSent(Exception):
-    """Raised by `send()` where the 413 has been sent in place of the application's response; let it propagate."""
+    """Raised by `send()` after the 413 has replaced the application's response; let it propagate."""
 
 
 class BodyCounter:
-    """The receive and send of one limited request: its bytes are counted, and too many overrule the answer."""
+    """The receive and send of one limited request: too many bytes replace the response by a 413."""
 
     __slots__ = (
         "_is_413",
@@ -66,7 +66,7 @@ class BodyCounter:
         self.declared = declared
         self.received = self.empty = 0
         self.scope = scope
-        # An outer Request may have read the body, or have read ahead: these bytes count, too.
+        # Bytes that an outer Request has read already count, too.
         self._receive = receive if shared is None else shared.replay(receive)
         self._send = send
         self.failure: Exception | None = None
@@ -77,7 +77,7 @@ class BodyCounter:
         self._is_413 = self._is_read = self._is_receiving = False
 
     def replace_limit(self, limit: int) -> None:
-        """Set the limit of this and the outer counters. Raises the exception of what is too large for it already."""
+        """Set the limit of this and the outer counters. Raises the exception of one that is already over it."""
         counter: BodyCounter | None = self
         while counter is not None:
             counter.limit = limit
@@ -86,13 +86,13 @@ class BodyCounter:
             counter = counter.outer
 
     def too_large(self) -> Exception:
-        """Return the one exception of this request, made when its body turns out to be too large."""
+        """Return the exception of this request, which is made once: it is compared by identity when it propagates."""
         if self.failure is None:
             self.failure = self.make_exception(self.limit)
         return self.failure
 
     async def receive(self) -> Message:
-        """Return the next message of the outer `receive`. Raises the exception of a body that is too large."""
+        """Return the next message of the outer `receive`. Raises the exception for a body that is too large."""
         if self.failure is not None or self.declared > self.limit:
             self.raised = True
             raise self.too_large()
@@ -113,7 +113,7 @@ class BodyCounter:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass a message to the outer `send`, unless the body is too large and it does not say so."""
+        """Pass a message to the outer `send`; if the body is too large a response that ignores it is replaced."""
         if self.end is not None:
             raise self.end
         if message["type"] == "http.response.start":
@@ -125,13 +125,16 @@ class BodyCounter:
         await self._deliver(message)
 
     def _overrules(self, status: int) -> bool:
-        """Return whether to send the 413 instead: for all but a 4xx of an application that knows of the overflow."""
+        """Return whether to send the 413 instead of this status.
+
+        A 4xx of an application that has seen the exception passes. Any other status claims that the body was processed.
+        """
         if self.failure is None and self.declared <= self.limit:
             return False
         return not (self.raised and 400 <= status < 500)
 
     async def answer(self, headers: Iterable[Sequence[bytes]] = ()) -> None:
-        """Send the 413, once. It does not close the connection, as RFC 9110 §15.5.14 allows: see `_discard`."""
+        """Send the 413, once. The connection stays open (RFC 9110 §15.5.14 allows to close it); see `_discard`."""
         if not self.answered:
             self.answered = self.started = True
             await send_text(self.scope, self._deliver, 413, "Content Too Large", headers)
@@ -154,7 +157,7 @@ class BodyCounter:
 
 
 def _cors_headers(message: Message) -> list[Any]:
-    """Return the headers with which an inner CORS middleware lets the page that asked read the answer."""
+    """Return the CORS headers of the replaced response, so that the page can read the 413."""
     return [
         pair
         for pair in message.get("headers", ())

@@ -1,8 +1,8 @@
-"""Read the rest of a request's body before its connection is closed, so that the client reads the response.
+"""Read the rest of a request's body before its connection is closed, so that the client can read the response.
 
-A server that closes a connection with unread data resets it, and the client loses what it had not read yet; nginx makes
-it a 502. "To avoid the TCP reset problem, servers typically close a connection in stages" (RFC 9112 §9.6): our stage is
-to leave the response open for so long.
+If a server closes a connection with unread data TCP resets it, and the client loses the part of the response that it
+has not read yet; behind nginx that is a 502. "To avoid the TCP reset problem, servers typically close a connection in
+stages" (RFC 9112 §9.6). An application cannot do that, but it can delay the end of the response.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MOST_SECONDS = 30.0  # as nginx's lingering_time
 def closes_after_response(scope: Scope) -> bool:
     """Return whether the server closes the connection after this response (RFC 9112 §9.3).
 
-    nginx asks for it in each request by default. A connection that stays open is read on by the server.
+    nginx sends `Connection: close` by default. If the connection stays open the server itself reads the rest.
     """
     version = scope.get("http_version", "1.1")
     if not version.startswith("1"):
@@ -28,7 +28,7 @@ def closes_after_response(scope: Scope) -> bool:
 
 
 async def discard_body(receive: Receive) -> None:
-    """Receive to the end of the body, within limits of size and time; a failure of `receive` is an end as well."""
+    """Receive to the end of the body, within limits of size and time; an exception of `receive` ends it as well."""
     from .._cancel import current_time, native_scope  # imports asyncio, and few requests come here
 
     limit = native_scope()
@@ -42,4 +42,4 @@ async def discard_body(receive: Receive) -> None:
                 return
             if not message.get("more_body", False):
                 return
-            size += len(message.get("body", b"")) or 1  # a limit for empty messages, too
+            size += len(message.get("body", b"")) or 1  # empty messages count, too

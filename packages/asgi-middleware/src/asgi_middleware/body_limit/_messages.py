@@ -1,4 +1,4 @@
-"""The messages of one WebSocket, limited in size."""
+"""The size limit for the messages of a WebSocket."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class LimitedMessages:
         text = message.get("text")
         if text is None:
             return len(message.get("bytes") or b"")
+        # A text has at least as many bytes as characters, so that a long one need not be encoded.
         return len(text) if len(text) > self.limit else len(text.encode("utf-8", "surrogatepass"))
 
     async def send(self, message: Message) -> None:

@@ -12,13 +12,13 @@ from ._counter import BodyCounter
 from ._messages import LimitedMessages
 
 LIMIT_SCOPE_KEY = "asgi_middleware.body_limit"
-"""The scope key of the limit that applies, in bytes: there while the limited application is called."""
+"""The scope key of the active limit, in bytes, while the limited application runs."""
 
 _COUNTER_KEY = "asgi_middleware.body_counter"
 
 
 class RequestBodyTooLarge(Exception):
-    """Raised by `receive()` once a body is over `limit` bytes; as an ASGI application it answers 413."""
+    """Raised by `receive()` once a body exceeds `limit` bytes; an ASGI application that answers 413."""
 
     status_code = 413
 
@@ -33,9 +33,9 @@ class RequestBodyTooLarge(Exception):
 class RequestBodyLimitMiddleware:
     """Middleware that answers 413 to a body over `max_body_size` bytes, and 400 to a malformed Content-Length.
 
-    `receive()` raises what `too_large(limit)` makes; an application that catches it and answers a success is overruled.
-    A larger Content-Length is rejected at its first `receive()` or `send()`, since an inner limit may allow more;
-    with `overridable=False` none may, and the application is not even called. A WebSocket message over
+    `receive()` raises the exception that `too_large(limit)` returns; if an application catches it and answers with
+    success its response is replaced. A larger Content-Length is rejected at the first `receive()` or `send()`, since an
+    inner limit may allow more; with `overridable=False` the application is not even called. A WebSocket message over
     `max_message_size` bytes closes with 1009. Raises ValueError for a negative size.
     """
 
@@ -64,18 +64,20 @@ class RequestBodyLimitMiddleware:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         lengths = all_values(request_headers(scope), b"content-length")
+        # Two lengths, or `+5` and `5, 5`, are how requests are smuggled past a proxy (RFC 9112 §6.3).
         if lengths and (len(lengths) > 1 or not lengths[0].isdigit()):
             return await send_text(scope, send, 400, "Invalid Content-Length header")
-        length = int(lengths[0].lstrip(b"0")[:20] or 0) if lengths else 0  # 20 digits are too many, whatever follows
+        # 20 digits exceed every limit; int() raises ValueError for more than 4300 of them.
+        length = int(lengths[0].lstrip(b"0")[:20] or 0) if lengths else 0
         if self.overridable:
             return await self._limit_overridably(length, scope, receive, send)
         counter = self._counter(length, scope, receive, send)
         return await (counter.answer() if length > self.max_body_size else self._limit(counter))
 
     async def _limit_overridably(self, length: int, scope: Scope, receive: Receive, send: Send) -> None:
-        """Replace the outer limits, and stand in the scope for an inner one to replace this one.
+        """Replace the outer limits, and put this counter into the scope, so that an inner limit can replace it.
 
-        They stay replaced when the application has returned: an outer middleware may have its response still to send.
+        They stay replaced after the application has returned: an outer middleware may still have to send the response.
         """
         outer: BodyCounter | None = scope.get(_COUNTER_KEY)
         given = scope.get(LIMIT_SCOPE_KEY)
@@ -84,7 +86,7 @@ class RequestBodyLimitMiddleware:
             outer.replace_limit(self.max_body_size)
             if receive == outer.receive:
                 return await self.app(scope, receive, send)
-        # A middleware between the two passes another body, one that it has decompressed perhaps: count that as well.
+        # A middleware between the two passes on another body, decompressed perhaps, which is counted as well.
         counter = scope[_COUNTER_KEY] = self._counter(length, scope, receive, send, outer)
         try:
             await self._limit(counter)

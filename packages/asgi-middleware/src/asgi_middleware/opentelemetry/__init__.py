@@ -1,9 +1,9 @@
-"""One span and one measurement for every request, in the words of OpenTelemetry's stable HTTP conventions.
+"""Trace and measure every request by OpenTelemetry's stable semantic conventions for HTTP.
 
     app = OpenTelemetryMiddleware(app, excluded_urls="healthz,metrics")
 
-Spans are named by the route (`GET /users/{id}`), which routing leaves in the scope. Where they go is for the
-providers to say, by default the global ones. Needs opentelemetry-api: `pip install asgi-middleware[opentelemetry]`.
+Spans are named by the route (`GET /users/{id}`), which the router writes into the scope. The providers decide where
+they are exported, by default the global ones. Needs opentelemetry-api: `pip install asgi-middleware[opentelemetry]`.
 """
 
 from __future__ import annotations

@@ -9,18 +9,20 @@ from .._headers import first_value
 from .._host import default_port, parse_host
 from ..types import Scope
 
+# Any other method is `_OTHER`: a client could invent methods without end, and each would be a new time series.
 _KNOWN_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+# The conventions demand that these are redacted: whoever has the URL of a signed link has what it links to.
 _SENSITIVE = re.compile(r"(?i)(^|&)(AWSAccessKeyId|Signature|sig|X-Goog-Signature|X-Amz-Signature)=[^&]*")
 
 
 def method_of(scope: Scope) -> str:
-    """Return the method, `_OTHER` for those that no standard names: a name of bounded variety."""
+    """Return the method, or `_OTHER` for one that no standard defines."""
     method = scope.get("method", "GET")
     return method if method in _KNOWN_METHODS else "_OTHER"
 
 
 def request_attributes(scope: Scope) -> dict[str, Any]:
-    """Return the attributes known before the application is called, without those that have no value."""
+    """Return the attributes known before the application is called, except those without a value."""
     headers = scope.get("headers", ())
     method = method_of(scope)
     address, port = server_of(scope)
@@ -41,9 +43,9 @@ def request_attributes(scope: Scope) -> dict[str, Any]:
 
 
 def server_of(scope: Scope) -> tuple[str | None, int | None]:
-    """Return address and port from Host, where it has the form of one (RFC 9110 §7.2), else from the server itself.
+    """Return address and port from a valid Host (RFC 9110 §7.2), otherwise those of the server.
 
-    A Host without a port means the one of the scheme: behind a proxy, the server's own port says nothing.
+    A Host without a port means the default port of the scheme; behind a proxy the server's own port is another one.
     """
     host = parse_host(_text(first_value(scope.get("headers", ()), b"host")) or "")
     if host is None:
@@ -55,12 +57,12 @@ def server_of(scope: Scope) -> tuple[str | None, int | None]:
 
 
 def query_of(scope: Scope) -> str:
-    """Return the query string, signatures and keys of signed links redacted."""
+    """Return the query string with the signatures and keys of signed links redacted."""
     return _SENSITIVE.sub(r"\1\2=REDACTED", scope.get("query_string", b"").decode("latin-1"))
 
 
 def url_of(scope: Scope) -> str:
-    """Return the URL as `excluded_urls` is compared with it."""
+    """Return the URL in which `excluded_urls` are searched."""
     host = _text(first_value(scope.get("headers", ()), b"host"))
     if host is None:
         address, port = scope.get("server") or ("", None)

@@ -1,4 +1,4 @@
-"""Decide what is traced; the span itself is made by `_telemetry`."""
+"""The middleware: it decides which requests are traced; `_telemetry` makes the spans."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _KEY = "asgi_middleware.opentelemetry"
 class OpenTelemetryMiddleware:
     """Middleware that traces and measures requests: a server span each, their duration, and how many are active.
 
-    `excluded_urls` are regular expressions, as a list or separated by commas, searched in the whole URL. Of several
-    instances around one request, the outermost traces it or, where it excludes the URL, none does. With `websockets`,
-    each WebSocket is one span of its whole life. Raises ImportError without opentelemetry-api.
+    `excluded_urls` are regular expressions, as a list or separated by commas, searched in the whole URL. If several
+    instances surround one request the outermost decides: it traces the request, or excludes its URL for all. With
+    `websockets` each WebSocket is one span of its whole life. Raises ImportError without opentelemetry-api.
 
-    Around an application it sees every response. As one of the middlewares of an application it stands inside the one
-    that answers unhandled exceptions, and records status 500 for these; handlers of Exception run after the span.
+    Around an application it sees every response. As one of the application's middlewares it is inside the one that
+    answers unhandled exceptions, and records status 500 for them; handlers of Exception run after the span.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The span of one request, and the two instruments of all of them."""
+"""The span of each request, and the two instruments that measure them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     _Getter = Getter[RawHeaders]
 else:
-    _Getter = object  # extract() calls two methods, and opentelemetry-api may not be installed
+    _Getter = object  # opentelemetry-api may not be installed, and extract() only needs the two methods
 
 _NAME = "asgi_middleware"
 _SCHEMA = "https://opentelemetry.io/schemas/1.36.0"
+# The conventions recommend these boundaries; the SDK's own are meant for milliseconds.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 
@@ -40,7 +41,7 @@ _GETTER = _HeaderGetter()
 
 
 class Telemetry:
-    """A tracer and two instruments, made at the first request: providers may be configured after the application.
+    """A tracer and two instruments, made at the first request, since providers may be set after the application.
 
     Raises ImportError without opentelemetry-api.
     """
@@ -75,7 +76,7 @@ class Telemetry:
 
     async def trace(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application inside a span, in the same task; the span ends with the response."""
-        # Not start_as_current_span: its context manager would end the span when background work is done.
+        # Not start_as_current_span, whose context manager would end the span only after background work.
         span = self._tracer.start_span(
             _span_name(scope, None),
             context=self._propagate.extract(scope.get("headers", ()), getter=_GETTER),
@@ -95,7 +96,7 @@ class Telemetry:
 
 
 class _TracedResponse:
-    """A watcher of one response: its status, and the moment it was complete; work after that is not the request's."""
+    """A `send` that notes the status of a response, and ends the span with its last message."""
 
     __slots__ = (
         "_common",
@@ -137,7 +138,7 @@ class _TracedResponse:
         elif kind == "websocket.accept":
             self._status = 101
         elif kind == "websocket.close" and self._status is None:
-            self._status = 403
+            self._status = 403  # servers answer a handshake that is closed before the accept with this (ASGI)
         elif _is_last(message):
             return self._send_last(message)
         return self._send(message)
@@ -147,9 +148,9 @@ class _TracedResponse:
         self.end()
 
     def fail(self, exc: Exception) -> None:
-        """Record an exception that left the application before the response was complete.
+        """Record an exception that was raised before the response was complete.
 
-        Servers answer status 500 where nothing was sent, and so does the middleware for unhandled exceptions outside.
+        If nothing was sent an outer middleware, or the server, answers with status 500.
         """
         if self._ended:
             return
@@ -181,7 +182,7 @@ class _TracedResponse:
             "network.protocol.version": self._scope.get("http_version"),
         }
         outcome = {name: value for name, value in attributes.items() if value is not None}
-        # Routing has written the route by now, into this very scope.
+        # The route is known only now: the router has written it into this very scope.
         self._span.update_name(_span_name(self._scope, route))
         self._span.set_attributes(outcome)
         self._span.end()

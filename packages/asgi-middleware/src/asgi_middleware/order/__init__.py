@@ -1,4 +1,4 @@
-"""Find middleware that stands in the wrong place, and say why.
+"""Find middleware in the wrong order, and explain why it is wrong.
 
     from asgi_middleware import Middleware
     from asgi_middleware.cors import CORSMiddleware

@@ -1,4 +1,4 @@
-"""Print the middleware of an application, and what stands in the wrong order."""
+"""Print the middleware of an application, and the findings about its order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     target = parser.parse_args(arguments).application
     module, _, names = target.partition(":")
     if not (module and names):
-        parser.error(f"not of the form package.module:app: {target!r}")
+        parser.error(f"write the application as package.module:app, not {target!r}")
     sys.path.insert(0, "")
     try:
         app = reduce(getattr, names.split("."), import_module(module))

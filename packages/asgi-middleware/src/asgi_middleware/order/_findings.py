@@ -1,4 +1,4 @@
-"""The rules: which middleware belongs outside of which, and what goes wrong otherwise."""
+"""The rules: which middleware belongs outside which other, and what goes wrong otherwise."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _READS_THE_CLIENT = (
 )  # fmt: skip
 _COMPRESSING = ("GZipMiddleware", "CompressionMiddleware")
 
-# Outer, those that belong inside of it, and what goes wrong otherwise.
+# The outer middleware, those that belong inside it, and what goes wrong otherwise.
 _RULES: list[tuple[str, tuple[str, ...], str]] = [
-    ("DrainMiddleware", ("*",), "what stands outside of it is not told that the server stops"),
+    ("DrainMiddleware", ("*",), "an outer middleware does not see that the server stops"),
     (
         "HealthMiddleware",
         (*_REFUSING, "TrustedHostMiddleware", "HTTPSRedirectMiddleware", "SessionMiddleware"),
@@ -51,7 +51,7 @@ _OUTERMOST = frozenset({"ServerErrorMiddleware", "ErrorMiddleware"})  # which an
 
 @dataclass(frozen=True)
 class Finding:
-    """Two middlewares in the wrong order: `inner` belongs inside of `outer`, because `reason`."""
+    """Two middlewares in the wrong order: `inner` belongs inside `outer`; `reason` is what goes wrong."""
 
     outer: str
     inner: str
@@ -59,21 +59,21 @@ class Finding:
 
     def __str__(self) -> str:
         if self.outer == self.inner:
-            return f"{self.outer} stands there twice: {self.reason}"
-        return f"{self.outer} belongs outside of {self.inner}: {self.reason}"
+            return f"{self.outer} occurs twice: {self.reason}"
+        return f"{self.outer} belongs outside {self.inner}: {self.reason}"
 
 
 def findings(stack: Any) -> list[Finding]:
-    """Return what stands in the wrong order.
+    """Return the middlewares that are in the wrong order.
 
-    `stack` are records, classes or instances of middleware, the first of them outermost, or an application that is
-    wrapped in them.
+    `stack` is a list of records, classes or instances of middleware, the first of them outermost, or an application
+    that is wrapped in them.
     """
     names = [name_of(one) for one in (stack if isinstance(stack, list | tuple) else stack_of(stack))]
     found = []
     for outer, inners, reason in _RULES:
         if outer in names:
-            # The first of several counts: a second one further inside is for some of the requests.
+            # The first of several counts: a second, inner one is meant for some of the requests only.
             before = names[: names.index(outer)]
             wrong = [name for name in before if (name in inners or inners == ("*",)) and name not in _OUTERMOST]
             found += [Finding(outer, name, reason) for name in dict.fromkeys(wrong)]
@@ -84,7 +84,7 @@ def findings(stack: Any) -> list[Finding]:
 def stack_of(application: Any) -> list[Any]:
     """Return the middleware around an application, the outermost first.
 
-    What wraps an application has it as `app`; a framework of Starlette's kind lists its own as `user_middleware`.
+    A middleware has its application as `app`; a framework like Starlette lists its middlewares as `user_middleware`.
     """
     return list(_walk(application))
 
@@ -105,7 +105,7 @@ def _walk(app: Any) -> Iterator[Any]:
 
 
 def name_of(one: Any) -> str:
-    """Return the name of a middleware: of its class, or of the class that a record names."""
+    """Return the name of a middleware's class, also if it is given as a record."""
     cls = getattr(one, "cls", one)  # a record
     if not isinstance(cls, type):
         cls = type(cls) if not hasattr(cls, "__name__") else cls

@@ -2,7 +2,7 @@
 
     app = WSGIMiddleware(flask_app)
 
-The application runs in a worker thread that waits for each piece it reads and each it writes, so nothing is queued.
+The application runs in a worker thread, which waits for each chunk that it reads or writes, so nothing is queued.
 """
 
 from __future__ import annotations

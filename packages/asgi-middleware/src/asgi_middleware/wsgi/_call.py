@@ -1,4 +1,4 @@
-"""One request to a WSGI application: what the event loop does for its thread, and the thread for the application."""
+"""One request to a WSGI application, split between the event loop and the application's thread."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Headers = list[tuple[str, str]]
 Write = Callable[[bytes], object]
 WSGIApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-# The client has left; or the request is cancelled, of which anyio may tell a thread by this exception.
+# The client has left, or the request is cancelled, which anyio may report to a worker thread by CancelledError.
 _NO_FAILURE = (ClientGone, CancelledError)
 
 
 def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
-    """Return a header as ASGI has it. Raises ValueError for one that would begin another (PEP 3333, start_response)."""
+    """Return a header in bytes. Raises ValueError for one with a line break (PEP 3333, start_response)."""
     key = encode_name(name)
-    # Django's cookies begin with a space, which HTTP/2 forbids (RFC 9113 §8.2.1).
+    # The values of Django's cookies begin with a space, which HTTP/2 forbids (RFC 9113 §8.2.1).
     return key, encode_value(name, value).strip(b" \t")
 
 
 class WSGICall:
-    """One request. Coroutines run in the event loop, for the thread; the other methods in the application's thread."""
+    """One request. Its coroutines run in the event loop; its other methods run in the application's thread."""
 
     def __init__(self, app: WSGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         from anyio import Event
@@ -57,7 +57,7 @@ class WSGICall:
         self.written = 0
 
     async def run(self, limiter: CapacityLimiter) -> None:
-        """Run the application in a thread and, while nothing else reads, watch beside it for the client to leave."""
+        """Run the application in a thread, and watch for the client to leave while nothing else reads."""
         from anyio import create_task_group, to_thread
 
         failure: Exception | None = None
@@ -71,15 +71,15 @@ class WSGICall:
             finally:
                 self.gone = True
                 tasks.cancel_scope.cancel()
-        self.failure = None  # its traceback holds a frame of this object: no reference cycle is left
+        self.failure = None  # its traceback refers to a frame of this object: avoid a reference cycle
         if failure is not None and not isinstance(failure, _NO_FAILURE):
             raise failure
 
     async def _watch(self) -> None:
-        """Read what comes after the body, and the first piece where the head declares no body at all.
+        """Wait for the disconnect after the body, and first for the body itself if the head declares none.
 
-        An exception of `receive()` waits for the application to read, and is raised there: an outer body limit may have
-        raised it, whose answer is still to come. OSError is how servers say that the client has left.
+        An exception of `receive()` is kept, and raised when the application reads: an outer body limit may have raised
+        it, and still sends its answer. Servers raise OSError if the client has left.
         """
         try:
             if not _declares_body(self.scope):
@@ -97,7 +97,7 @@ class WSGICall:
             self.readable.set()
 
     async def _next_body(self) -> bytes:
-        """Return the next bytes of the request; none at its end."""
+        """Return the next bytes of the request, or empty bytes at its end."""
         while not self.body_over and not self.gone:
             message = await self._receive()
             self.gone = message["type"] == "http.disconnect"
@@ -109,9 +109,9 @@ class WSGICall:
         return b""
 
     async def read(self) -> bytes:
-        """Return the next bytes for the application, none at the end of the body.
+        """Return the next bytes for the application, or empty bytes at the end of the body.
 
-        Raises what `receive()` has raised, and ClientGone where the body breaks off.
+        Raises the exception of `receive()`, and ClientGone if the body is incomplete.
         """
         await self.readable.wait()
         body, self.early = self.early, b""
@@ -131,13 +131,13 @@ class WSGICall:
             await self._send(self.head)
 
     async def send_chunk(self, chunk: bytes) -> None:
-        """Send a piece of the body, after the head if it is the first."""
+        """Send a chunk of the body, after the head if it is the first."""
         await self._begin()
         self.ended = self.single
         await self._send({"type": "http.response.body", "body": chunk, "more_body": not self.single})
 
     async def send_path(self, path: str) -> None:
-        """Have the server send a file."""
+        """Let the server send a file."""
         await self._begin()
         self.ended = True
         await self._send({"type": "http.response.pathsend", "path": path})
@@ -146,12 +146,12 @@ class WSGICall:
         if self.ended:
             return
         if self.expected is not None and self.written < self.expected and not self.headless_body:
-            raise RuntimeError(f"the body has {self.written} bytes and its Content-Length says {self.expected}")
+            raise RuntimeError(f"the body has {self.written} bytes, but its Content-Length is {self.expected}")
         await self._begin()
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def respond(self) -> None:
-        """Call the application and send what it returns; its `close()` is called whatever happens."""
+        """Call the application and send the response; `close()` of the iterable is always called (PEP 3333)."""
         body = io.BufferedReader(RequestBody(lambda: _in_loop(self.read)), 64 * 1024)
         environ = build_environ(self.scope, body)
         environ["wsgi.file_wrapper"] = FileWrapper
@@ -165,6 +165,8 @@ class WSGICall:
     def _send_all(self, result: Iterable[bytes]) -> None:
         if isinstance(result, FileWrapper) and (path := self._sendable_path(result.file)):
             return _in_loop(self.send_path, path)
+        # A single chunk is the whole body, so it gets a Content-Length if the application set none (PEP 3333,
+        # "Handling the Content-Length Header").
         self.single = isinstance(result, (list, tuple)) and len(result) == 1 and not self.started
         for chunk in result:
             if chunk:
@@ -174,7 +176,10 @@ class WSGICall:
         return None
 
     def _sendable_path(self, file: Any) -> str | None:
-        """Return the path of a file that the server can send by itself, whole, as the application would have."""
+        """Return the path of a file that the server may send instead of the application, or None.
+
+        The file must be whole, still at that path, and as long as the Content-Length.
+        """
         if self.head is None or self.started or self.headless_body:
             return None
         if "http.response.pathsend" not in (self.scope.get("extensions") or ()):
@@ -188,13 +193,16 @@ class WSGICall:
             return None
 
     def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Write:
-        """Keep the head of the response until its first byte; with `exc_info` it may be replaced until then."""
+        """Store the head of the response, which is sent with the first byte of the body (PEP 3333).
+
+        Until then an error handler may replace it by calling again with `exc_info`.
+        """
         if exc_info:
             try:
                 if self.started:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
-                exc_info = None
+                exc_info = None  # as in PEP 3333: its traceback refers to this frame
         elif self.head is not None:
             raise AssertionError("start_response() was called a second time without exc_info")
         code = int(status.split(" ", 1)[0])
@@ -206,7 +214,7 @@ class WSGICall:
         return self.write
 
     def write(self, chunk: bytes) -> None:
-        """Send a piece of the body and wait until the server has taken it."""
+        """Send a chunk of the body, and wait until the server has accepted it."""
         if self.head is None:
             raise AssertionError("write() was called before start_response()")
         if self.headless_body:
@@ -217,17 +225,17 @@ class WSGICall:
             self.head["headers"].append((b"content-length", b"%d" % len(chunk)))
         expected = self.written if self.expected is None else self.expected
         if self.written > expected or (self.single and self.written < expected):
-            raise RuntimeError(f"the body has {self.written} bytes and its Content-Length says {self.expected}")
+            raise RuntimeError(f"the body has {self.written} bytes, but its Content-Length is {self.expected}")
         _in_loop(self.send_chunk, chunk)
 
 
 def _in_loop(function: Callable[..., Coroutine[Any, Any, Result]], *args: Any) -> Result:
-    """Have the event loop of this thread's request run a coroutine function, and wait for it."""
+    """Run a coroutine function in the event loop of this thread's request, and wait for its result."""
     from anyio import from_thread
 
     return from_thread.run(function, *args)
 
 
 def _declares_body(scope: Scope) -> bool:
-    """Return whether the head says that a body follows; where it does not, the first message tells."""
+    """Return whether the head declares a body; HTTP/2 needs no field for that, so there the first message decides."""
     return any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in scope.get("headers", ()))

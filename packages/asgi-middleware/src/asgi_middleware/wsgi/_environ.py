@@ -28,6 +28,7 @@ def build_environ(scope: Scope, body: Any) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
         "wsgi.input": body,
+        # Chunked requests have no CONTENT_LENGTH; Werkzeug reads to the end only if this is set.
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
@@ -42,9 +43,9 @@ def build_environ(scope: Scope, body: Any) -> dict[str, Any]:
 
 
 def _server_of(scope: Scope, scheme: str) -> tuple[str, int]:
-    """Return SERVER_NAME and SERVER_PORT, which are never empty (PEP 3333, "environ Variables").
+    """Return SERVER_NAME and SERVER_PORT, which must not be empty (PEP 3333, "environ Variables").
 
-    Over a unix socket `server` is a path without a port: the name and port of a URL without Host are made up then.
+    On a Unix socket `server` is a path without a port, so they are invented; a URL is built from Host anyway.
     """
     name, port = scope.get("server") or ("", None)
     if name and port is not None:
@@ -53,7 +54,7 @@ def _server_of(scope: Scope, scheme: str) -> tuple[str, int]:
 
 
 def _split_path(scope: Scope) -> tuple[str, str]:
-    """Return SCRIPT_NAME and PATH_INFO, bytes in latin-1: the path below the mount point, segment by segment."""
+    """Return SCRIPT_NAME and PATH_INFO, split at a segment: bytes decoded as latin-1 (PEP 3333, "Unicode Issues")."""
     path = scope["path"].encode()
     raw = unquote_to_bytes(scope.get("raw_path") or b"")
     if raw != path and raw.decode("utf-8", "replace") == scope["path"]:
@@ -68,7 +69,8 @@ def _add_headers(environ: dict[str, Any], scope: Scope) -> None:
     """Add HTTP_ variables; repeated fields are joined, cookies with a semicolon (RFC 9113 §8.2.3)."""
     for field, value in scope.get("headers", ()):
         name = field.decode("latin-1").lower()
-        # `x_real` would pass for X-Real, and Proxy for the proxy that HTTP clients read from the environment (httpoxy).
+        # `x_real` would become the same variable as `x-real`, which a proxy in front may have checked. `Proxy` would
+        # become HTTP_PROXY, from which HTTP clients read the address of their proxy (CVE-2016-5385, httpoxy).
         if "_" in name or name == "proxy":
             continue
         key = _WITHOUT_PREFIX.get(name) or f"HTTP_{name.upper().replace('-', '_')}"

@@ -1,4 +1,4 @@
-"""The middleware: HTTP requests go to the WSGI application, the rest is answered for it."""
+"""The middleware: HTTP requests go to the WSGI application, everything else is answered here."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class WSGIMiddleware:
     """ASGI application that runs a WSGI application, at most `max_threads` requests at a time per event loop.
 
-    It answers the lifespan and rejects WebSockets with 404. Exceptions of the application and of `receive()` reach the
-    server as they are; a client that leaves makes reads and writes raise ClientGone, an OSError.
-    Raises ValueError for fewer than one thread, ImportError without anyio.
+    It answers the lifespan and rejects WebSockets with 404. Exceptions of the application and of `receive()` propagate
+    to the server; after the client has left, reads and writes raise ClientGone, an OSError. Raises ValueError for fewer
+    than one thread, ImportError without anyio.
     """
 
     def __init__(self, app: WSGIApp, *, max_threads: int = 40) -> None:
@@ -40,7 +40,7 @@ class WSGIMiddleware:
         if scope["type"] == "websocket":
             return await reject(scope, receive, send, 404, "Not Found")
         if scope["type"] != "http":
-            raise ValueError(f"a WSGI application answers HTTP requests, not {scope['type']!r}")
+            raise ValueError(f"a WSGI application can only answer HTTP requests, not {scope['type']!r}")
         request_headers(scope)
         return await WSGICall(self.app, scope, receive, send).run(self.limiter())
 
@@ -56,7 +56,7 @@ class WSGIMiddleware:
 
 
 async def _answer_lifespan(receive: Receive, send: Send) -> None:
-    """Complete the startup and the shutdown of an application that has neither."""
+    """Complete the startup and the shutdown, which a WSGI application does not have."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

@@ -1,4 +1,4 @@
-"""The file-like objects of a WSGI environ, and the exception of a client that has left."""
+"""The file-like objects of a WSGI environ, and the exception for a client that has left."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class ClientGone(OSError):
-    """Raised in the application's thread when it reads from or writes to a client that has left."""
+    """Raised in the application's thread if it reads from or writes to a client that has left."""
 
 
 class FileWrapper:
-    """`wsgi.file_wrapper`: a file in blocks of `block_size` bytes, or sent by the server where it can do that."""
+    """`wsgi.file_wrapper`: a file in blocks of `block_size` bytes, or sent by the server itself if it can do that."""
 
     def __init__(self, file: Any, block_size: int = 64 * 1024) -> None:
         self.file = file
@@ -22,13 +22,13 @@ class FileWrapper:
         return iter(lambda: self.file.read(self.block_size), b"")
 
     def close(self) -> None:
-        """Close the file, if it can be."""
+        """Close the file, if it has a `close`."""
         if hasattr(self.file, "close"):
             self.file.close()
 
 
 class RequestBody(io.RawIOBase):
-    """`wsgi.input`, unbuffered: each read waits for what the client sends next. `read` returns b"" at the end."""
+    """`wsgi.input`, unbuffered: each read waits for the next bytes of the client; `read` returns b"" at the end."""
 
     def __init__(self, read: Callable[[], bytes]) -> None:
         self._read = read
