@@ -16,8 +16,10 @@ from __future__ import annotations
 from .._json import InvalidJSON
 from ..cookies import cookie_parser
 from ..exceptions import ClientDisconnect
+from ._ahead import SERVER_PUSH_HEADERS_TO_COPY
+from ._channels import empty_receive, empty_send, replay_receive
 from .connection import HTTPConnection, StateT
-from .request import SERVER_PUSH_HEADERS_TO_COPY, Request, empty_receive, empty_send, replay_receive
+from .request import Request
 
 __all__ = [
     "SERVER_PUSH_HEADERS_TO_COPY",

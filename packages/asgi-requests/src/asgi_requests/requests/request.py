@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from .._awaitable import AwaitableOrContextManager
 from .._bodies import BODY_KEY, Delivery, Recall, Replay, shared_body
 from .._body import MISSING, UNKNOWN, SharedBody
-from .._fields import encode_value, refuse_control_characters
 from .._json import CODEC_KEY, load_json_of
-from .._urlencoded import FormParser
-from ..exceptions import ClientDisconnect, HTTPException
-from ..headers import Headers
+from ..exceptions import ClientDisconnect
 from ..multidict import FormData
 from ..types import Message, Receive, Scope, Send
+from ._ahead import early_hint_message, push_message
+from ._channels import empty_receive, empty_send
+from ._forms import form_parser, parse_form
 from .connection import HTTPConnection, StateT
 
 if TYPE_CHECKING:
@@ -25,19 +24,6 @@ if TYPE_CHECKING:
     from ..parts import PartLimits, PartReader
 
 T = TypeVar("T")
-
-_FORM_TYPE = re.compile(r"(application/x-www-form-urlencoded|multipart/form-data)[ \t]*(;|$)", re.IGNORECASE).match
-SERVER_PUSH_HEADERS_TO_COPY = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
-
-
-async def empty_receive() -> NoReturn:
-    """Raise RuntimeError: the `receive` of a request that was given none."""
-    raise RuntimeError("Receive channel has not been made available")
-
-
-async def empty_send(message: Message) -> NoReturn:
-    """Raise RuntimeError: the `send` of a request that was given none."""
-    raise RuntimeError("Send channel has not been made available")
 
 
 class Request(HTTPConnection[StateT]):
@@ -169,7 +155,9 @@ class Request(HTTPConnection[StateT]):
         UnprocessableContent, which answers 422, where it does not fit, and RuntimeError where neither is installed.
         """
         if type is not None:
-            return await self._typed_json(type)
+            from ._typed import typed_json
+
+            return await typed_json(self, type)
         if not hasattr(self, "_json"):
             body = await self.body()
             shared = self._shared()
@@ -182,13 +170,6 @@ class Request(HTTPConnection[StateT]):
             else:
                 self._json = shared.json
         return self._json
-
-    async def _typed_json(self, kind: Any) -> Any:
-        from ..jsoncodec import reads_plain_json
-        from ..typed import convert_json
-
-        value, text = await self.json(), await self.body()
-        return convert_json(value, text if reads_plain_json(self.scope.get(CODEC_KEY)) else None, kind)
 
     def json_lines(self, *, max_line: int = 1024 * 1024) -> AsyncGenerator[Any, None]:
         """Iterate over the values of a body of JSON Lines as they arrive; lines have at most `max_line` bytes.
@@ -231,20 +212,10 @@ class Request(HTTPConnection[StateT]):
         """
         coroutine: Any = self._get_form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
         if type is not None:
-            coroutine = self._typed_form(coroutine, type)
+            from ._typed import typed_form
+
+            coroutine = typed_form(self, coroutine, type)
         return AwaitableOrContextManager(coroutine, self.close)
-
-    async def _typed_form(self, coroutine: Coroutine[Any, Any, FormData], kind: Any) -> Any:
-        from ..typed import convert_fields
-
-        form = await coroutine
-        if not form and not _FORM_TYPE(self.headers.get("content-type", "")):
-            raise HTTPException(415, headers={"Accept": "application/x-www-form-urlencoded, multipart/form-data"})
-        try:
-            return convert_fields(form, kind, "field")
-        except BaseException:
-            await self.close()
-            raise
 
     def parts(self, *, limits: PartLimits | None = None) -> PartReader:
         """Return the parts of a multipart form, to iterate over as they arrive: no file is kept, in memory or on disk.
@@ -260,51 +231,9 @@ class Request(HTTPConnection[StateT]):
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
     ) -> FormData:
         if self._form is None:
-            content_type = self.headers.get("content-type", "")
-            if content_type != "application/x-www-form-urlencoded":
-                content_type = content_type.partition(";")[0].strip(" \t").lower()
-            if content_type == "application/x-www-form-urlencoded":
-                parser: Any = partial(FormParser, max_fields=max_fields, max_part_size=max_part_size)
-            elif content_type == "multipart/form-data":
-                from ..forms import MultiPartParser
-
-                parser = partial(
-                    MultiPartParser, max_files=max_files, max_fields=max_fields, max_part_size=max_part_size
-                )
-            else:
-                self._form = FormData()
-                return self._form
-            self._form = await self._parse_form(parser)
+            parser = form_parser(self.headers.get("content-type", ""), max_files, max_fields, max_part_size)
+            self._form = FormData() if parser is None else await parse_form(self, parser)
         return self._form
-
-    async def _parse_form(self, parser: Callable[[Headers, AsyncIterator[bytes]], Any]) -> FormData:
-        """Parse the form, or take the one that another Request has parsed."""
-        shared, late = self._shared(), isinstance(self._receive, Recall)
-        if shared.is_claimed:
-            shared, late = await self._wait_for_reader(shared), True
-        own: bytes | None = getattr(self, "_body", None)
-        if self._streams_in_its_own_way() or (own is not None and own is not shared.body):
-            form: FormData = await parser(self.headers, self.stream()).parse()
-            return form
-        if shared.form is None:
-            if shared.body is None:
-                if self._stream_consumed:
-                    raise RuntimeError("Stream consumed")
-                # Not even this request's own stream may have begun: the rest of a form is another form.
-                if not shared.has_rest_for(None, late=late):
-                    return FormData()
-            shared.exclusive = True
-            try:
-                shared.form = await parser(self.headers, shared.chunks(self)).parse()
-            except BaseException:
-                # What the parser has taken is lost: the rest must not pass for the body.
-                if shared.taker is self:
-                    shared.taker = UNKNOWN
-                raise
-            finally:
-                shared.release()
-        self._stream_consumed = True
-        return shared.form
 
     async def close(self) -> None:
         """Close the files of the form, if it was read; another Request may parse it again from a body in memory."""
@@ -353,13 +282,7 @@ class Request(HTTPConnection[StateT]):
     async def send_push_promise(self, path: str) -> None:
         """Have the server push a path (RFC 9113 §8.4), where it offers to; raises ValueError for CR, LF or NUL."""
         if "http.response.push" in (self.scope.get("extensions") or ()):
-            refuse_control_characters(path)
-            headers = [
-                (name.encode("latin-1"), value.encode("latin-1"))
-                for name in sorted(SERVER_PUSH_HEADERS_TO_COPY)
-                for value in self.headers.getlist(name)
-            ]
-            await self._send({"type": "http.response.push", "path": path, "headers": headers})
+            await self._send(push_message(path, self.headers))
 
     async def send_early_hints(self, link: str, /, *additional_links: str) -> None:
         """Send Link header values ahead of the response (103, RFC 8297), where the server offers to.
@@ -367,19 +290,8 @@ class Request(HTTPConnection[StateT]):
         Raises ValueError for CR, LF or NUL in one.
         """
         if "http.response.early_hint" in (self.scope.get("extensions") or ()):
-            links = [encode_value(value) for value in (link, *additional_links)]
-            await self._send({"type": "http.response.early_hint", "links": links})
+            await self._send(early_hint_message((link, *additional_links)))
 
 
 # Compared with what an instance has, so that a replaced `stream` is called; another one may have replaced it here.
 _STREAM = Request.stream
-
-
-def replay_receive(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives `body` in one message and then is `receive`; it invents no disconnect."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return replay

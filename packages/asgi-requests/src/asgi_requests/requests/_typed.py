@@ -1,0 +1,40 @@
+"""The body of a request as a type: what `type=` adds to reading JSON and forms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from .._json import CODEC_KEY
+from ..exceptions import HTTPException
+from ..jsoncodec import reads_plain_json
+from ..multidict import FormData
+from ..typed import convert_fields, convert_json
+from ._forms import MULTIPART, URLENCODED
+
+if TYPE_CHECKING:
+    from .request import Request
+
+_is_form_type = re.compile(rf"({URLENCODED}|{MULTIPART})[ \t]*(;|$)", re.IGNORECASE).match
+
+
+async def typed_json(request: Request[Any], kind: Any) -> Any:
+    """Return the body as a type; its text is read again by what reads it best, unless a codec makes more of JSON."""
+    value, text = await request.json(), await request.body()
+    return convert_json(value, text if reads_plain_json(request.scope.get(CODEC_KEY)) else None, kind)
+
+
+async def typed_form(request: Request[Any], parsing: Coroutine[Any, Any, FormData], kind: Any) -> Any:
+    """Return the fields of a form as a type; its files are closed where they do not fit.
+
+    Raises HTTPException (415) where there is no form: an empty one might fit a type whose fields have defaults.
+    """
+    form = await parsing
+    if not form and not _is_form_type(request.headers.get("content-type", "")):
+        raise HTTPException(415, headers={"Accept": f"{URLENCODED}, {MULTIPART}"})
+    try:
+        return convert_fields(form, kind, "field")
+    except BaseException:
+        await request.close()
+        raise
