@@ -1,6 +1,7 @@
 """Every Python example of every README and page runs, in order, in an interpreter of its own, its test functions included.
 
-A block marked `output` right after an example is what the example prints.
+A block marked `output` right after an example is what the example prints. A block with a title is a file, for the examples
+and the commands of the page: test_consoles.py runs those.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("packages/*/*.md")), *sorted(ROOT.glob("**/docs/**/*.md"))]
-BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```(?:\n+^```output\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python(?! title=)[^\n]*\n(.*?)^```(?:\n+^```output\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 
 RUN = """
 import contextlib, inspect, io, json, sys, types

@@ -128,7 +128,7 @@ def test_search_finds_cors_credentials(browser, site):
 
 
 def test_a_block_of_code_is_copied_whole(browser, site):
-    page = browser.open(f"{site.url}/tutorial.html")
+    page = browser.open(f"{site.url}/tutorials/framework.html")
     page.allow_clipboard()
     page.wait_for("document.querySelector('.md-code__button') != null")
     page.click(".md-code__button")
