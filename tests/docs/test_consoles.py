@@ -62,7 +62,12 @@ class Shell:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         # The plugins of this environment are not those of a reader.
         options = "-p no:asyncio -p no:trio -p no:logfire -p no:schemathesis -p no:cacheprovider"
-        environment = os.environ | {"PATH": path, "PYTEST_ADDOPTS": options, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = os.environ | {
+            "PATH": path,
+            "PYTEST_ADDOPTS": options,
+            "NO_COLOR": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         self.process = subprocess.Popen(
             ["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             cwd=folder, env=environment, text=True, start_new_session=True,
@@ -78,7 +83,8 @@ class Shell:
 
     def run(self, command: str) -> str:
         """Run a command and return what it prints."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         command = command.replace("8000", self.port)
         in_background = command.endswith(" &")
         if in_background:

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("packages/*/*.md")), *sorted(ROOT.glob("**/docs/**/*.md"))]
 BLOCK = re.compile(r"^```python(?! title=)[^\n]*\n(.*?)^```(?:\n+^```output\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 RUN = """
 import contextlib, inspect, io, json, sys, types
@@ -60,6 +61,9 @@ def test_a_readme_shows_an_example(readme):
 )
 def test_the_examples_run(readme, tmp_path):
     blocks = examples(readme)
+    for name, text in FILE.findall(readme.read_text()):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     result = subprocess.run(
         [sys.executable, "-W", "error", "-W", "default::ResourceWarning", "-c", RUN, str(readme)],
         input=json.dumps(blocks), cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
