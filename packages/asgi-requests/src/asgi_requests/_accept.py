@@ -1,6 +1,6 @@
 """Lists of weighted elements: Accept, Accept-Encoding, Accept-Language (RFC 9110 §12.4.2, §12.5).
 
-Rule: all three are taken apart here, in one pass, so that a long list costs no more than its length.
+Rule: all three are parsed here, in one pass, so that the cost of a list grows with its length alone.
 """
 
 from __future__ import annotations

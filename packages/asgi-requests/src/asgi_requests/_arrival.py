@@ -1,4 +1,4 @@
-"""Await something only for as long as an answer that is there already takes to arrive."""
+"""Await something that may be available already, for a few turns of the event loop and no longer."""
 
 from __future__ import annotations
 

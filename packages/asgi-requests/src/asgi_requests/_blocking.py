@@ -21,7 +21,7 @@ def iterate_in_threads(content: Iterable[Any]) -> BlockingIterator:
     """Return an asynchronous iterator over the items of a blocking iterable, or over the blocks of a file."""
     read = getattr(content, "read", None)
     if callable(read):
-        # The lines of a file are arbitrary cuts, and each would be a visit to a thread: a megabyte of noise has 4,000.
+        # The lines of a binary file end anywhere, and each would cost a call in a thread: 4,000 for a megabyte.
         return BlockingIterator(partial(_read_block, read), content)
     iterator = iter(content)
     return BlockingIterator(partial(next, iterator, _END), iterator)

@@ -1,6 +1,6 @@
 """The body that is read through one `receive`, and who may read it.
 
-Rule: readers that come at once wait for each other or raise RuntimeError; a body is never cut without a word.
+Rule: readers that come at once wait for each other or raise RuntimeError; a body is never truncated silently.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class SharedBody(Messages):
 
     @property
     def is_kept(self) -> bool:
-        """Whether bytes, or news of the client, have been received and not been delivered."""
+        """Whether bytes, or a disconnect, have been received and not been delivered."""
         return self.taker is None and (self._kept is not None or self._complete or self._disconnected)
 
     @property
@@ -86,11 +86,11 @@ class SharedBody(Messages):
 
     @property
     def is_claimed(self) -> bool:
-        """Whether the beginning of the body is under way to another reader, or the whole of it."""
+        """Whether another reader has the body to itself, or is receiving the beginning of it."""
         return self.exclusive or (self._passing_on > 0 and self.taker is None and not self._complete)
 
     def release(self) -> None:
-        """End a read to the end."""
+        """End an exclusive read, and wake those that wait for it."""
         self.exclusive = False
         if self._changed is not None:
             self.wake()
@@ -136,13 +136,13 @@ class SharedBody(Messages):
         return b"" if kept is None else kept.join()
 
     def begin_stream(self, reader: object) -> None:
-        """Note a stream, so that no other task takes pieces of it."""
+        """Record the beginning of a stream, so that no other task takes pieces of it."""
         self.taker = reader
         self._streams += 1
         self._streaming_task = _current_task()
 
     def end_stream(self) -> None:
-        """Note the end of a stream, be it before the end of the body."""
+        """Record the end of a stream, even if it comes before the end of the body."""
         self._streams -= 1
         self.wake()
 

@@ -24,7 +24,7 @@ from .types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Dropped(OSError):
-    """Raised by the `send` of an application that streams a response which is not sent to anyone."""
+    """Raised by the `send` of an application whose streamed response has been dropped."""
 
 
 class CallNext:
@@ -119,7 +119,7 @@ class Run:
         return Replay(shared, request._receive)
 
     async def main(self) -> None:
-        """Call the application, and keep what it raises for whoever waits for it."""
+        """Call the application, and keep what it raises for the task that waits for it."""
         try:
             with self.cancel_scope:
                 await self.app(self.scope, self.receive, self.send)
@@ -169,7 +169,7 @@ class Run:
             await self.server_send(message)
 
     def resume(self, outlet: Send) -> None:
-        """Let the application go on, its messages going to `outlet`."""
+        """Let the application continue, with `outlet` for its messages."""
         self.outlet = outlet
         self.resumed.set()
 

@@ -12,6 +12,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 """Match a token: the grammar of header names, methods and cookie names (RFC 9110 §5.6.2)."""
 
+# A tab is allowed, and so are the bytes above ASCII (obs-text, RFC 9110 §5.5).
 _INVALID_IN_VALUES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 
 WITHOUT_BODY = frozenset({*range(100, 200), 204, 205, 304})
@@ -32,6 +33,7 @@ class _Names(dict[str, bytes]):
 
     def __missing__(self, key: str) -> bytes:
         name = key.lower().encode("latin-1", "replace")
+        # Programs look up names that come from clients: the table must not grow forever.
         if len(self) < 256 and len(key) < 64:
             self[key] = name
         return name
@@ -63,7 +65,7 @@ def encode_field(name: str, value: str) -> tuple[bytes, bytes]:
 
 
 def refuse_control_characters(value: str) -> None:
-    """Raise ValueError for CR, LF and NUL, which would let a value start another header, and for their kin."""
+    """Raise ValueError for control characters: CR, LF and NUL would let a value start another header."""
     if _INVALID_IN_VALUES(value) is not None:
         raise ValueError(f"Invalid header value, it contains a control character such as CR, LF or NUL: {value!r}")
 
@@ -73,6 +75,7 @@ def scope_headers(scope: Scope) -> RawHeaders:
     headers = scope.get("headers", ())
     if type(headers) is list:
         return headers
+    # Any iterable of pairs is valid ASGI; servers and test clients pass tuples and lists of lists.
     pairs = [(name, value) for name, value in headers]
     if not isinstance(headers, tuple):
         scope["headers"] = pairs

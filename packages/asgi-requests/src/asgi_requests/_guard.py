@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class ClosingGuard:
-    """Separates the use of something in a thread from its closing, without making whoever closes it wait.
+    """Separates the use of something in a thread from its closing, without making the caller of `close` wait.
 
     Closing a file while a thread reads it could make the read hit another file with the same descriptor, and a running
     generator cannot be closed at all; a cancelled caller must wait for neither.

@@ -1,4 +1,4 @@
-"""JSON, read and written within RFC 8259: NaN and infinities go neither in nor out.
+"""JSON, read and written within RFC 8259: NaN and infinities are neither accepted nor sent.
 
 Rule: bodies, JSONResponse and WebSockets read and write JSON with nothing else.
 """

@@ -54,7 +54,7 @@ class Messages:
             self._source = _reference(receive)
 
     def is_over(self, receive: Receive) -> bool:
-        """Return whether this was read through `receive`; two bound methods are the same as `==` has it."""
+        """Return whether this was read through `receive`; bound methods are compared with `==`."""
         if type(receive) is MethodType:
             return self._function is receive.__func__ and self._source() is receive.__self__
         return self._function is None and bool(self._source() == receive)
@@ -111,7 +111,7 @@ class Messages:
         return message
 
     async def _keep_next(self) -> None:
-        """Keep the next message for its reader; one that comes after the end of the body has none."""
+        """Keep the next message for its reader; no reader takes one that comes after the end of the body."""
         was_complete = self._complete
         message = await self._receive()
         self._messages_ahead += 1
@@ -126,7 +126,7 @@ class Messages:
         self._end_is_kept = self._complete
 
     async def disconnected(self) -> bool:
-        """Return whether the client has left, as far as the messages that have arrived tell; they are kept."""
+        """Return whether the client has left, as far as the messages show that have arrived; they are kept."""
         while not (self._disconnected or self._is_busy() or self._is_ahead()):
             was_complete = self._complete
             # Only a disconnect can follow the end of the body; a `receive` that repeats the end would never be done.
@@ -135,7 +135,7 @@ class Messages:
         return self._disconnected
 
     async def wait_for_disconnect(self) -> bool:
-        """Wait for the client to leave, keeping what it sends meanwhile; False if `receive` will never say so."""
+        """Wait for the client to leave, keeping what it sends meanwhile; False if `receive` will never report it."""
         while not self._disconnected:
             if self._is_busy() or self._is_ahead():
                 await self.change()

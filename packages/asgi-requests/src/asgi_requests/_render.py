@@ -10,5 +10,5 @@ _response = JSONResponse(None)
 
 
 def render_json(content: Any) -> bytes:
-    """Return the content as JSONResponse has it, also where its `render` has been replaced."""
+    """Return the content as JSONResponse renders it, even where its `render` has been replaced."""
     return _response.render(content)

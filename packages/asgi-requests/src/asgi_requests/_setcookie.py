@@ -127,7 +127,7 @@ def _date(expires: datetime | str | float) -> str:
 def _warn_of_dropped(
     key: str, path: str | None, domain: str | None, secure: bool, httponly: bool, samesite: SameSite | None
 ) -> None:
-    """Warn of a cookie that browsers drop without a word (RFC 6265bis §4.1.3, §5.7)."""
+    """Warn of a cookie that browsers drop silently (RFC 6265bis §4.1.3, §5.7)."""
     name = key.lower()  # browsers compare prefixes in any case
     missing = []
     if not secure and name.startswith(("__secure-", "__host-", "__http-")):

@@ -1,6 +1,6 @@
 """Trailers: headers that follow the body, whose values may be known only then (RFC 9110 §6.5).
 
-Rule: only this file decides who gets trailers and which fields they may be.
+Rule: only this file decides when trailers are sent, and which fields they may be.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def takes_trailers(scope: Scope) -> bool:
         return False
     if scope.get("method") == "HEAD":
         return False
+    # The keyword stands alone among the transfer codings, and has no weight.
     codings = b",".join(find_all(scope_headers(scope), b"te")).lower().split(b",")
     return any(coding.strip(b" \t") == b"trailers" for coding in codings)
 
@@ -97,6 +98,7 @@ class _TrailerSend:
         self._trailers = trailers
         self._keeps_length = not str(scope.get("http_version", "")).startswith("1")
         self._send = send
+        # Whether the response has trailers of its own, which follow: one that `call_next` has returned may.
         self._more = False
         self._announced = False
 

@@ -73,7 +73,7 @@ def _work(worker: SimpleQueue[Any]) -> None:
         try:
             loop.call_soon_threadsafe(_finish, pool, worker, future, result, error)
         except RuntimeError:
-            # The loop is closed, and with it whatever waited.
+            # The loop is closed: no task waits for the result any more.
             return
         # An idle thread must keep nothing alive: neither its loop nor the file that it has read.
         del job, pool, loop, future, function, args, result, error

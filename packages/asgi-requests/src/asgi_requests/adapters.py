@@ -108,6 +108,7 @@ async def _end(session: WebSocket, exc: HTTPException | WebSocketException | Web
     if isinstance(exc, HTTPException) and session.application_state is WebSocketState.CONNECTING:
         if session.client_state is WebSocketState.CONNECTING:
             await session.receive()
+        # The exception reads websocket.connect before it denies, and that has been received by now.
         await exc(session.scope, _connect, session.send)
         return True
     if isinstance(exc, HTTPException) and session.application_state is WebSocketState.CONNECTED:

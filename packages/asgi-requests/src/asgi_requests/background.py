@@ -32,7 +32,7 @@ class BackgroundTask:
 
 
 class BackgroundTasks(BackgroundTask):
-    """Several tasks, run one after the other in the order they were added; the first that raises is the last."""
+    """Several tasks, run one after the other in the order they were added, up to the first that raises."""
 
     def __init__(self, tasks: Sequence[BackgroundTask] | None = None) -> None:
         self.tasks = list(tasks) if tasks else []

@@ -26,7 +26,7 @@ __all__ = ["CacheControl"]
 _FLAGS = ("no_store", "no_transform", "must_revalidate", "proxy_revalidate", "must_understand", "immutable")
 _WITH_NAMES = ("private", "no_cache")
 _AGES = ("max_age", "s_maxage", "stale_while_revalidate", "stale_if_error")
-# As people write them: who may store, what must not be done, for how long, and how sure that is.
+# The customary order: which caches may store, what they must not do, for how long, and immutable last.
 _ORDER = ("public", *_WITH_NAMES, *_FLAGS[:-1], *_AGES, "immutable")
 _DIRECTIVES = {name.replace("_", "-"): name for name in _ORDER}
 _LONGEST_AGE = 2**31
@@ -89,9 +89,9 @@ class CacheControl:
     def parse(cls, value: str) -> CacheControl:
         """Return the directives of a header, contradictions among them included; raises nothing.
 
-        Of a directive that is there twice the first counts, an age that is not a number is 0 (RFC 9111 §4.2.1), and
-        names of headers that are none make the directive hold for the whole response. Directives that this class does
-        not know, and those of requests, are among the `extensions`.
+        Of a directive that is there twice the first counts, an age that is not a number is 0 (RFC 9111 §4.2.1), and a
+        directive with invalid names of headers holds for the whole response. Unknown directives, and those of requests,
+        are among the `extensions`.
         """
         found: dict[str, Any] = {}
         extensions: dict[str, str | None] = {}
@@ -110,6 +110,7 @@ class CacheControl:
         return parsed
 
 
+# The class is frozen: its own methods are all that sets attributes.
 _set = object.__setattr__
 
 _SHARED = "it is about shared caches, which do not store a private response"

@@ -61,7 +61,7 @@ async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwa
 async def call_in_threadpool(func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Any:
     """Call a function in a worker thread, and await what it returns if that is awaitable.
 
-    A lambda, a decorator or a partial may hide an async function: its work would be lost without a word.
+    A lambda, a decorator or a partial may hide an async function: its work would be lost silently.
     """
     # In a box: AnyIO refuses a coroutine that a function returns on trio.
     (result,) = await run_in_threadpool(_boxed, func, args, kwargs)
@@ -89,7 +89,7 @@ async def iterate_in_threadpool(iterator: Iterable[T]) -> AsyncIterator[T]:
 async def run_until_first_complete(*args: tuple[Callable[..., Awaitable[Any]], dict[str, Any]]) -> None:
     """Run pairs of an async function and its keyword arguments until one returns, and cancel the others.
 
-    Deprecated: a task group says the same in the open.
+    Deprecated: use a task group.
     """
     warnings.warn(
         "run_until_first_complete is deprecated and will be removed in a future version.",

@@ -28,7 +28,7 @@ _METHODS = {method: method.lower() for method in ("DELETE", "GET", "HEAD", "OPTI
 
 
 class HTTPEndpoint:
-    """Calls the method named as the request's; `head` falls to `get`, and what is missing answers 405."""
+    """Calls the method named like the request's; `head` falls back to `get`, and a missing method answers 405."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
@@ -139,4 +139,4 @@ class WebSocketEndpoint:
         """Override it to act on a message."""
 
     async def on_disconnect(self, websocket: WebSocket, close_code: int) -> None:
-        """Override it to act on the end."""
+        """Override it to act on the end of the connection."""

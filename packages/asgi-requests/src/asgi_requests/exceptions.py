@@ -105,7 +105,7 @@ class WebSocketException(Exception):
 class UnexpectedFrame(KeyError, WebSocketException):
     """Raised for a binary message where text is read, or the reverse; left alone it closes with 1003 (RFC 6455 §7.4.1).
 
-    A KeyError too: that is what Starlette raises, and what protocols above catch to close with a code of their own.
+    A KeyError too: that is what Starlette raises, and what libraries catch that close with a code of their own.
     """
 
     def __init__(self, expected: str) -> None:
@@ -140,7 +140,7 @@ class WebSocketDisconnect(Exception):
 
 
 class WebSocketDisconnected(RuntimeError):
-    """Raised when the connection is used after its end: a mistake of the program."""
+    """Raised when the connection is used after its end: a programming error."""
 
 
 def _parts(status: int, detail: object, given: Mapping[str, str] | None) -> tuple[RawHeaders, bytes]:

@@ -128,7 +128,7 @@ class Headers(Mapping[str, str]):
 
     def keys(self) -> list[str]:  # type: ignore[override]
         """Return the names in order, repeated as they were sent."""
-        # Whoever iterates over the names is about to look each of them up.
+        # A caller that iterates over the names is about to look each of them up.
         if len(self._list) > _FEW and not self._is_mutable:
             self._first = len(self._list), _first_values(self._list)
         return [name.decode("latin-1").lower() for name, _ in self._list]
@@ -233,7 +233,7 @@ class MutableHeaders(Headers):
             self[key] = value
 
     def add_vary_header(self, vary: str) -> None:
-        """Merge names into Vary: nothing twice, and `*` stays `*` (RFC 9110 §12.5.5)."""
+        """Merge names into Vary: each of them once, and `*` stays `*` (RFC 9110 §12.5.5)."""
         self["vary"] = merge_vary(self.getlist("vary"), vary)
 
     def __or__(self, other: Mapping[str, str]) -> MutableHeaders:

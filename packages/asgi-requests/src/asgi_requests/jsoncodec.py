@@ -122,15 +122,15 @@ def check_codec(codec: Any) -> JSONCodec:
 
 
 def reads_plain_json(codec: JSONCodec | None) -> bool:
-    """Return whether a codec makes of JSON what the standard library does; one of a program may make more of it."""
+    """Return whether a codec reads JSON as the standard library does; that of a program may return other objects."""
     return codec is None or isinstance(codec, _Codec)
 
 
 async def serve_with_codec(codec: JSONCodec | None, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a connection with a codec for all JSON of the application; None stands for that of an outer application.
 
-    It holds in the tasks and worker threads that the application starts, and for nothing after it has returned;
-    `current_codec` is the context variable that says so.
+    The codec applies in the tasks and worker threads that the application starts too, and no longer than this call;
+    it is the value of the context variable `current_codec`.
     """
     outer = scope.get(CODEC_KEY)
     if codec is None:

@@ -40,7 +40,7 @@ class JSONLinesResponse(StreamingResponse):
     """A stream of JSON values, each on its line, from an (asynchronous) iterable; bytes go out as they are.
 
     Override `render`, as with JSONResponse, for another encoder. Raises what it raises for a value that JSON cannot
-    hold: what was sent by then ends in the middle, and never in a line that is cut.
+    hold: the response ends there, after a complete line.
     """
 
     media_type = "application/jsonl"
@@ -54,7 +54,7 @@ class JSONLinesResponse(StreamingResponse):
             return bytes(chunk)
         line = self.render(chunk)
         if b"\n" in line or b"\r" in line:
-            # JSON holds line ends between its values alone, where an encoder indents.
+            # JSON has line ends between its values alone, where an encoder indents.
             line = line.replace(b"\r", b" ").replace(b"\n", b" ")
         return line + b"\n"
 
@@ -66,7 +66,7 @@ async def read_json_lines(
 
     `loads` raises InvalidJSON for a line that is not JSON. Memory is that of a chunk and of a line. Raises
     InvalidJSONLine, which answers 400, HTTPException (413) for a line of more than `max_line` bytes, and what the
-    stream raises; the stream is closed in the end.
+    stream raises; the stream is closed at the end.
     """
     lines = Lines(max_line)
     try:

@@ -1,4 +1,4 @@
-"""Content negotiation: the offer of a program that a client likes best (RFC 9110 §12.5.1, §12.5.4).
+"""Content negotiation: the offer of a program that a client prefers (RFC 9110 §12.5.1, §12.5.4).
 
     async def report(request):
         render = negotiate(request, {"application/json": JSONResponse, "text/html": page})
@@ -28,7 +28,7 @@ _Offer = TypeVar("_Offer", bound=str)
 _Value = TypeVar("_Value")
 _Default = TypeVar("_Default")
 
-# Browsers send some hundred bytes; who sends more than this gets what the program likes best.
+# In bytes: browsers send some hundred. A longer field is ignored, as if the client had no preference.
 _LONGEST = 4096
 _NOT_GIVEN: Any = object()
 

@@ -1,4 +1,4 @@
-"""Answers: each one an ASGI application that sends itself.
+"""Responses: each of them an ASGI application that sends itself.
 
     async def app(scope, receive, send):
         response = JSONResponse({"hello": "world"})
@@ -43,6 +43,7 @@ __all__ = [
     "StreamingResponse",
 ]
 
+# What quote() would leave as it is, which nearly all targets consist of.
 _NEEDS_NO_QUOTING = re.compile(r"[\w.~:/%#?=@\[\]!$&'()*+,;-]*", re.ASCII).fullmatch
 
 

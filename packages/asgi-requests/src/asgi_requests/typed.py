@@ -9,7 +9,7 @@
         page = request.query_params.as_type(Page)
         ...
 
-What does not fit is answered with 422 and problem details (RFC 9457), whose `errors` say what is wrong and where.
+A value that does not fit is answered with 422 and problem details (RFC 9457), whose `errors` say what is wrong, where.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UnprocessableContent"]
 
+# A name in the JSON of a client may be a megabyte long.
 _LONGEST_POINTER = 500
 
 

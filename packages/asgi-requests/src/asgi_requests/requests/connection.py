@@ -138,7 +138,7 @@ class HTTPConnection(_Mapping, Generic[StateT]):
     def session(self) -> dict[Any, Any]:
         """The session; raises AssertionError without a session middleware.
 
-        A session that counts its accesses is notified here: encoders in C read a dictionary past its methods.
+        A session that counts its accesses is notified here: encoders in C do not call the methods of a dictionary.
         """
         assert "session" in self.scope, "SessionMiddleware must be installed to access request.session"
         session = self.scope["session"]

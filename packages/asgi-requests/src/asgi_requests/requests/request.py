@@ -34,7 +34,7 @@ class Request(HTTPConnection[StateT]):
     """
 
     _form: FormData | None = None
-    # Known to code that looks into Starlette's requests.
+    # Code written for Starlette reads these two.
     _stream_consumed = False
     _is_disconnected = False
 
@@ -48,7 +48,7 @@ class Request(HTTPConnection[StateT]):
         self._given_send = send
 
     async def _send(self, message: Message) -> None:
-        # Known by this name to code that has a response of its own sent: here it is seen.
+        # Code written for Starlette sends its own responses through this attribute, and `response_started` must know.
         if message["type"] == "http.response.start":
             self.response_started = True
         await self._given_send(message)
@@ -205,7 +205,7 @@ class Request(HTTPConnection[StateT]):
     ) -> AwaitableOrContextManager[Any]:
         """Return the form, to await, or to enter so that its files are closed at the end; sizes are in bytes.
 
-        The limits of the first to ask hold. Raises MultiPartException, an HTTPException, for a form that is malformed
+        The limits of the first call count. Raises MultiPartException, an HTTPException, for a form that is malformed
         (400) or beyond a limit (413), and RuntimeError where the body has been streamed.
 
         With `type`, return the fields as that type, as `json()` does; raises HTTPException (415) for other media.

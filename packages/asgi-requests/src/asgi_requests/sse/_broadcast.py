@@ -1,4 +1,4 @@
-"""One publisher, many subscribers: each with a bounded queue of its own, so that a slow one holds up nobody."""
+"""One publisher, many subscribers: each with a bounded queue of its own, so that a slow one delays no other."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class Broadcast:
     - "coalesce": of the queued events with the same `key(event)` it gets the last alone, and with more keys than
       `size` it loses the oldest. The default key is the name in `event`.
 
-    With a `log` events have ids, and one who comes back gets what came since. Raises ValueError for another policy and
-    for a size below 1. A signal handler must not publish while the interpreter is in here: use that of the loop.
+    With a `log` events have ids, and a client that reconnects gets what it has missed. Raises ValueError for another
+    policy and for a size below 1. A signal handler must not publish, as it may interrupt a publish; one that is
+    added to the event loop may.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Broadcast:
         self.log = log
         self.closed = False
         self._lock = threading.RLock()
-        # Held weakly: a subscription that nobody iterates over any more must not be filled.
+        # Held weakly: a subscription that is no longer iterated over must not be filled.
         self._subscriptions: set[weakref.ref[Subscription]] = set()
 
     @property
@@ -83,12 +84,12 @@ class Broadcast:
 
     def _backlog(self, last_id: str | None, if_missed: Any) -> tuple[list[Any], bool]:
         if self.log is None:
-            # Nothing is known of what came since.
+            # Without a log there is no record of what came since.
             return ([] if last_id is None or if_missed is None else [if_missed]), last_id is not None
         events, gap = self.log.since(last_id)
         backlog: list[Any] = [if_missed] if gap and if_missed is not None else []
         backlog += events
-        # Whoever leaves before the first event would come back as somebody new: an id alone is not dispatched.
+        # A client that leaves before the first event would come back as a new one: an id alone is not dispatched.
         if not events and last_id != self.log.last_id:
             backlog.append(ServerSentEvent(id=self.log.last_id))
         return backlog, gap
@@ -200,7 +201,7 @@ class _Queue(deque[Any]):
 
 
 class _Newest(OrderedDict[Hashable, Any]):
-    """The newest event of each name, in the order of their arrival: a client that leaves between two misses none."""
+    """The newest event of each name, in the order of their arrival: a client that leaves between two misses neither."""
 
     def forget(self, name: Hashable) -> None:
         self.pop(name, None)

@@ -1,4 +1,4 @@
-"""The way to the client of one stream: what is sent, and comments while nothing is."""
+"""The `send` of one stream of events, with comments while there are no events."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ class Channel:
         return self._send(message) if self._beating is None else self._send_after_comment(message)
 
     def watch(self, iterator: AsyncIterator[Any]) -> Any:
-        """Return the iterator, its every step noted as one during which comments may be sent."""
+        """Return the iterator, each of its steps marked as a wait during which comments may be sent."""
         return _Watched(self, iterator)
 
     def wait(self) -> None:
-        """Note that the iterator is being waited for from now on."""
+        """Record that the stream waits for the iterator from now on."""
         self._idle_since = self._clock()
         self._idle = True
 
@@ -149,7 +149,7 @@ class Channel:
 
 
 class _Watched:
-    """An asynchronous iterator whose steps are those of another: no coroutine stands between."""
+    """An asynchronous iterator whose steps are those of another: without a coroutine of its own."""
 
     __slots__ = ("_next", "_wait")
 

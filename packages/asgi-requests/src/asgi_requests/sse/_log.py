@@ -13,7 +13,7 @@ from ._event import ServerSentEvent
 
 
 class Replay(NamedTuple):
-    """Events that came after an id, oldest first; `gap` says that others came between, which are kept no longer."""
+    """Events that came after an id, oldest first; `gap` says that others came between, which are no longer kept."""
 
     events: tuple[ServerSentEvent, ...]
     gap: bool
@@ -35,7 +35,7 @@ class EventLog:
         self._name = secrets.token_hex(4)
         self._count = 0
         self._lock = threading.RLock()
-        # The id of the last event that is kept no longer.
+        # The id of the last event that is no longer kept.
         self._forgotten: str | None = None
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class EventLog:
     def _forget_first(self) -> None:
         number = self._count - len(self._events) + 1
         forgotten = self._forgotten = str(self._events.popleft().id)
-        # An id that was given twice stands for its last event.
+        # An id that was given twice is that of its last event.
         if self._numbers.get(forgotten) == number:
             del self._numbers[forgotten]
 

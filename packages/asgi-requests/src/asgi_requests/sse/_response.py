@@ -18,7 +18,7 @@ from ._event import ServerSentEvent, encode_data
 
 # No-cache rather than no-store, which keeps pages out of the back/forward cache of browsers.
 _HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"), ("incremental", "?1"))
-# Seconds for the last words to a client that may have left.
+# Seconds for the farewell to a client that may have left.
 _FAREWELL_PATIENCE = 5.0
 
 
@@ -26,9 +26,10 @@ class EventSourceResponse(StreamingResponse):
     """A stream of events from an iterable of ServerSentEvent, str, or values that JSON can hold; bytes go out as is.
 
     After `heartbeat` seconds without an event a comment is sent, which keeps proxies from closing the connection and
-    finds out who has left; never while the client is slow to take what was sent; None is no heartbeat. The iterator is
-    never interrupted for it. `farewell` is a last event, or a function that returns it, for a client whose connection
-    ends before the iterator: when a drained server stops. One with `retry` spreads the reconnects of a deploy.
+    notices clients that have left; never while the client is slow to take what was sent. None disables it. The
+    iterator is never interrupted for it. `farewell` is a last event, or a function that returns it, for a client whose
+    connection ends before the iterator: when a drained server stops. One with `retry` spreads the reconnects of a
+    deploy.
 
     However the stream ends, the iterator is closed, in the task that has iterated. Override `render`, as with
     JSONResponse, for another JSON encoder. Raises ValueError for a heartbeat that is not above 0.
