@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _as_json(application: str, routes: Sequence[BaseRoute], findings: list[Finding] | None) -> dict[str, Any]:
-    """Return what `--json` prints. The shape is public: keys may be added, but none changes or goes."""
+    """Return the object of `--json`. Its shape is public: keys may be added, but none changes or goes."""
     listed = {"application": application, "routes": [_route_as_json(route) for route in list_routes(routes)]}
     if findings is not None:
         listed["findings"] = [{"kind": finding.kind, "message": finding.message} for finding in findings]
@@ -63,7 +63,7 @@ def _routes_of(target: str) -> Sequence[BaseRoute]:
     module, _, names = target.partition(":")
     if not (module and names):
         raise ValueError(f"not of the form package.module:app: {target!r}")
-    if "" not in sys.path:
+    if "" not in sys.path:  # as with -m; a test calls main() in a process that began otherwise
         sys.path.insert(0, "")
     try:
         app = reduce(getattr, names.split("."), _import(module))

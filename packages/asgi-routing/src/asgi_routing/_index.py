@@ -59,6 +59,7 @@ def _place(lookup: Lookup, place: int, route: BaseRoute, scope_type: str) -> Non
 def _place_path(lookup: Lookup, place: int, route: PathRoute | Mount) -> None:
     path_format, convertors = route.path_format, route.param_convertors
     constant = all(type(convertor) in BUILT_IN for convertor in convertors.values())
+    # Most tables have no path with a slash at its end: a 404 then looks for no redirect.
     lookup.may_end_in_slash = lookup.may_end_in_slash or path_format.endswith("/")
     # A route with a predicate keeps its place in the tables, and is asked like one with a `matches` of its own.
     asks = None if route.when is None else IndexedRoute(place, route, None)
@@ -72,6 +73,7 @@ def _place_path(lookup: Lookup, place: int, route: PathRoute | Mount) -> None:
     varying = [i for i in names if names[i]]
     if isinstance(route, Mount) or any(convertor.regex not in _WITHIN_SEGMENT for convertor in convertors.values()):
         lookup.may_end_in_slash = True
+        # Only the fixed segments at the beginning are sure: the parameter may take any number of those behind it.
         depth = varying[0] - 1
         leading = key_of(tuple(range(1, depth + 1)))(segments)
         indexed = asks or _below(place, route, constant)
@@ -101,6 +103,7 @@ def _fill_static(lookup: Lookup) -> None:
     limit = min(asked, default=None)
     for path in lookup.paths:
         segments = path.split("/")
+        # `at_path` has the dynamic routes as well: `/{page}` before `/about` serves both.
         for indexed in lookup.at_path(path):
             if not indexed.constant or not indexed.direct or (limit is not None and indexed.place > limit):
                 break
@@ -109,9 +112,9 @@ def _fill_static(lookup: Lookup) -> None:
             if params is None:
                 continue
             for method in indexed.methods or _METHODS:
-                lookup.static.setdefault((path, method), (indexed.route, params))
+                lookup.static.setdefault((path, method), (indexed.route, params))  # the first route counts
             if not indexed.methods:
-                break
+                break  # it serves every method: nothing behind it is reached
 
 
 def _names(segment: str, convertors: Mapping[str, Convertor[Any]]) -> list[str]:

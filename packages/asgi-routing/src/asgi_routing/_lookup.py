@@ -76,7 +76,7 @@ class Lookup:
         self.has_unindexed = False
         self.deepest = 1
         self.may_end_in_slash = False
-        # What Allow is for paths of several routes, and with OPTIONS where the router answers that.
+        # Allow for paths of several routes, and with OPTIONS where the router answers that.
         self.allow = AllowTable()
         self._views: dict[tuple[str, int], BaseRoute] = {}
         self._probes: dict[int, list[tuple[Key, Table]]] = {}
@@ -89,6 +89,7 @@ class Lookup:
         """
         segments = path.split("/")
         hits = self.paths.get(path)
+        # A path that does not begin with a slash, such as `*` of OPTIONS (RFC 9112 §3.2.4), fits no shape.
         if not segments[0]:
             for key_of, table in self._probes.get(len(segments), self._deep):
                 found = table.get(key_of(segments))
@@ -110,6 +111,7 @@ class Lookup:
                 continue
             params = extract(path, segments)
             if params is not None:
+                # An empty set serves every method, too: it is how Starlette reads `methods=[]`.
                 methods = indexed.methods
                 if not methods or method in methods:
                     return indexed, params
@@ -117,7 +119,7 @@ class Lookup:
         return None, partial
 
     def may_match(self, path: str) -> bool:
-        """Return whether any route may match this path; if none may, nobody has to be asked."""
+        """Return whether any route may match this path; false means that none does, without asking them."""
         if self.has_unindexed:
             return True
         if path.endswith("/") and not self.may_end_in_slash:
@@ -136,6 +138,7 @@ class Lookup:
 
     def view(self, route: BaseRoute, prefix: str) -> BaseRoute:
         """Return the route as `scope["route"]` shows it below mounts of these templates."""
+        # By id: routes are equal by value, and so cannot be keys themselves. The list keeps them alive.
         key = (prefix, id(route))
         view = self._views.get(key)
         if view is None:
@@ -158,7 +161,7 @@ class Lookup:
     def _with_unindexed(self, hits: list[IndexedRoute] | None, scope: Scope) -> list[IndexedRoute]:
         more = self.unindexed
         if self.hosts and (host := requested_host(scope)) is not None:
-            more = more + self.hosts.get(host.name, [])
+            more = more + self.hosts.get(host.name, [])  # not +=, which would grow the table
         return sorted([*(hits or ()), *more], key=_PLACE)
 
 

@@ -22,7 +22,7 @@ _BRACED = re.compile(r"\{[^{}]*\}?|\}")
 
 
 def template_mistake(path: str) -> str | None:
-    """Return what is wrong with a path that seems to have a parameter which is none, and what to write instead."""
+    """Return what is wrong with something in a path that looks like a parameter, and what to write instead."""
     if "<" in path and (found := _ANGLED.search(path)) is not None:
         kind = {None: "", "string": ""}.get(found[1], f":{found[1]}")
         return f"{found[0]} is not a parameter in {path!r}: write {{{found[2]}{kind}}}"
@@ -48,7 +48,7 @@ def lifespan_mistake(lifespan: Any) -> str | None:
     if not callable(lifespan):
         return f"the lifespan {lifespan!r} cannot be called: pass a function of the application that yields once"
     code = getattr(lifespan, "__code__", None)
-    if code is None or hasattr(lifespan, "__wrapped__"):
+    if code is None or hasattr(lifespan, "__wrapped__"):  # a decorator: its own parameters say nothing
         return None
     most = code.co_argcount - isinstance(lifespan, MethodType)
     if most > 0 or code.co_flags & CO_VARARGS:
@@ -58,7 +58,7 @@ def lifespan_mistake(lifespan: Any) -> str | None:
 
 
 def check_methods(methods: Collection[str] | None) -> None:
-    """Raise TypeError for one method in place of a list of them: it would be taken for a list of its letters."""
+    """Raise TypeError for a str in place of a list of methods: it would be read as a list of letters."""
     if isinstance(methods, str):
         raise TypeError(f"methods={methods!r} is one text: write methods=[{methods!r}]")
 
@@ -67,6 +67,7 @@ def warn_of(mistake: str | None, route: Any) -> None:
     """Warn where the program made the route."""
     if mistake is None:
         return
+    # Past the constructors, those of subclasses too, and the methods that call them.
     depth, frame = 1, sys._getframe(0)
     while frame.f_back is not None and (
         frame.f_code.co_name in ("warn_of", "__init__", "add_route", "add_websocket_route", "mount", "host")

@@ -36,7 +36,7 @@ def extract_from_segments(places: Mapping[int, str], convertors: Mapping[str, Co
     params = []
     partial = []
     for place, segment in places.items():
-        name = segment[1:-1]
+        name = segment[1:-1]  # of a segment that is one parameter; of `{a}.{b}` it is no name, and found nowhere
         if name in convertors:
             params.append((place, name, _converter(convertors[name])))
         else:
@@ -69,7 +69,7 @@ def _extract_one(place: int, name: str, convert: Convert) -> ExtractParams:
 
     def extract_int(path: str, segments: list[str]) -> Params | None:
         text = segments[place]
-        if text.isdigit() and text.isascii():
+        if text.isdigit() and text.isascii():  # isdigit alone takes Arabic and superscript digits
             try:
                 return {name: int(text)}
             except ValueError:  # more digits than int() takes
@@ -87,6 +87,7 @@ def _extract_one(place: int, name: str, convert: Convert) -> ExtractParams:
 
 def _converter(convertor: Convertor[Any]) -> Convert:
     """Return a function from the text of a segment to its value, or to `_REFUSED`."""
+    # The very classes: a subclass may have a `convert` of its own.
     if type(convertor) is StringConvertor:
         return _convert_str
     if type(convertor) is IntegerConvertor:

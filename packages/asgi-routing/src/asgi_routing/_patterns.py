@@ -26,6 +26,7 @@ def compile_extract(path_format: str, convertors: Mapping[str, Convertor[Any]], 
     """
     literals, names = split_template(path_format, convertors)
     spans = [span_of(convertors[name].regex, flags) for name in names]
+    # The last parameter needs no end of its own: the end of the text is.
     if all(span.stops_before(literal) for span, literal in zip(spans[:-1], literals[1:], strict=False)):
         return by_pattern(re.compile(pattern_source(path_format, convertors), flags), convertors)
     is_segment = not any("/" in literal for literal in literals)
@@ -69,6 +70,7 @@ class PathPattern:
     def __get__(self, route: Any, owner: type | None = None) -> Any:
         if route is None:
             return self
+        # The instance has it from now on: a descriptor without __set__ comes after the attributes of an instance.
         pattern = vars(route)["path_regex"] = build_pattern(route.path_format, route.param_convertors)
         return pattern
 
@@ -84,7 +86,7 @@ def extract_of(route: Any) -> Extract:
         extract = compile_extract(route.path_format, route.param_convertors)
     else:
         extract = by_pattern(route.path_regex, route.param_convertors)
-    own["_extract"] = pattern, extract
+    own["_extract"] = pattern, extract  # kept with the pattern, which a program may replace
     return extract
 
 
@@ -93,6 +95,7 @@ def is_own_pattern(route: Any) -> bool:
     if not route.path_format.startswith("/") or not isinstance(getattr(type(route), "path_regex", None), PathPattern):
         return False
     pattern = vars(route).get("path_regex")
+    # A pattern that a program compiled from the same text, with the same flags, may be split in linear time as well.
     return pattern is None or (
         pattern.flags == re.UNICODE and pattern.pattern == pattern_source(route.path_format, route.param_convertors)
     )

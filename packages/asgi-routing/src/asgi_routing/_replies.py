@@ -32,6 +32,7 @@ async def reject(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer 404; a WebSocket is denied with it where the server offers that, and closed elsewhere."""
     if scope["type"] == "http":
         return await send_text(scope, send, 404, "Not Found")
+    # An application may not answer before it has received the connect; anything else means that the client has left.
     if (await receive())["type"] != "websocket.connect":
         return None
     if "websocket.http.response" in (scope.get("extensions") or ()):

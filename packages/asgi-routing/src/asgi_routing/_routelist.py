@@ -84,5 +84,6 @@ class RouteList(list[BaseRoute]):
         self.invalidate()
         return self
 
+    # Without the lookups, which hold functions that cannot be pickled.
     def __reduce__(self) -> tuple[Any, ...]:
         return RouteList, (list(self),)

@@ -19,9 +19,11 @@ def get_route_path(scope: Scope) -> str:
         root_path = root_path.rstrip("/")
     if not root_path:
         return path
+    # A whole segment: `/api` is not the root path of `/apiary`.
     if path.startswith(root_path):
         below = path[len(root_path) :]
         return below if not below or below[0] == "/" else path
+    # Some servers leave their root path out of `path`, where ASGI wants it; what mounts have added is in both.
     base = scope.get("app_root_path", "").rstrip("/")
     if base and root_path.startswith(f"{base}/") and path.startswith(f"{root_path[len(base) :]}/"):
         return path[len(root_path) - len(base) :]
@@ -38,4 +40,5 @@ def get_full_path(scope: Scope) -> str:
 def requested_host(scope: Scope) -> ParsedHost | None:
     """Return the host that the request names, or None if Host is missing, repeated or malformed (RFC 9110 §7.2)."""
     values = [value for name, value in scope.get("headers", ()) if name.lower() == b"host"]
+    # Two Host fields name no host (RFC 9112 §3.2): software in front may have read the other one.
     return parse_host(values[0].decode("latin-1")) if len(values) == 1 else None

@@ -31,12 +31,14 @@ def slash_redirect(router: _Table, scope: Scope) -> bytes | None:
     It never begins with two slashes: a client would read a host there (RFC 3986 §4.2). It is absolute if this router,
     the outermost one or the application has `absolute_redirects`.
     """
+    # A copy: predicates and `matches` of routes see the path that is asked about, and change nothing.
     other = {**scope, "path": other_slash(scope["path"])}
     if not router.is_match(other):
         return None
     location = without_authority(quote(get_full_path(other), safe=_SAFE, errors="surrogateescape")).encode()
     if query := scope.get("query_string", b""):
         location += b"?" + quote(query, safe=_PRINTABLE).encode()
+    # Relative unless asked for: Host is the client's to choose, and a cache may keep the redirect for others.
     asked = (router, scope.get("router"), scope.get("app"))
     absolute = any(getattr(each, "absolute_redirects", False) for each in asked)
     return _origin(scope) + location if absolute else location
@@ -50,7 +52,7 @@ def _origin(scope: Scope) -> bytes:
         host = f"{requested.text}:{requested.port}" if requested.port else requested.text
     elif scope.get("server") and scope["server"][1] is not None:
         name, port = scope["server"]
-        name = f"[{name}]" if ":" in name else name
+        name = f"[{name}]" if ":" in name else name  # an IPv6 address (RFC 3986 §3.2.2)
         host = name if port == default_port(scheme) else f"{name}:{port}"
     else:
         return b""

@@ -26,7 +26,7 @@ _UUID = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-f
 
 
 class Cursor(Protocol):
-    """One parameter over one text; it is asked for ever smaller starts."""
+    """One parameter over one text; each start that it is asked for is smaller than the one before."""
 
     reach: int
 
@@ -49,7 +49,7 @@ def span_of(regex: str, flags: int = 0) -> Span:
     """Return the span of a convertor's regular expression."""
     if regex == _FLOAT:
         return Span(_FloatCursor, lambda literal: bool(literal) and literal[0] not in ".0123456789")
-    if regex == _UUID:
+    if regex == _UUID:  # of a fixed length but for its hyphens, which the text decides: one end for each start
         return Span(partial(_OwnCursor, re.compile(regex, flags), 0), lambda literal: True)
     found = _REPEATED.fullmatch(regex)
     if found is None or (found[1].startswith("(")) is not bool(found[6]):
@@ -76,6 +76,7 @@ class Splitter:
         place, end = len(self._first), len(text) - len(self._last)
         if place > end or not (text.startswith(self._first) and text.endswith(self._last)):
             return None
+        # From the right: for each parameter the places where it may begin, which are the ends of the one before it.
         ends = [end]
         choices: list[dict[int, int]] = []
         for span, literal in zip(self._spans[:0:-1], reversed(self._between), strict=True):
@@ -87,6 +88,7 @@ class Splitter:
         choices.append({place: self._spans[0].cursor(text).last_end(place, ends)})
         if choices[-1][place] == _NONE:
             return None
+        # From the left: each parameter has its longest end, as a greedy regular expression would choose.
         texts = []
         for literal in (*self._between, ""):
             end = choices.pop()[place]
@@ -133,7 +135,7 @@ def _choose(text: str, literal: str, low: int, cursor: Cursor, ends: Sequence[in
         if end != _NONE:
             choice[start] = end
         elif cursor.reach < ends[0]:
-            break
+            break  # no earlier start gets farther: this is what keeps the whole linear
         high = start - 1
         place = text.rfind(literal, low, high) if high >= low else _NONE
     return choice
@@ -209,6 +211,7 @@ class _OwnCursor:
         place = bisect_left(ends, preferred.end())
         if place < len(ends) and ends[place] == preferred.end():
             return preferred.end()
+        # The expression's own preference leads nowhere here: try the others, within the limit that bounds an attack.
         for end in reversed(ends):
             self._attempts -= 1
             if end < start or self._attempts < 0:

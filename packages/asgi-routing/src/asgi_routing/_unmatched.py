@@ -28,6 +28,7 @@ def serve_unmatched(
     router: Router, lookup: Lookup, path: str, scope: Scope, receive: Receive, send: Send
 ) -> Awaitable[None]:
     """Return what serves a connection that no route matches, to be awaited."""
+    # `may_match` first: most paths that are not found have no route with the other slash either.
     if router.redirect_slashes and path != "/" and scope["type"] == "http" and lookup.may_match(other_slash(path)):
         location = slash_redirect(router, scope)
         if location is not None:
@@ -85,7 +86,7 @@ async def serve_partial(
     try:
         await answer(scope, receive, send)
     finally:
-        del scope[ALLOWED_METHODS]
+        del scope[ALLOWED_METHODS]  # an exception handler outside may call another router with this scope
 
 
 def _allowed_methods(router: Router, lookup: Lookup, found: Partial) -> AllowedMethods:

@@ -33,6 +33,7 @@ class URLPath(str):
 
     def __new__(cls, path: str, protocol: str = "", host: str = "") -> URLPath:
         assert protocol in ("http", "websocket", "")
+        # Browsers read a backslash as a slash (WHATWG URL): `/\evil.example` would be another host.
         self = super().__new__(cls, without_authority(path.replace("\\", "%5C")))
         self.protocol = protocol
         self.host = host
@@ -87,6 +88,6 @@ def _text_of(name: str, value: Any) -> str:
         value = value.value
     if isinstance(value, (Mapping, list, tuple, set, frozenset, bytes)):
         raise TypeError(f"query: {name!r} has no text form: {value!r}")
-    if isinstance(value, bool):
+    if isinstance(value, bool):  # before str(), which would write True
         return "true" if value else "false"
     return value.isoformat() if isinstance(value, date) else str(value)

@@ -80,8 +80,9 @@ def _shadowed(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
 
 
 def _earlier(routes: Sequence[BaseRoute], place: int, lookups: dict[str, Lookup]) -> list[BaseRoute]:
-    """Return the earlier routes that could shadow one: those at a path that it matches, or all if none is known."""
+    """Return the earlier routes that could shadow one: those at a path that it matches, or all if no path is known."""
     route = routes[place]
+    # Whatever covers the route matches this path: the lookup spares comparing each route with all before it.
     sample = _sample(route)
     if sample is None:
         return list(routes[:place])
@@ -98,7 +99,7 @@ def _shadow(route: BaseRoute, earlier: list[BaseRoute]) -> BaseRoute | None:
         methods = other.methods if isinstance(other, Route) else None
         if not methods or (left and left <= methods):
             return other
-        left -= methods
+        left -= methods  # several routes may cover it together
     return None
 
 
@@ -109,8 +110,10 @@ def _covers(first: BaseRoute, second: BaseRoute) -> bool:
     if isinstance(first, Host) and isinstance(second, Host):
         same = host_to_match(first) == host_to_match(second) and first.param_convertors == second.param_convertors
         return same and matches_as_written(first)
+    # A mount takes HTTP and WebSockets; of the others each takes one of them.
     if not isinstance(first, Mount) and isinstance(first, WebSocketRoute) is not isinstance(second, WebSocketRoute):
         return False
+    # A route never covers a mount: it has methods, or takes no WebSockets.
     if isinstance(second, Mount) and not isinstance(first, Mount):
         return False
     if not (_has_path(first) and _has_path(second)):

@@ -119,7 +119,7 @@ class FloatConvertor(Convertor[float]):
         assert not value < 0.0, "Negative floats are not supported"
         assert value == value, "NaN values are not supported"  # noqa: PLR0124 - only NaN differs from itself
         assert value != float("inf"), "Infinite values are not supported"
-        text = repr(value)
+        text = repr(value)  # the shortest text that leads back to the same float
         if "e" in text:
             text = f"{Decimal(text):f}"
         return text.removesuffix(".0")
@@ -148,6 +148,7 @@ class DateConvertor(Convertor[date]):
         return date.fromisoformat(value)
 
     def to_string(self, value: date | str) -> str:
+        # A datetime is a date: its time would be lost without a word.
         assert not isinstance(value, datetime), "A datetime has a time too: give its date()"
         return value.isoformat() if isinstance(value, date) else date.fromisoformat(value).isoformat()
 
@@ -155,7 +156,7 @@ class DateConvertor(Convertor[date]):
 class DatetimeConvertor(Convertor[datetime]):
     """A moment such as `2026-02-28T12:30:00Z` or `...:00.25+01:00` (RFC 3339): its offset is required.
 
-    What comes of it is aware. A leap second does not match, nor does 24:00, or more than six digits of a second.
+    The value is aware. A leap second does not match, nor does 24:00, or more than six digits of a second.
     """
 
     regex = (
@@ -165,7 +166,7 @@ class DatetimeConvertor(Convertor[datetime]):
     openapi: ClassVar[Schema] = {"type": "string", "format": "date-time"}
 
     def convert(self, value: str) -> datetime:
-        return datetime.fromisoformat(value.upper())
+        return datetime.fromisoformat(value.upper())  # RFC 3339 allows `z`, which Python does not read
 
     def to_string(self, value: datetime | str) -> str:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)

@@ -9,7 +9,7 @@ __all__ = ["InvalidParameter", "NoMatchFound", "RouteWarning"]
 
 
 class NoMatchFound(Exception):
-    """Raised if no route has the name, or none of that name takes just these parameters.
+    """Raised if no route has the name, or no route of that name takes exactly these parameters.
 
     `missing` and `unexpected` name parameters of the nearest route of that name; `reason` says why a value was refused.
     """
@@ -35,7 +35,7 @@ class NoMatchFound(Exception):
 
     @property
     def specificity(self) -> int:
-        """How near a route was: 2 if only a value was refused, 1 if the parameters differ, 0 if there was none."""
+        """How close the nearest route was: 2 if a value was refused, 1 if the parameters differ, 0 if no name fits."""
         if self.reason:
             return 2
         return 1 if self.missing or self.unexpected else 0
@@ -44,6 +44,7 @@ class NoMatchFound(Exception):
         """Return the same finding for the name and parameters that the caller asked for."""
         return type(self)(name, path_params, missing=self.missing, unexpected=self.unexpected, reason=self.reason)
 
+    # An exception is pickled by its `args`, which are the message; keyword arguments would be lost.
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.name, self.path_params, self.missing, self.unexpected, self.reason)
 
@@ -51,7 +52,7 @@ class NoMatchFound(Exception):
 class InvalidParameter(NoMatchFound, AssertionError, ValueError):
     """Raised if a convertor refuses the value of a parameter.
 
-    Convertors refuse values with an AssertionError or a ValueError; whoever expects one of these gets it.
+    Convertors refuse values with an AssertionError or a ValueError: code that catches one of these catches this too.
     """
 
 

@@ -10,7 +10,7 @@ Mounted applications need no task each: they are nested. When one has started an
 one is started within that call, and the last one waits for the server; so they stop in reverse, in the tasks they
 started in, on any event loop. One that gives up waiting for its message ends those started after it.
 
-Rule: whatever ends a lifespan, the server hears of it. It would serve requests with nothing started otherwise.
+Rule: the server is sent a `failed` message whatever ends a lifespan. Otherwise it would serve with nothing started.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Owner(Protocol):
 
 
 def as_context(lifespan: Lifespan | None) -> LifespanContext:
-    """Return a function from the application to an async context manager, of whatever kind of lifespan."""
+    """Return a function from the application to an async context manager, for every kind of lifespan."""
     if lifespan is None:
         return _NoLifespan()
     function: Any = lifespan
@@ -101,7 +101,7 @@ async def run_lifespan(owner: _Owner, scope: Scope, receive: Receive, send: Send
 
 
 def _context(lifespan: LifespanContext, app: Any) -> AbstractAsyncContextManager[Any]:
-    """Return what the lifespan makes for an application; raise TypeError, naming it, if that is no context manager."""
+    """Return the context of an application's lifespan; raise TypeError, naming it, if it is not a context manager."""
     context = lifespan(app)
     if hasattr(type(context), "__aenter__"):
         return context
@@ -146,7 +146,8 @@ class NestedLifespans:
 
     def add_failure(self, message: str, error: BaseException | None = None) -> None:
         """Keep a failure for the server, and the first exception to be raised."""
-        if error is None or error is not self.error:  # it is told once on its way out through several applications
+        # An exception passes through several applications on its way out, and is reported once.
+        if error is None or error is not self.error:
             self.failures.append(message)
         if self.error is None or (isinstance(self.error, Exception) and not isinstance(error, Exception | None)):
             self.error = error  # a cancellation or an exit comes before an error
@@ -183,6 +184,7 @@ class MountedLifespan:
     async def run(self) -> None:
         app = self.nested.apps[self.place]
         try:
+            # A copy: an application may add keys. `state` in it is one object, which all of them fill.
             await app({**self.nested.scope}, self.receive, self.send)
         except Exception as exc:
             self.fail(app, exc)
@@ -207,17 +209,17 @@ class MountedLifespan:
             self.nested.add_failure(message.get("message", ""))
 
     async def go_on(self) -> None:
-        """Run those that come after, once; none if this one failed to start."""
+        """Run the applications after this one, once, and only if this one did not fail to start."""
         if not self.went_on and not (self.failed and not self.complete):
             self.went_on = True
             await self.nested.run(self.place + 1)
 
     def fail(self, app: ASGIApp, exc: Exception) -> None:
-        """Tell an application that does not support lifespans from one that failed, and may have said so."""
+        """Record a failure, or ignore the exception of an application that does not support lifespans."""
         nested = self.nested
-        if self.failed or exc is nested.error:
+        if self.failed or exc is nested.error:  # reported by itself, or raised by an application after it
             nested.error = nested.error or exc
         elif self.complete or self.went_on:
             nested.add_failure(traceback.format_exc(), exc)
-        else:
+        else:  # before it answered anything: Django raises for a scope type that it does not know
             logging.getLogger("asgi_routing").info("%r does not support the lifespan protocol", app, exc_info=exc)

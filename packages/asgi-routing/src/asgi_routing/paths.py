@@ -22,8 +22,8 @@ PARAM_REGEX = re.compile("{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 PARAM_FORMAT_REGEX = re.compile("{([a-zA-Z_][a-zA-Z0-9_]*)}")
 
 _PORT = re.compile(":[0-9]*$")
-# What RFC 3986 §3.3 allows in a path, and braces: those of a parameter that is missing are to be seen. A percent sign
-# stays where it begins an encoded character: the caller has quoted the value.
+# All but the characters that RFC 3986 §3.3 allows in a path, and braces, which show a parameter that is missing. A
+# percent sign stays where it begins an encoded character: the caller has quoted the value.
 _TO_ENCODE = re.compile(r"[^A-Za-z0-9/._~!$&'()*+,;=:@%{}-]+|%(?![0-9A-Fa-f]{2})")
 _DOT_SEGMENT = re.compile(r"(?:\.|%2[eE]){1,2}")
 _CANNOT_WRITE = (*NOT_CONVERTIBLE, TypeError, AttributeError)
@@ -71,7 +71,7 @@ def pattern_source(path_format: str, convertors: Mapping[str, Convertor[Any]]) -
 
 def build_pattern(path_format: str, convertors: Mapping[str, Convertor[Any]]) -> re.Pattern[str]:
     """Return the compiled pattern of a path, or of a host, where case and port do not count."""
-    if path_format.startswith("/"):
+    if path_format.startswith("/"):  # as in Starlette, which compiles hosts by the same function
         return re.compile(pattern_source(path_format, convertors))
     return re.compile(pattern_source(without_port(path_format), convertors), re.IGNORECASE)
 
@@ -108,7 +108,7 @@ def replace_params(
             pieces[i] = f"{{{name}}}"
     for i in range(0, len(pieces), 2):
         pieces[i] = percent_encode(pieces[i])
-    filled = without_authority("".join(pieces))
+    filled = without_authority("".join(pieces))  # an empty first parameter: `//evil.example`
     if _has_dots(filled, path):
         raise InvalidParameter(path, path_params, reason='No parameter may make a segment "." or "..".')
     return filled, remaining
@@ -129,6 +129,7 @@ def _fill(path: str, name: str, convertor: Convertor[Any], value: Any) -> str:
         return str(value)
     try:
         text = convertor.to_string(value)
+        # A value that the route would not match back would be a link to a 404.
         matches = re.fullmatch(convertor.regex, text) is not None
         if matches:
             convertor.convert(text)

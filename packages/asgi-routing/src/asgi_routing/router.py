@@ -85,7 +85,7 @@ class Router:
         self.redirect_status = redirect_status
         self.absolute_redirects = absolute_redirects
         self.lifespan_of_mounts = lifespan_of_mounts
-        records = list(middleware or ())
+        records = list(middleware or ())  # an iterator can be read once
         self._is_plain = not records and type(self).app is _APP
         self._call = type(self).__call__
         self.middleware_stack: ASGIApp = self.dispatch if self._is_plain else wrap(self.app, records)
@@ -101,7 +101,7 @@ class Router:
 
     @property
     def entrance(self) -> ASGIApp:
-        """The callable to use in place of the router by an application around it: it saves two coroutines.
+        """The callable that an application around the router calls in its place, which saves two coroutines.
 
         It is the router itself where that has middleware, or a `__call__` or `app` that is overridden or patched.
         """
@@ -124,7 +124,7 @@ class Router:
     def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Find the route, write it to the scope, and return what serves the connection, to be awaited.
 
-        This is no coroutine function: a request that a route serves needs none for the router.
+        This is not a coroutine function: a request that a route serves needs none for the router.
         """
         return self.application_for(scope)(scope, receive, send)
 
@@ -155,7 +155,7 @@ class Router:
         known = lookup.static.get((path, method))
         if known is not None:
             route, params = known
-            params = {**params} if params else {}
+            params = {**params} if params else {}  # the table's own would be changed by the application
         else:
             indexed, params = lookup.find(path, method, scope)
             if indexed is None:
@@ -168,7 +168,7 @@ class Router:
         if "path_params" in scope:
             params = {**scope["path_params"], **params}
         shown = lookup.view(route, prefix) if prefix else route
-        if route.__class__.handle is not lookup.handle:
+        if route.__class__.handle is not lookup.handle:  # overridden, or wrapped by instrumentation
             keys = {"endpoint": route.endpoint, "path_params": params}
             return partial(serve_match, route, shown, keys, self)
         scope["path_params"] = params
@@ -180,7 +180,7 @@ class Router:
     def _indirect_application(
         self, lookup: Lookup, indexed: IndexedRoute, found: Any, path: str, scope: Scope
     ) -> ASGIApp:
-        """Return what serves a match of a mount, a host or a route with ways of its own."""
+        """Return the application for a match of a mount, a host, or a route with its own `matches` or `handle`."""
         route = indexed.route
         shown = lookup.view(route, scope.get(PREFIX, ""))
         template = indexed.mount

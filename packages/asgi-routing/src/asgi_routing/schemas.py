@@ -41,7 +41,7 @@ class EndpointInfo(NamedTuple):
 
 
 class _Endpoint(EndpointInfo):
-    """An endpoint with what its route says of it; a tuple of three for whoever unpacks it.
+    """An endpoint with the description that its route gives; it unpacks as a tuple of three, as Starlette's does.
 
     `openapi` is the operation that the route describes, `convertors` those of the whole path.
     """
@@ -108,7 +108,7 @@ class BaseSchemaGenerator:
         docstring = func_or_method.__doc__
         if not docstring:
             return {}
-        _, line, text = docstring.rpartition("---")
+        _, line, text = docstring.rpartition("---")  # the last one, as in Starlette: prose may have others
         yaml = _yaml()
         try:
             parsed = yaml.safe_load(text)

@@ -79,7 +79,7 @@ def format_table(routes: Iterable[BaseRoute]) -> str:
 
 def routes_of(app: Any) -> Iterable[BaseRoute] | None:
     """Return the routes of an application, or of the one that its middleware wraps as `app`; None if it has none."""
-    seen: set[int] = set()
+    seen: set[int] = set()  # a proxy may be its own `app`
     while app is not None and id(app) not in seen:
         routes = getattr(app, "routes", None)
         if isinstance(routes, Iterable):

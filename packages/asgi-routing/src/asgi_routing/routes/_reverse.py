@@ -20,7 +20,7 @@ def reverse(
 
     Raises NoMatchFound, with the name and the parameters that the caller asked for, for the nearest route.
     """
-    nearest: NoMatchFound | None = None
+    nearest: NoMatchFound | None = None  # of the routes with that name, the one whose parameters fit best
     for route in routes:
         # Most routes are passed by here without the cost of an exception.
         if type(route).url_path_for is _OF_ONE_NAME and route.name != name:  # type: ignore[attr-defined]

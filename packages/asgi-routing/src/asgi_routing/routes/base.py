@@ -126,6 +126,7 @@ def with_mount_prefix(route: BaseRoute, prefix: str) -> BaseRoute:
     template = getattr(route, "full_path_format", own.get("path_format"))
     if template is None or "path_format" not in own or (not prefix and template == own["path_format"]):
         return route
+    # Without __init__, whose parameters a subclass may have changed.
     shown = object.__new__(type(route))
     shown.__dict__.update(own, path_format=prefix + template or "/")
     if isinstance(getattr(type(route), "path_regex", None), PathPattern):
@@ -159,7 +160,7 @@ def wrap(app: ASGIApp, middleware: MiddlewareRecords | None) -> ASGIApp:
 
     Raises TypeError for anything else in the list.
     """
-    for cls, args, kwargs in reversed([*_checked(middleware or ())]):
+    for cls, args, kwargs in reversed([*_checked(middleware or ())]):  # from the inside out
         app = cls(app, *args, **kwargs)
     return app
 

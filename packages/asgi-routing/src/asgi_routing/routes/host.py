@@ -54,7 +54,7 @@ class Host(BaseRoute):
         host = requested_host(scope) if scope["type"] in ("http", "websocket") else None
         if host is None:
             return Match.NONE, {}
-        replaced = self.host_regex is not self._own_regex
+        replaced = self.host_regex is not self._own_regex  # a program may set another pattern, as in Starlette
         extract = by_pattern(self.host_regex, self.param_convertors) if replaced else self._extract
         params = extract(host.name)
         if params is None or (self.when is not None and not self.when(scope)):

@@ -54,7 +54,7 @@ class Mount(BaseRoute):
     ) -> None:
         assert path == "" or path.startswith("/"), "Routed paths must start with '/'"
         assert app is not None or routes is not None, "Either 'app=...', or 'routes=' must be specified"
-        self.path = path.rstrip("/")
+        self.path = path.rstrip("/")  # "/" mounts at the root, whose own part of the path is empty
         self._base_app: ASGIApp = type(self).router_class(list(routes or ())) if app is None else app
         self.app: ASGIApp = wrap(self._base_app, middleware)
         set_predicate(self, when)
@@ -116,6 +116,7 @@ class Mount(BaseRoute):
             check_params(name, self.param_convertors, path_params, ["path"])
             url = self.url_path_class(fill_template(name, self.path_format, self.param_convertors, path_params))
             return url.with_query(**rest) if rest else url
+        # A mount without a name adds nothing to those of its routes.
         if self.name is not None and not name.startswith(f"{self.name}:"):
             raise NoMatchFound(name, path_params)
         below = name if self.name is None else name[len(self.name) + 1 :]
@@ -145,6 +146,7 @@ def _key(mount: Mount) -> tuple[object, ...]:
 def take_own_path(params: dict[str, Any], route_path: str, own_format: str) -> str:
     """Return the part of a path that a mount matched; take the rest, if it stands in the parameters, out of them."""
     rest = params.pop("path", None)
+    # By the length of the rest: the convertors have changed the values, and 07 of the path is 7 by now.
     return own_format if rest is None else route_path[: len(route_path) - len(rest) - 1]
 
 

@@ -31,7 +31,7 @@ class Route(PathRoute):
     A function without `methods` serves GET; any other endpoint gets every method. HEAD goes with GET.
     A subclass may override `application`, which makes an ASGI application of an endpoint.
     `when` is asked with the scope once path and type match: where it returns a false value the route does not match,
-    and the next is tried. What it reads of a request belongs into the `Vary` of the responses.
+    and the next is tried. The headers that it reads belong in the `Vary` of the responses.
     `openapi` is what OpenAPI calls an operation, for all methods, or one by method: `{"get": {...}}`.
     Raises TypeError for `methods` that are one text, and for a `when` that is async.
     """
@@ -61,7 +61,7 @@ class Route(PathRoute):
             self.methods = {"GET", "HEAD"} if is_function(endpoint) else None
         else:
             self.methods = {method.upper() for method in methods}
-            if "GET" in self.methods:
+            if "GET" in self.methods:  # RFC 9110 §9.1: a server supports both
                 self.methods.add("HEAD")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -102,6 +102,7 @@ class Route(PathRoute):
 
 def is_function(endpoint: Any) -> bool:
     """Return whether an endpoint is a function or a method, perhaps with some arguments bound."""
+    # Not callable(): an object with __call__ is an ASGI application, and serves every method.
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     return isinstance(endpoint, (FunctionType, MethodType))
