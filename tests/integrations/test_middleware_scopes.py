@@ -46,7 +46,7 @@ def quart() -> Any:
 
 async def test_two_sessions_with_one_cookie_name_are_warned_of(quart: Any) -> None:
     app = SessionMiddleware(quart.asgi_app, "secret")
-    with pytest.warns(SessionWarning, match="sets a cookie named 'session', too"):
+    with pytest.warns(SessionWarning, match="also sets a cookie named 'session'"):
         await get(app)
 
 

@@ -429,10 +429,10 @@ def test_an_event_loop_that_is_gone_is_passed_over():
     drain = Drain()
 
     class Left:
-        def call(self, callback):
+        def run_in_loop(self, callback):
             raise RuntimeError("Event loop is closed")
 
-    drain._open.add(Left())
+    drain.calls.add(Left())
     drain.begin()
     assert drain.draining
 
@@ -536,7 +536,7 @@ async def test_other_scopes_pass():
     [
         ({"grace": 0}, ValueError, "grace=0"),
         ({"grace": float("nan")}, ValueError, "grace=nan"),
-        ({"grace": 1, "drain": Drain()}, ValueError, "belongs to the Drain"),
+        ({"grace": 1, "drain": Drain()}, ValueError, "exclude each other"),
         ({"close_code": 1000}, ValueError, "1012"),
         ({"farewell": "bye"}, TypeError, "bytes"),
     ],

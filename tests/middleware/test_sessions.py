@@ -384,7 +384,7 @@ async def test_a_cookie_of_the_same_name_by_the_application_is_warned_of(cookie,
     assert (
         messages
         == [
-            "the application inside SessionMiddleware sets a cookie named 'session', too; the browser keeps one of them. "
+            "the application inside SessionMiddleware also sets a cookie named 'session', and the browser keeps only one. "
             "Write SessionMiddleware(..., session_cookie='another-name')"
         ]
         * warns
@@ -538,7 +538,7 @@ UNSAFE = [
     ({"domain": "\u00e4" * 70 + ".com"}, "invalid domain of a cookie"),
     ({"same_site": "maybe"}, "same_site must be"),
     ({"same_site": None}, "same_site must be"),
-    ({"oversize": "ignore"}, "oversize is"),
+    ({"oversize": "ignore"}, "oversize must be"),
     ({"digest": "md5"}, "digest must be"),
     ({"secret_key": ""}, "secret_key is empty"),
     ({"secret_key": []}, "secret_key is empty"),

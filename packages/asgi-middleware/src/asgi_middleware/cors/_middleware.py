@@ -61,25 +61,32 @@ class CORSMiddleware:
         if self.allow_all_origins and allow_credentials and not reflect_any_origin:
             raise ValueError("allow_origins=['*'] with allow_credentials=True lets every site act as its visitors")
         varying = tuple(name.encode() for name in tokens("vary", vary))
-        self._preflight = Preflight(
+        self._preflight = self._make_preflight(allow_methods, allow_headers, max_age, varying, preflight_status)
+        self.allow_methods, self.allow_headers = self._preflight.allow_methods, self._preflight.allow_headers
+        self.allow_all_headers = self._preflight.allow_all_headers
+        self._set_headers(varying, tokens("expose_headers", expose_headers))
+
+    def _make_preflight(
+        self, allow_methods: object, allow_headers: object, max_age: object, varying: tuple[bytes, ...], status: int
+    ) -> Preflight:
+        return Preflight(
             methods("allow_methods", allow_methods),
             (*tokens("allow_headers", allow_headers), *SAFELISTED_HEADERS),
             max_age_seconds(max_age),
-            credentials=allow_credentials,
-            private_network=allow_private_network,
+            credentials=self.allow_credentials,
+            private_network=self.allow_private_network,
             vary=varying,
-            status=preflight_status,
+            status=status,
         )
-        self.allow_methods = self._preflight.allow_methods
-        self.allow_headers = self._preflight.allow_headers
-        self.allow_all_headers = self._preflight.allow_all_headers
+
+    def _set_headers(self, varying: tuple[bytes, ...], exposed: tuple[str, ...]) -> None:
+        """Build the headers of responses, with and without an allowed origin."""
         # The answer depends on Origin even if the request has none: without Vary a cache could serve that answer, which
         # lacks Access-Control-Allow-Origin, to a page that may read it (Fetch, CORS protocol and HTTP caches).
         self._without_origin: CORSHeaders = ((b"vary", b", ".join((b"Origin", *varying))),)
-        exposed = ", ".join(tokens("expose_headers", expose_headers)).encode()
         self._with_origin: CORSHeaders = (
-            *((ALLOW_CREDENTIALS,) if allow_credentials else ()),
-            *(((b"access-control-expose-headers", exposed),) if exposed else ()),
+            *((ALLOW_CREDENTIALS,) if self.allow_credentials else ()),
+            *(((b"access-control-expose-headers", ", ".join(exposed).encode()),) if exposed else ()),
             *self._without_origin,
         )
         self._known, self._open = self._precomputed()

@@ -8,9 +8,34 @@ from urllib.parse import quote
 
 from .._configuration import warn_corrected, warn_refused
 from .._headers import TOKEN
+from ._cookie import Cookie
 
 _ENDS_A_NAME = re.compile(r"[\x00-\x1f\x7f;=]")
 _ENDS_AN_ATTRIBUTE = re.compile(r"[\x00-\x1f\x7f;]")
+
+
+def cookie_of(
+    name: str,
+    max_age: int | None,
+    path: str,
+    same_site: str,
+    domain: str | None,
+    *,
+    secure: bool,
+    partitioned: bool,
+) -> Cookie:
+    """Return the cookie of these options, each of which is checked and normalised."""
+    name, path, domain = name_of(name), path_of(path), domain_of(domain)
+    check_flags(name, path, same_site, secure, domain, partitioned)
+    return Cookie(
+        name,
+        max_age=max_age,
+        path=path,
+        same_site=same_site,
+        secure=secure,
+        domain=domain,
+        partitioned=partitioned,
+    )
 
 
 def keys_of(secret_key: object) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""The middleware: it loads the session when it is looked at, and saves it once, with the head of the response."""
+"""The middleware: it loads the session at the first access, and saves it once, with the head of the response."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .._marked import marked_async
 from .._scope import request_headers
 from .._watch import ResponseWatcher
 from ..types import ASGIApp, Message, Receive, Scope, Send
-from ._checks import check_flags, domain_of, keys_of, name_of, path_of, seconds_of
-from ._cookie import Cookie, SameSite, sets_cookie
+from ._checks import cookie_of, keys_of, seconds_of
+from ._cookie import SameSite, sets_cookie
 from ._encryption import Encryption
 from ._json import encode
-from ._server import ServerSessions
+from ._server import Limits, ServerSessions
 from ._session import Session, SessionWarning, warn_of_late_change
 from ._signer import PreparedSigner
-from ._store import CookieStore, Store
+from ._store import CookieStore, Seal, Store
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
@@ -29,26 +29,27 @@ _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.
 class SessionMiddleware:
     """Middleware that keeps `scope["session"]`, a dict of JSON values, in a cookie, signed or encrypted.
 
-    `secret_key` may be a list, newest first: the first signs, all are read. `max_age` is a timedelta or seconds; None
-    lasts until the browser closes. `refresh_after` sends a cookie again that is older than so many seconds, so that
-    sessions in use do not expire. `salt` and `digest` are Starlette's; another salt keeps values that the same key
-    signed elsewhere from being taken for sessions, as `salt=b"my-app.session", digest="sha256"`. A cookie over 4096
-    bytes, which browsers drop, is sent with a warning, or raises ValueError with `oversize="raise"`.
+    `secret_key` may be a list, newest first: the first signs, all of them verify. `max_age` is a timedelta or seconds;
+    with None the cookie lasts until the browser closes. A cookie older than `refresh_after` seconds is sent again, so
+    that sessions in use do not expire. `salt` and `digest` are Starlette's; another salt, as in
+    `salt=b"my-app.session", digest="sha256"`, keeps values that the same key has signed elsewhere from passing for
+    sessions. Browsers drop a cookie over 4096 bytes: it is sent with a warning, or with `oversize="raise"` ValueError
+    is raised.
 
     `encrypted=True` hides the contents from the client, too: AES-256-GCM with the same keys, salt and rotation (the
-    extra `encrypted`; `digest` is not used). A signed cookie is then an empty session, and never read as one.
+    extra `encrypted`; `digest` is not used). Signed cookies are then ignored.
 
-    `store`, of asgi_middleware.stores, keeps the sessions there instead, and the client an id: see `ServerSession`.
-    `max_age` is then the longest life of a session, `idle_timeout` the longest time between two requests that look at
-    it. What is not looked at is neither read nor written in memory and SQLite; other stores are to be waited for, so
-    that a request with an id is one read, or with `lazy=True` none before `await request.session.load()`. Where the
-    store fails, or takes more than `store_timeout` seconds, the answer is 503 (`on_store_error="fail"`), or the session
-    is empty and not saved (`"empty"`).
+    With `store`, of asgi_middleware.stores, the sessions are kept there, and the cookie holds an id: see
+    `ServerSession`. `max_age` is then the longest life of a session, `idle_timeout` the longest time between two
+    requests that access it. In memory and SQLite a session is read at the first access only; other stores have to be
+    awaited, so each request with an id reads once before the application runs, or with `lazy=True` at
+    `await request.session.load()`. If the store fails, or takes more than `store_timeout` seconds, the answer is 503
+    (`on_store_error="fail"`), or the session is empty and not saved (`"empty"`).
 
-    A framework inside with a session of its own (Quart, Flask) calls its cookie "session", too: give this one another
-    `session_cookie`. A ConfigurationWarning names what browsers refuse. Raises ValueError for an empty key and for what
-    could end the cookie's name or attributes, TypeError for a key that is not text, ImportError without itsdangerous,
-    or without cryptography where it is to encrypt.
+    Quart and Flask call the cookie of their own session "session", too: use another `session_cookie` around them. A
+    ConfigurationWarning names options that make browsers refuse the cookie. Raises ValueError for an empty key and for
+    characters that would end the cookie's name or attributes, TypeError for a key that is not text, ImportError without
+    itsdangerous, or for `encrypted` without cryptography.
     """
 
     store: Store
@@ -77,50 +78,18 @@ class SessionMiddleware:
         store_timeout: float = 2.0,
         lazy: bool = False,
     ) -> None:
-        if oversize not in ("warn", "raise"):
-            raise ValueError(f"oversize is 'warn' or 'raise', not {oversize!r}")
-        name, path, domain = name_of(session_cookie), path_of(path), domain_of(domain)
-        check_flags(name, path, same_site, https_only, domain, partitioned)
-        lifetime = seconds_of("max_age", max_age)
-        cookie = Cookie(
-            name,
-            max_age=lifetime,
-            path=path,
-            same_site=same_site,
-            secure=https_only,
-            domain=domain,
-            partitioned=partitioned,
-        )
+        seconds = seconds_of("max_age", max_age)
+        cookie = cookie_of(session_cookie, seconds, path, same_site, domain, secure=https_only, partitioned=partitioned)
         if store is not None:
             if secret_key is not None or encrypted:
-                raise ValueError(
-                    "secret_key and encrypted are of cookies, and store= keeps sessions elsewhere: write one of them"
-                )
-            if on_store_error not in ("fail", "empty"):
-                raise ValueError(f"on_store_error is 'fail' or 'empty', not {on_store_error!r}")
-            idle = seconds_of("idle_timeout", idle_timeout)
-            if idle is not None and idle < 1:
-                raise ValueError(f"idle_timeout={idle_timeout!r}: a second or more, or None for no limit")
+                raise ValueError("secret_key= and encrypted= need a cookie, but store= keeps the sessions elsewhere")
+            limits = Limits.of(seconds, idle_timeout)
             self.app = app
-            self._server = ServerSessions(
-                store,
-                cookie,
-                max_age=lifetime,
-                idle_timeout=idle,
-                on_store_error=on_store_error,
-                store_timeout=store_timeout,
-                lazy=lazy,
-            )
+            self._server = ServerSessions(store, cookie, limits, on_store_error, store_timeout, lazy=lazy)
             return
-        keys, salt = keys_of(secret_key), salt.encode() if isinstance(salt, str) else salt
-        cookie_store = CookieStore(
-            Encryption(keys, salt, name) if encrypted else PreparedSigner(keys, salt, digest),
-            cookie,
-            max_age=lifetime,
-            refresh_after=seconds_of("refresh_after", refresh_after),
-            raise_oversize=oversize == "raise",
-        )
-        self._set_up(app, cookie_store)
+        seal = _seal(cookie.name, secret_key, salt, digest if not encrypted else None)
+        refresh = seconds_of("refresh_after", refresh_after)
+        self._set_up(app, CookieStore(seal, cookie, max_age=seconds, refresh_after=refresh, oversize=oversize))
 
     @classmethod
     def with_store(cls, app: ASGIApp, store: Store) -> Self:
@@ -144,7 +113,8 @@ class SessionMiddleware:
         store = self.store if server is None else server
         outer = _active_session(scope) if "session" in scope else None
         if outer is not None:
-            if outer.identity == store.identity:  # the outer middleware loads the session once and saves it once
+            # Two instances with the same cookie would overwrite each other's Set-Cookie: the outer one does it all.
+            if outer.identity == store.identity:
                 return await self.app(scope, receive, send)
             outer.shadowed = True
         if server is not None:
@@ -166,14 +136,20 @@ class SessionMiddleware:
         return None
 
 
+def _seal(name: str, secret_key: object, salt: str | bytes, digest: str | None) -> Seal:
+    """Return the seal of the cookies: a signer, or without a `digest` an encryption."""
+    keys, salt = keys_of(secret_key), salt.encode() if isinstance(salt, str) else salt
+    return Encryption(keys, salt, name) if digest is None else PreparedSigner(keys, salt, digest)
+
+
 def _active_session(scope: Scope) -> Session | None:
-    """Return the session of an outer middleware; one that has returned leaves its own behind, sealed."""
+    """Return the session of an outer middleware. One that has returned leaves a sealed session in the scope."""
     session = scope["session"]
     return session if isinstance(session, Session) and session.identity is not None and not session.sealed else None
 
 
 class _SessionResponse(ResponseWatcher):
-    """A watcher of one request or WebSocket that writes the session into the head of the answer."""
+    """A watcher of one request or WebSocket that saves the session with the head of the response."""
 
     __slots__ = ("_cookie_start", "_scope", "_session", "_store", "_text", "_written")
 
@@ -184,8 +160,8 @@ class _SessionResponse(ResponseWatcher):
         self._cookie_start = cookie_start
         self._scope = scope
         self._session = session
-        self._text: str | None = None  # the JSON of what was written, if anything was looked at
-        self._written: object = None  # the object in the scope when the head was sent
+        self._text: str | None = None  # the JSON at the time of the head, if the session was accessed
+        self._written: object = None  # the object in the scope at that time
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
@@ -197,7 +173,7 @@ class _SessionResponse(ResponseWatcher):
     def _with_session(self, message: Message) -> Message:
         session = self._session
         current = self._written = session if session.shadowed else self._scope.get("session")
-        session.sealed = True  # the cookie is on its way: every change from now on is too late
+        session.sealed = True  # every later change comes too late for the cookie
         headers = message.get("headers", ())
         if headers.__class__ is not list and iter(headers) is headers:
             message = {**message, "headers": (headers := list(headers))}
@@ -215,7 +191,7 @@ class _SessionResponse(ResponseWatcher):
         return {**message, "headers": merged}
 
     def warn_of_late_changes(self) -> None:
-        """Warn of changes inside values, and of another object in the scope; the session itself warns of the rest."""
+        """Warn of late changes that the session itself cannot notice: inside values, or another object in the scope."""
         if not self.started:
             return
         if self._scope.get("session") is not self._written or self._has_changed_inside():
@@ -223,7 +199,7 @@ class _SessionResponse(ResponseWatcher):
 
     def _has_changed_inside(self) -> bool:
         text = self._text
-        if text is None or ("[" not in text and text.rfind("{") < 1):  # nothing in it that could be changed inside
+        if text is None or ("[" not in text and text.rfind("{") < 1):  # no value is mutable
             return False
         session = self._session
         return self._written is session and not session.changed_late and encode(session) != text
@@ -231,7 +207,7 @@ class _SessionResponse(ResponseWatcher):
 
 def _warn_of_conflict(name: str) -> None:
     warnings.warn(
-        f"the application inside SessionMiddleware sets a cookie named {name!r}, too; the browser keeps one of them. "
+        f"the application inside SessionMiddleware also sets a cookie named {name!r}, and the browser keeps only one. "
         f"Write SessionMiddleware(..., session_cookie='another-name')",
         SessionWarning,
         stacklevel=3,

@@ -1,4 +1,4 @@
-"""Sessions kept in a store, of which the client has an id that means nothing."""
+"""Sessions in a store, for which the client has only a random id."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
-from .._headers import RawHeaders, merge_vary
+from .._headers import RawHeaders
 from .._in_time import in_time
 from .._replies import reject
-from .._watch import ResponseWatcher
 from ..stores import Store
-from ..types import ASGIApp, Message, Receive, Scope, Send
+from ..types import ASGIApp, Receive, Scope, Send
+from ._checks import seconds_of
 from ._contents import EMPTY
 from ._cookie import Cookie
 from ._json import decode, encode
@@ -21,35 +22,44 @@ from ._reading import Reading
 from ._records import ID, Record, index_of, key_of, read_record
 from ._server_session import ServerSession, merge
 from ._session import Session
+from ._stored_response import RETRY_LATER, StoredResponse
 from ._turns import pause, queue_of
 
 Result = TypeVar("Result")
 
-_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-_WITHOUT_END = 400 * 24 * 60 * 60  # what browsers keep a cookie for, at most (RFC 6265bis §5.5)
-_LATER = [(b"retry-after", b"1")]
+_LONGEST_LIFE = 400 * 24 * 60 * 60  # browsers keep no cookie for longer (RFC 6265bis §5.5)
 _log = logging.getLogger("asgi_middleware.sessions")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The longest life of a session, and the longest time between two requests that access it, in seconds."""
+
+    max_age: int
+    idle: int
+
+    @classmethod
+    def of(cls, max_age: int | None, idle_timeout: object) -> Self:
+        """Return the limits of these options. Raises ValueError for an `idle_timeout` under a second."""
+        longest = _LONGEST_LIFE if max_age is None else max_age
+        idle = seconds_of("idle_timeout", idle_timeout)
+        if idle is not None and idle < 1:
+            raise ValueError(f"idle_timeout={idle_timeout!r} must be a second or more, or None for no limit")
+        return cls(longest, longest if idle is None else idle)
 
 
 class ServerSessions:
     """The sessions of one cookie in a store."""
 
     def __init__(
-        self,
-        store: Store,
-        cookie: Cookie,
-        *,
-        max_age: int | None,
-        idle_timeout: int | None,
-        on_store_error: Literal["fail", "empty"],
-        store_timeout: float,
-        lazy: bool,
+        self, store: Store, cookie: Cookie, limits: Limits, on_store_error: str, store_timeout: float, *, lazy: bool
     ) -> None:
+        if on_store_error not in ("fail", "empty"):
+            raise ValueError(f"on_store_error must be 'fail' or 'empty', not {on_store_error!r}")
         self.identity: Hashable = cookie.identity
         self.store = store
         self._cookie = cookie
-        self._max_age = _WITHOUT_END if max_age is None else max_age
-        self._idle = self._max_age if idle_timeout is None else idle_timeout
+        self._max_age, self._idle = limits.max_age, limits.idle
         self._fails = on_store_error == "fail"
         self._timeout = store_timeout
         self._queue = queue_of(store)
@@ -58,22 +68,23 @@ class ServerSessions:
         self._failing = False
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, headers: RawHeaders) -> None:
-        """Call the application with the session that the request has the id of."""
+        """Call the application with the session whose id the request has."""
         reading = self._reading(headers)
         if not (reading.is_near or self._lazy):
             try:
                 await reading.read()
             except OSError:
-                return await reject(scope, receive, send, 503, "Service Unavailable", _LATER)
+                return await reject(scope, receive, send, 503, "Service Unavailable", RETRY_LATER)
         outer = scope.get("session")
         session = scope["session"] = ServerSession.read_by(reading, self.identity)
-        response = _StoredResponse(self, scope, session, reading, send)
+        response = StoredResponse(self, scope, session, reading, send)
         try:
             await app(scope, receive, response.send)
         except Exception as exc:
             if response.may_refuse:
                 await response.refuse(scope["type"])
-            if not (response.refused and exc is reading.failure):  # the outage has been logged
+            # The outage itself has been logged and answered.
+            if not (response.refused and exc is reading.failure):
                 raise
         finally:
             session.sealed = True
@@ -82,14 +93,14 @@ class ServerSessions:
         return None
 
     def _reading(self, headers: RawHeaders) -> Reading:
-        """Return the reading of the session that the request has the id of."""
+        """Return the reading of the session whose id the request has."""
         for value in self._cookie.values(headers):
             if ID.fullmatch(value):
                 key = key_of(self._cookie.name, value)
                 break
         else:
             return Reading(_nothing, None, fails=self._fails)
-        # A store that need not be waited for is read at the first look.
+        # A store that can be read without waiting is read at the first access.
         get_now: Callable[[str], bytes | None] | None = self.store.get_now if self._may_read_now else None  # type: ignore[attr-defined]
         if get_now is not None:
             return Reading(lambda: self._read_now(get_now, key), None, fails=self._fails)
@@ -121,7 +132,7 @@ class ServerSessions:
         return record
 
     def is_to_save(self, session: ServerSession, text: str, record: Record | None) -> bool:
-        """Return whether a session with this JSON has to be stored: not if it is as it was, and was stored lately."""
+        """Return whether a session with this JSON has to be stored, because it has changed or is due."""
         if record is None:
             return text != EMPTY.text
         return session.ended or session.renewed or text != session.fill().text or self._is_due(record)
@@ -135,7 +146,7 @@ class ServerSessions:
         if session.ended or session.renewed:
             theirs = await self._end(record)
             if not session.ended:
-                # Where the session was ended by another request, only what this one has put into it goes on.
+                # If another request has ended the session, only the changes of this request survive.
                 owner = session.user or (theirs.user if theirs else None)
                 ours = merge(base, ours, theirs.data if theirs else {}, session)
                 return await self._create(ours, owner) if ours else self._cookie.remove()
@@ -143,7 +154,7 @@ class ServerSessions:
         if text != encode(base):
             await self._change(record, base, ours, session)
         else:
-            # Where another request was faster, it has shown the same: that the session is in use.
+            # If another request was faster it has already stored that the session is in use.
             await self._put(record.changed(base, None), expected=record.value, listed=True)
         return None
 
@@ -152,42 +163,42 @@ class ServerSessions:
         key, now = key_of(self._cookie.name, identifier), time.time()
         await self._put(Record(key, now, now, user, data), expected=None, listed=True)
         if user is not None and key not in await self.store.members(index_of(self._cookie.name, user)):
-            await self.store.delete(key)  # revoked at this moment
+            await self.store.delete(key)  # revoked meanwhile
         return self._cookie.set(identifier)
 
     async def _put(self, record: Record, *, expected: bytes | None, listed: bool) -> bool:
-        """Store a record; `listed` keeps it in the list of its user for as long as it may live."""
+        """Store a record; `listed` also keeps it in the list of its user, for the rest of its life."""
         left = max(0.001, record.created + self._max_age - time.time())
         if listed and record.user is not None:
             await self.store.add(index_of(self._cookie.name, record.user), record.key, left)
         return await self.store.put(record.key, record.encode(), min(self._idle, left), expected=expected)
 
     async def _end(self, record: Record) -> Record | None:
-        """End a session and return its last contents: None where another request has ended it."""
+        """End a session and return its last contents, or None if another request has ended it."""
         lost = 0
-        while True:  # until the time is over
+        while True:  # ended by `store_timeout`
             await pause(lost)
             lost += 1
             value = await self.store.get(record.key)
             current = read_record(record.key, value)
             if current is None:
                 return None
-            if await self.store.put(record.key, b"", 1, expected=value):  # from now on every late write fails
+            if await self.store.put(record.key, b"", 1, expected=value):  # every later write fails
                 await self.store.delete(record.key)
                 if current.user is not None:
                     await self.store.discard(index_of(self._cookie.name, current.user), record.key)
                 return current
 
     async def _change(self, record: Record, base: dict[str, Any], ours: dict[str, Any], session: ServerSession) -> None:
-        """Store a change, within the time: on what others have stored by now, as often as another was faster."""
+        """Store a change; if another request was faster, merge it with that request's contents and try again."""
         waited = await self._queue.enter(record.key)
         try:
             current, data, lost = record, ours, int(waited)
-            while True:  # until the time is over
+            while True:  # ended by `store_timeout`
                 if lost:
                     await pause(lost)
                     found = read_record(record.key, await self.store.get(record.key))
-                    if found is None:  # ended meanwhile: it is not brought back
+                    if found is None:  # ended meanwhile: a late write must not undo a logout
                         _log.info("a session was ended before a change of it was stored")
                         return
                     current, data = found, merge(base, ours, found.data, session)
@@ -200,6 +211,7 @@ class ServerSessions:
 
     def _is_due(self, record: Record) -> bool:
         """Return whether it is time to store that the session is in use."""
+        # Not at every request: a write for each read would cost more than the rest of the session together.
         return time.time() - record.seen >= self._idle / 20
 
     async def save_in_time(self, session: ServerSession, text: str, record: Record | None) -> bytes | None:
@@ -226,70 +238,6 @@ def _nothing() -> None:
 
 
 def _has_get_now(store: Store) -> bool:
-    """Return whether a store says of its `get` that it may be asked without waiting; a subclass may have another."""
+    """Return whether a store has a `get_now` that belongs to its `get`; a subclass may have overridden only `get`."""
     owner = next((kind for kind in type(store).__mro__ if "get" in vars(kind)), None)
     return owner is not None and "get_now" in vars(owner)
-
-
-class _StoredResponse(ResponseWatcher):
-    """A watcher that stores the session before the head of the answer is sent."""
-
-    __slots__ = ("_reading", "_scope", "_session", "_sessions", "refused")
-
-    def __init__(
-        self,
-        sessions: ServerSessions,
-        scope: Scope,
-        session: ServerSession,
-        reading: Reading,
-        send: Send,
-    ) -> None:
-        super().__init__(send)
-        self._sessions = sessions
-        self._scope = scope
-        self._session = session
-        self._reading = reading
-        self.refused = False
-
-    @property
-    def may_refuse(self) -> bool:
-        """True where an outage of the store is to be answered in the place of the application, and can be."""
-        return self._reading.failure is not None and self._reading.fails and not self.started
-
-    async def send(self, message: Message) -> None:
-        if self.refused:
-            return None
-        if self.started or message["type"] not in _STARTS:
-            return await self._send(message)
-        if self.may_refuse:
-            return await self.refuse(message["type"])
-        self.started = True
-        session, reading = self._session, self._reading
-        current = session if session.shadowed else self._scope.get("session")
-        session.sealed = True
-        if current is session and not session.accessed:
-            return await self._send(message)
-        headers = merge_vary(list(message.get("headers", ())), b"Cookie")
-        try:
-            if not reading.is_near:  # another object was put into the scope, and the session never looked at
-                await reading.read()
-            session.fill()
-            text = encode(session if current is session else dict(current or {}))
-            if reading.failure is None and self._sessions.is_to_save(session, text, reading.record):
-                cookie = await self._sessions.save_in_time(session, text, reading.record)
-                if cookie is not None:
-                    headers.append((b"set-cookie", cookie))
-        except OSError:
-            if reading.fails:
-                return await self.refuse(message["type"])
-        return await self._send({**message, "headers": headers})
-
-    async def refuse(self, kind: str) -> None:
-        """Answer 503 in the place of the application, whose messages are dropped from now on."""
-        self.started = self.refused = True
-        scope = {**self._scope, "type": "websocket"} if kind.startswith("websocket") else self._scope
-
-        async def connect() -> Message:
-            return {"type": "websocket.connect"}
-
-        await reject(scope, connect, self._send, 503, "Service Unavailable", _LATER)

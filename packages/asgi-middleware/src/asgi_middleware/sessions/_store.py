@@ -66,8 +66,10 @@ class CookieStore:
         *,
         max_age: int | None,
         refresh_after: int | None,
-        raise_oversize: bool,
+        oversize: str,
     ) -> None:
+        if oversize not in ("warn", "raise"):
+            raise ValueError(f"oversize must be 'warn' or 'raise', not {oversize!r}")
         self.cookie_name = cookie.name
         self.identity: Hashable = cookie.identity
         self.refreshes = refresh_after is not None
@@ -75,7 +77,7 @@ class CookieStore:
         self._seal = seal
         self._max_age = max_age
         self._refresh_after = refresh_after
-        self._raise_oversize = raise_oversize
+        self._raise_oversize = oversize == "raise"
 
     def load(self, headers: RawHeaders) -> StoredSession:
         """Return the contents of the last valid cookie; a damaged, expired or foreign one is ignored."""

@@ -1,0 +1,189 @@
+"""The calls of the application, each of which is ended in its own way when the server stops."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+from .._cancel import CancelScope, caller_from_anywhere, current_time, native_scope
+from .._endless import with_lasting_headers
+from .._replies import send_text
+from ..types import ASGIApp, Message, Receive, Scope, Send
+from ._state import Drain, Drained
+
+
+class Settings(Protocol):
+    """The parts of the middleware that a call needs."""
+
+    app: ASGIApp
+    drain: Drain
+    farewell: bytes
+    close_code: int
+
+    def endless(self, scope: Scope, start: Message, /) -> bool:
+        """Return whether a response with this head never ends by itself."""
+
+
+class DrainedCall(ABC):
+    """One call of the application: its `receive` reports a disconnect when the server stops."""
+
+    def __init__(self, settings: Settings, scope: Scope, receive: Receive, send: Send) -> None:
+        self.settings = settings
+        self.state = settings.drain
+        self.scope = scope
+        self.server_receive = receive
+        self.server_send = send
+        self.run_in_loop = caller_from_anywhere()
+        self.whole = native_scope()
+        self.waiting: set[CancelScope] = set()
+        self.noticed = False
+        self.unheard = 0
+        self.complete = self.cut = False
+
+    @property
+    @abstractmethod
+    def is_ending(self) -> bool:
+        """True if the application should end now, as if its client had left."""
+
+    async def run(self) -> None:
+        """Call the application, and then end a response or WebSocket that it has left open."""
+        self.state.calls.add(self)
+        if self.state.draining:
+            self.drain()
+        try:
+            with self.whole:
+                await self.settings.app(self.scope, self.receive, self.send)
+        except Exception as exc:
+            if self.is_ending:
+                await self.end()
+            if not _is_caused_by_the_end(exc):
+                raise
+        finally:
+            self.state.calls.discard(self)
+        if self.is_ending or self.whole.cancelled_caught:
+            await self.end()
+
+    def drain(self) -> None:
+        """End the call if it would not end by itself, and cancel it after the grace period."""
+        self.whole.deadline = current_time() + self.state.remaining
+        self.interrupt_receive()
+
+    def interrupt_receive(self) -> None:
+        """Let every waiting `receive` return the disconnect, if the call should end."""
+        if self.is_ending:
+            for scope in self.waiting:
+                scope.cancel()
+
+    async def receive(self) -> Message:
+        if not self.is_ending:
+            with native_scope() as waiting:
+                self.waiting.add(waiting)
+                try:
+                    return await self.server_receive()
+                finally:
+                    self.waiting.discard(waiting)
+        self.noticed = True
+        return self.disconnect()
+
+    @abstractmethod
+    def disconnect(self) -> Message:
+        """Return the message that ends the application."""
+
+    @abstractmethod
+    async def send(self, message: Message) -> None:
+        """Pass a message to the server; end an application that never calls `receive`."""
+
+    @abstractmethod
+    async def end(self) -> None:
+        """End the response or WebSocket, unless that has been done."""
+
+    def is_deaf(self) -> bool:
+        """Return whether the application keeps sending and never calls `receive`, so that only `send` can stop it.
+
+        It may send one more message, such as a goodbye, before that is assumed.
+        """
+        if self.noticed or self.waiting:
+            return False
+        self.unheard += 1
+        return self.unheard > 1
+
+
+class DrainedResponse(DrainedCall):
+    """A call for an HTTP request: an endless response is ended, any other may finish."""
+
+    started = False
+    is_stream = False
+
+    @property
+    def is_ending(self) -> bool:
+        return self.is_stream and self.state.draining
+
+    def disconnect(self) -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if self.cut:
+            raise Drained("the response was ended because the server stops")
+        if kind == "http.response.start":
+            self.started = True
+            message = with_lasting_headers(message)
+            self.is_stream = self.settings.endless(self.scope, message)
+            self.interrupt_receive()
+        elif kind == "http.response.body" and not message.get("more_body", False):
+            self.complete = True
+        await self.server_send(message)
+        if self.is_ending and not self.complete and kind == "http.response.body" and self.is_deaf():
+            await self.end()
+            raise Drained("the response was ended because the server stops")
+
+    async def end(self) -> None:
+        if self.complete or self.cut:
+            return
+        if self.is_stream:
+            self.cut = True
+            farewell = self.settings.farewell
+            await self.server_send({"type": "http.response.body", "body": farewell, "more_body": False})
+        elif not self.started:
+            self.cut = True
+            await send_text(self.scope, self.server_send, 503, "Service Unavailable")
+
+
+class DrainedWebSocket(DrainedCall):
+    """A call for a WebSocket, which is closed."""
+
+    accepted = False
+
+    @property
+    def is_ending(self) -> bool:
+        return self.accepted and self.state.draining
+
+    def disconnect(self) -> Message:
+        return {"type": "websocket.disconnect", "code": self.settings.close_code, "reason": ""}
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if self.cut:
+            raise Drained("the WebSocket was closed because the server stops")
+        if kind == "websocket.accept":
+            self.accepted = True
+        elif kind == "websocket.close":
+            self.complete = True
+        await self.server_send(message)
+        if self.is_ending and not self.complete and kind == "websocket.send" and self.is_deaf():
+            await self.end()
+            raise Drained("the WebSocket was closed because the server stops")
+
+    async def end(self) -> None:
+        if self.accepted and not self.complete and not self.cut:
+            self.cut = True
+            await self.server_send({"type": "websocket.close", "code": self.settings.close_code, "reason": ""})
+
+
+def _is_caused_by_the_end(exc: BaseException | None) -> bool:
+    """Return whether an exception is `Drained`, or was raised while it was being handled."""
+    while exc is not None:
+        if isinstance(exc, Drained):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
