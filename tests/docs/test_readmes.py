@@ -10,15 +10,9 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("packages/*/*.md")), *sorted(ROOT.glob("**/docs/**/*.md"))]
-BLOCK = re.compile(r"^```python(?! title=)[^\n]*\n(.*?)^```(?:\n+^```output\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+from documented import FILE, PAGES, READMES, ROOT, examples
 
 RUN = """
 import contextlib, inspect, io, json, sys, types
@@ -43,12 +37,6 @@ for block, output in json.load(sys.stdin):
                         await result
                     anyio.run(wait)
 """
-
-
-def examples(readme: Path) -> list[tuple[str, str | None]]:
-    """Return the Python blocks of a README with the output they show, at the line numbers of the README."""
-    text = readme.read_text()
-    return [("\n" * text.count("\n", 0, block.start(1)) + block[1], block[2]) for block in BLOCK.finditer(text)]
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -1,6 +1,12 @@
 """The application, assembled from routes, middleware and exception handlers.
 
-    from asgi_framework import App, Middleware, Route, SessionMiddleware
+    from asgi_framework import App, Middleware, PlainTextResponse, Route, SessionMiddleware
+
+    async def index(request):
+        return PlainTextResponse("Hello")
+
+    async def not_found(request, exc):
+        return PlainTextResponse("Nothing here", 404)
 
     app = App(
         routes=[Route("/", index)],

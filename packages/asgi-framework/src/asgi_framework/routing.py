@@ -1,8 +1,12 @@
 """Routes with functions as endpoints: `function(request) -> response`, sync or async, or `function(websocket)`.
 
+    from asgi_framework import JSONResponse
     from asgi_framework.routing import Mount, Route
 
-    routes = [Route("/", index), Mount("/api", routes=[Route("/users/{id:int}", user, methods=["GET", "DELETE"])])]
+    async def user(request):
+        return JSONResponse({"id": request.path_params["id"]})
+
+    routes = [Mount("/api", routes=[Route("/users/{id:int}", user, methods=["GET", "DELETE"])])]
 
 A class, such as an HTTPEndpoint, and any other callable object is an ASGI application; exceptions of a class are
 handled inside the middleware of its route, as those of functions are. For a path that no route matches HTTPException is

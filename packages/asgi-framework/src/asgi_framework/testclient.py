@@ -1,10 +1,12 @@
 """The test client, which raises the same WebSocketDisconnect as applications of this framework.
 
-from asgi_framework.testclient import TestClient
+    from asgi_framework.testclient import TestClient
 
-def test_hello():
-    with TestClient(app) as client:
-        assert client.get("/hello/world").json() == {"hello": "world"}
+    def test_hello():
+        with TestClient(app) as client:
+            assert client.get("/").text == "hello"
+
+`AsyncTestClient` is the same for asynchronous tests. Both need asgi-testclient: asgi-framework[testclient].
 """
 
 from __future__ import annotations

@@ -1,15 +1,20 @@
 """Authenticate requests with a backend of your own, which sets `scope["user"]` and `scope["auth"]`.
 
-class BearerToken(AuthenticationBackend):
-    async def authenticate(self, conn):
-        header = dict(conn["headers"]).get(b"authorization")
-        if header is None:
-            return None                                     # anonymous: UnauthenticatedUser
-        if header != b"Bearer swordfish":
-            raise AuthenticationError("invalid token")
-        return AuthCredentials(["authenticated"]), SimpleUser("diver")
+    from asgi_middleware.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError
+    from asgi_middleware.authentication import AuthenticationMiddleware, SimpleUser
 
-app = AuthenticationMiddleware(app, BearerToken(), challenge='Bearer realm="api"')
+    class BearerToken(AuthenticationBackend):
+        async def authenticate(self, conn):
+            header = dict(conn["headers"]).get(b"authorization")
+            if header is None:
+                return None                                     # anonymous: UnauthenticatedUser
+            if header != b"Bearer swordfish":
+                raise AuthenticationError("invalid token")
+            return AuthCredentials(["authenticated"]), SimpleUser("diver")
+
+    app = AuthenticationMiddleware(app, BearerToken(), challenge='Bearer realm="api"')
+
+Without `challenge` wrong credentials are answered with 400, as in Starlette; with it, with 401.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """Backends for AuthenticationMiddleware: HTTP Basic (RFC 7617) and API keys in a header.
 
-from asgi_middleware.authentication import AuthenticationMiddleware
-from asgi_middleware.backends import BasicBackend
+    from asgi_middleware.authentication import AuthenticationMiddleware
+    from asgi_middleware.backends import BasicBackend
 
-async def verify(username, password):
-    return await users.check(username, password)        # a user, or None
+    async def verify(username, password):
+        return await users.check(username, password)        # a user, or None
 
-app = AuthenticationMiddleware(app, BasicBackend(verify), challenge='Basic realm="shop", charset="UTF-8"')
+    app = AuthenticationMiddleware(app, BasicBackend(verify), challenge='Basic realm="shop", charset="UTF-8"')
+
+The user that `verify` returns is `scope["user"]`; its `scopes`, if it has any, are added to `authenticated`.
 """
 
 from __future__ import annotations

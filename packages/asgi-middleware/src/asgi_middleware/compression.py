@@ -1,5 +1,7 @@
 """Compress responses with zstd, brotli or gzip, as the client accepts (RFC 9110 §8.4, §12.5.3).
 
+    from asgi_middleware.compression import CompressionMiddleware
+
     app = CompressionMiddleware(app, minimum_size=1000)
     app = CompressionMiddleware(app, codings=["br", "gzip"], brotli_quality=5)
 

@@ -1,7 +1,13 @@
 """Turn the exceptions of an application into responses.
 
+    from asgi_middleware.exceptions import ExceptionMiddleware
+    from asgi_requests import PlainTextResponse
+
+    class NotReady(Exception):
+        pass
+
     async def not_ready(scope, exc):
-        return PlainTextResponse(f"Come back in {exc.seconds} s", 503)      # any ASGI application
+        return PlainTextResponse(f"Come back later: {exc}", 503)       # any ASGI application
 
     app = ExceptionMiddleware(app, {NotReady: not_ready})
 

@@ -1,5 +1,7 @@
 """Compress responses with gzip only, for clients that accept it (RFC 9110 §8.4, §12.5.3; RFC 1952).
 
+    from asgi_middleware.gzip import GZipMiddleware
+
     app = GZipMiddleware(app, minimum_size=1000, compresslevel=6)
 
 It is `CompressionMiddleware` with one coding and Starlette's options; the same responses are compressed.

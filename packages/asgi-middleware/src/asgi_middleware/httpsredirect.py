@@ -1,5 +1,7 @@
 """Redirect plain HTTP requests to the same URL over HTTPS (RFC 9110 §15.4).
 
+    from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
+
     app = HTTPSRedirectMiddleware(app, exempt_paths=["/healthz", "/.well-known/acme-challenge/"])
 
 Behind a proxy that ends TLS every request looks like plain HTTP and is redirected forever, unless the headers of the

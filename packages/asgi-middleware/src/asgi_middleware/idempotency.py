@@ -1,5 +1,8 @@
 """Answer a repeated request with the response to the first one (draft-ietf-httpapi-idempotency-key-header).
 
+    from asgi_middleware.idempotency import IdempotencyMiddleware
+    from asgi_middleware.stores import SQLiteStore
+
     app = IdempotencyMiddleware(app, store=SQLiteStore("state.db"))
 
 A POST or PATCH with an `Idempotency-Key` runs once for each user, method and path. Put it inside authentication: the

@@ -1,9 +1,9 @@
 """Measure requests for Prometheus: their number, duration and size, by route.
 
     from asgi_middleware.metrics import PrometheusMiddleware, metrics_app
+    from asgi_routing import Mount, Router
 
-    app = PrometheusMiddleware(app)
-    routes = [Mount("/metrics", metrics_app())]
+    app = PrometheusMiddleware(Router([Mount("/metrics", metrics_app())]))
 
 Every label has a bounded number of values, whatever clients send: unknown methods are `_OTHER`, and requests that no
 route matches share one empty route. Needs prometheus-client: pip install asgi-middleware[prometheus]. With

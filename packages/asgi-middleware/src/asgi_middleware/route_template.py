@@ -1,6 +1,7 @@
 """The template of the route that answered a request, for logs and metrics, which has a bounded number of values.
 
     from asgi_middleware import route_template
+    from asgi_middleware.metrics import PrometheusMiddleware
 
     app = PrometheusMiddleware(app, route=route_template.from_django)
 

@@ -1,5 +1,7 @@
 """Reject requests for hosts that the application does not serve.
 
+    from asgi_middleware.trustedhost import TrustedHostMiddleware
+
     app = TrustedHostMiddleware(app, allowed_hosts=["shop.example", "*.shop.example", "[::1]", "10.0.0.0/8"])
 
 Otherwise a client chooses the host of every URL that is built from the Host header: an attacker could have a reset link

@@ -1,5 +1,7 @@
 """A function that takes a Request or a WebSocket becomes an ASGI application.
 
+    from asgi_requests import PlainTextResponse, request_response
+
     async def hello(request):
         return PlainTextResponse(f"Hello, {request.query_params.get('name', 'you')}")
 

@@ -1,6 +1,13 @@
 """Work done after the response has been sent, in the same request.
 
-    return PlainTextResponse("Thank you", background=BackgroundTask(send_email, to="ada@example.org"))
+    from asgi_requests import BackgroundTask, PlainTextResponse
+
+    async def send_email(to):
+        ...
+
+    async def sign_up(request):
+        task = BackgroundTask(send_email, to="ada@example.org")
+        return PlainTextResponse("Thank you", background=task)
 
 An async function is awaited, any other runs in a worker thread; an awaitable that it returns is awaited, too.
 """

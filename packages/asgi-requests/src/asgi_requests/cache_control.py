@@ -1,14 +1,16 @@
 """Cache-Control of a response, written and read (RFC 9111 §5.2.2, RFC 5861, RFC 8246).
 
-from datetime import timedelta
+    from datetime import timedelta
 
-from asgi_requests import CacheControl, JSONResponse
+    from asgi_requests import CacheControl, JSONResponse
 
-FOR_AN_HOUR = CacheControl(public=True, max_age=timedelta(hours=1), stale_while_revalidate=60)
-assert str(FOR_AN_HOUR) == "public, max-age=3600, stale-while-revalidate=60"
+    FOR_AN_HOUR = CacheControl(public=True, max_age=timedelta(hours=1), stale_while_revalidate=60)
+    assert str(FOR_AN_HOUR) == "public, max-age=3600, stale-while-revalidate=60"
 
-async def prices(request):
-    return JSONResponse([1, 2], headers={"Cache-Control": str(FOR_AN_HOUR)})
+    async def prices(request):
+        return JSONResponse([1, 2], headers={"Cache-Control": str(FOR_AN_HOUR)})
+
+Ages are seconds or timedeltas.
 """
 
 from __future__ import annotations

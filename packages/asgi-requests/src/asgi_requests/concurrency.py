@@ -1,9 +1,16 @@
 """Blocking code beside the event loop: calls and iterators run in AnyIO's worker threads, on asyncio and on trio.
 
-    digest = await run_in_threadpool(hashlib.scrypt, password, salt=salt, n=2**14, r=8, p=1)
+    import hashlib
 
-    async for line in iterate_in_threadpool(open("access.log")):
-        ...
+    from asgi_requests.concurrency import iterate_in_threadpool, run_in_threadpool
+
+    async def fingerprint(password, salt):
+        return await run_in_threadpool(hashlib.scrypt, password, salt=salt, n=2**14, r=8, p=1)
+
+    async def lines(path):
+        with open(path) as file:
+            async for line in iterate_in_threadpool(file):
+                yield line
 
 Threads are those of AnyIO's default limiter: 40 at a time, `anyio.to_thread.current_default_thread_limiter()`.
 """

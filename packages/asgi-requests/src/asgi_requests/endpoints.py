@@ -1,5 +1,7 @@
 """Endpoints as classes: one method per HTTP method, or one per event of a WebSocket.
 
+    from asgi_requests import HTTPEndpoint, JSONResponse, PlainTextResponse
+
     class Greeting(HTTPEndpoint):
         async def get(self, request):
             return PlainTextResponse("Hello")

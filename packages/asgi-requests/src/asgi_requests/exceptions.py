@@ -1,9 +1,11 @@
 """Exceptions that end a request; HTTPException and WebSocketException are ASGI applications that answer it.
 
-    raise HTTPException(404)
-    raise HTTPException(401, "Log in first", {"WWW-Authenticate": "Basic"})
+    from asgi_requests import HTTPException
 
-    async def app(scope, receive, send):
+    async def endpoint(request):
+        raise HTTPException(401, "Log in first", {"WWW-Authenticate": "Basic"})
+
+    async def app(scope, receive, send):                    # an exception is an application, too
         await HTTPException(503)(scope, receive, send)
 
 A handler of a framework or a middleware may answer in their place.

@@ -1,7 +1,12 @@
 """Forms, urlencoded or multipart, parsed within limits as they arrive.
 
-    parser = MultiPartParser(request.headers, request.stream(), max_files=10)
-    form = await parser.parse()
+    from asgi_requests.forms import MultiPartException, MultiPartParser
+
+    async def parse(headers, stream):
+        try:
+            return await MultiPartParser(headers, stream, max_files=10).parse()
+        except MultiPartException as exc:
+            print(exc.message)
 
 `Request.form()` picks the parser. Multipart needs python-multipart, the extra `forms`; urlencoded forms need nothing.
 """

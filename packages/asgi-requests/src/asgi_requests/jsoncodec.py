@@ -3,7 +3,7 @@
     from asgi_framework import App
     from asgi_requests.jsoncodec import orjson_codec
 
-    app = App(routes=[...], json=orjson_codec())
+    app = App(json=orjson_codec())
 
 A codec is any object with `dumps` and `loads`, the module `orjson` itself among them. Those made here fall back to the
 standard library for what their engine does not know (UTF-16, a byte order mark, a lone surrogate, huge integers), so

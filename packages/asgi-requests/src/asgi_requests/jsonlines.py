@@ -1,13 +1,21 @@
 """JSON Lines: one JSON value a line, sent as they come and read as they come (https://jsonlines.org).
 
-async def rows():
-    async for row in database:
-        yield dict(row)
+    from asgi_requests import JSONLinesResponse, PlainTextResponse
 
-response = JSONLinesResponse(rows())
+    async def export(request):
+        async def rows():
+            async for row in request.state.database:
+                yield dict(row)
 
-async for row in request.json_lines(max_line=64 * 1024):
-    ...
+        return JSONLinesResponse(rows())
+
+    async def load(request):
+        count = 0
+        async for row in request.json_lines(max_line=64 * 1024):
+            count += 1
+        return PlainTextResponse(f"{count} rows")
+
+A line that is not JSON is an InvalidJSONLine, which is answered with 400 and the number of the line.
 """
 
 from __future__ import annotations

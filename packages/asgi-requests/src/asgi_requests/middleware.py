@@ -1,5 +1,9 @@
 """Middleware as one function of a request and of the rest of the application, as in Starlette.
 
+    import time
+
+    from asgi_requests import BaseHTTPMiddleware
+
     class TimingMiddleware(BaseHTTPMiddleware):
         async def dispatch(self, request, call_next):
             started = time.perf_counter()

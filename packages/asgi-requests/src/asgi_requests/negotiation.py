@@ -1,9 +1,12 @@
 """Content negotiation: the offer of a program that a client prefers (RFC 9110 §12.5.1, §12.5.4).
 
+    from asgi_requests import HTMLResponse, JSONResponse
+    from asgi_requests.negotiation import negotiate, negotiate_language
+
     async def report(request):
-        render = negotiate(request, {"application/json": JSONResponse, "text/html": page})
+        render = negotiate(request, {"application/json": JSONResponse, "text/html": HTMLResponse})
         language = negotiate_language(request, ["en", "de-CH"])
-        return render(figures[language]).with_vary("Accept", "Accept-Language")
+        return render(f"in {language}").with_vary("Accept", "Accept-Language")
 
 Offers are a list, of which one is returned, or a dictionary, of which a value is; the order is the program's own
 preference. Both functions take a request, a WebSocket or a scope. A cache must know what the choice depends on:

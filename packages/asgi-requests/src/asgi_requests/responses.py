@@ -1,5 +1,7 @@
 """Responses: each of them an ASGI application that sends itself.
 
+    from asgi_requests import JSONResponse
+
     async def app(scope, receive, send):
         response = JSONResponse({"hello": "world"})
         response.set_cookie("seen", "1", secure=True, httponly=True)
@@ -7,6 +9,8 @@
 
 `JSONResponse.render` is the one place that turns content into JSON. `App(json=...)` sets the encoder of a whole
 application; for one response another encoder is two lines:
+
+    import orjson
 
     class ORJSONResponse(JSONResponse):
         render = staticmethod(orjson.dumps)

@@ -1,7 +1,12 @@
 """HTTP status codes and WebSocket close codes by name, from the IANA registries (RFC 9110 §15, RFC 6455 §7.4).
 
-    Response(status_code=status.HTTP_404_NOT_FOUND)
-    await websocket.close(status.WS_1008_POLICY_VIOLATION)
+    from asgi_requests import Response, status
+
+    async def missing(request):
+        return Response(status_code=status.HTTP_404_NOT_FOUND)
+
+    async def refuse(websocket):
+        await websocket.close(status.WS_1008_POLICY_VIOLATION)
 
 The names that RFC 9110 replaced still resolve, with a warning.
 """

@@ -1,5 +1,7 @@
 """Jinja2 templates as responses; the only module that needs jinja2 (`pip install asgi-requests[templates]`).
 
+    from asgi_requests.templating import Jinja2Templates
+
     templates = Jinja2Templates("templates")
 
     async def homepage(request):

@@ -1,13 +1,20 @@
 """Bodies, forms and queries read as a type, through pydantic or msgspec, whichever is installed.
 
+    import msgspec
+
+    from asgi_requests import JSONResponse, Request
+
     class Order(msgspec.Struct):  # or a pydantic model, a dataclass, a TypedDict, list[Order]
         title: str
         amount: int
 
-    async def buy(request):
+    class Page(msgspec.Struct):
+        page: int = 1
+
+    async def buy(request: Request):
         order = await request.json(type=Order)
         page = request.query_params.as_type(Page)
-        ...
+        return JSONResponse({"title": order.title, "page": page.page})
 
 A value that does not fit is answered with 422 and problem details (RFC 9457), whose `errors` say what is wrong, where.
 """

@@ -1,9 +1,16 @@
 """An uploaded file: in memory while it is small, on disk beyond that, read and written without blocking the event loop.
 
-    async with request.form() as form:
-        upload = form["avatar"]
-        path = folder / upload.safe_filename
-        content = await upload.read()
+    from pathlib import Path
+
+    from asgi_requests import PlainTextResponse, Request, UploadFile
+
+    async def avatar(request: Request):
+        async with request.form() as form:
+            upload = form["avatar"]
+            assert isinstance(upload, UploadFile)
+            path = Path("avatars") / upload.safe_filename
+            path.write_bytes(await upload.read())
+        return PlainTextResponse(f"{upload.size} bytes")
 
 The file is temporary and closed with the form.
 """

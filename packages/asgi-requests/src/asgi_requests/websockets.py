@@ -1,5 +1,7 @@
 """A WebSocket connection: accepted or refused, then text, bytes and JSON both ways until one side closes it.
 
+    from asgi_requests import WebSocket
+
     async def echo(scope, receive, send):
         websocket = WebSocket(scope, receive, send)
         await websocket.accept()

@@ -1,5 +1,11 @@
 """Check a table of routes before the first request.
 
+    from asgi_routing import Route, Router
+
+    async def page(scope, receive, send):
+        ...
+
+    router = Router([Route("/{path:path}", page), Route("/about", page)])
     for finding in router.check():
         print(finding)
 

@@ -1,5 +1,7 @@
 """Convertors: the text that a parameter such as `{id:int}` may have, and the value made of it.
 
+    from asgi_routing.convertors import Convertor, register_url_convertor
+
     class YearConvertor(Convertor[int]):
         regex = "[0-9]{4}"
         openapi = {"type": "string", "pattern": "^[0-9]{4}$"}

@@ -1,10 +1,12 @@
 """The lifespan, before the first request and after the last: contexts, and the lifespans of mounted applications.
 
+    from asgi_routing import Router
+
     async def pool(app):
         async with open_pool() as connections:
             yield {"connections": connections}
 
-    router = Router(routes, lifespan=pool)
+    router = Router(lifespan=pool)
 
 Mounted applications need no task each: they are nested. When one has started and asks for its next message, the next
 one is started within that call, and the last one waits for the server; so they stop in reverse, in the tasks they

@@ -1,5 +1,7 @@
 """A table of routes as one ASGI application.
 
+    from asgi_routing import Route, Router
+
     async def hello(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"Hello, " + scope["path_params"]["name"].encode()})

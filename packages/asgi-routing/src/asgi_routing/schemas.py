@@ -1,7 +1,19 @@
 """Descriptions for OpenAPI, read from the docstrings of endpoints: the YAML below `---` in them.
 
+    from asgi_routing import Route
+    from asgi_routing.schemas import SchemaGenerator
+
+    async def item(scope, receive, send):
+        '''Show an item.
+
+        ---
+        responses:
+          200: {description: The item.}
+        '''
+
     schemas = SchemaGenerator({"openapi": "3.2.0", "info": {"title": "Shop", "version": "1"}})
-    schema = schemas.get_schema(router.routes)
+    schema = schemas.get_schema([Route("/items/{id:int}", item)])
+    assert schema["paths"]["/items/{id}"]["get"]["responses"][200] == {"description": "The item."}
 
 Path parameters are described by their convertors, those of mounts included: `{id:int}` is an integer of 0 or more.
 

@@ -1,5 +1,9 @@
 """A table of routes, for people and for programs to read.
 
+    from asgi_routing import Route, Router
+    from asgi_routing.table import list_routes
+
+    router = Router([Route("/users/{id:int}", app)])
     print(router)
     for listed in list_routes(router.routes):
         print(listed.kind, listed.path_format, listed.methods)

@@ -1,10 +1,17 @@
 """A clock for the event loop of a test client: hours of sleeps, timeouts and heartbeats pass in milliseconds.
 
+    import anyio
+
     from asgi_testclient import Clock, TestClient
+
+    async def events(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await anyio.sleep(30)
+        await send({"type": "http.response.body", "body": b": heartbeat"})
 
     def test_the_stream_sends_a_heartbeat_every_half_a_minute():
         clock = Clock()
-        with TestClient(app, clock=clock).stream("GET", "/events") as response:
+        with TestClient(events, clock=clock).stream("GET", "/events") as response:
             assert next(response.iter_lines()) == ": heartbeat"
         assert clock.time() == 30
 

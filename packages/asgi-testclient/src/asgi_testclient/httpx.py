@@ -2,6 +2,9 @@
 
     from asgi_testclient.httpx import TestClient
 
+    client = TestClient(app, lifespan="off")
+    assert client.get("/").text == "hello"
+
 They are httpx's own classes with the behaviour of this package in front, and work with objects of this httpx alone.
 """
 

@@ -4,6 +4,9 @@
 
     from asgi_testclient.httpx2 import TestClient
 
+    client = TestClient(app, lifespan="off")
+    assert client.get("/").text == "hello"
+
 They are httpx2's own classes with the behaviour of this package in front, and work with objects of this httpx2 alone.
 """
 

@@ -1,8 +1,9 @@
 """An ASGI application to put around any other: it checks every message, both ways.
 
+    from asgi_middleware.gzip import GZipMiddleware
     from asgi_testclient.lint import Lint
 
-    app = Lint(Middleware(Lint(application)))
+    app = Lint(GZipMiddleware(Lint(app)))
 
 The outer one sees what `Middleware` does as an application, the inner one what it does as a server. Errors raise
 ProtocolViolation where they happen, and are raised again at the end if they were swallowed. It needs no client, no HTTP

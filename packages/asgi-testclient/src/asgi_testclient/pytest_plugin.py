@@ -1,10 +1,6 @@
 """Fixtures for pytest: test clients for the project's application, synchronous and asynchronous.
 
-    # pytest.ini
-    [pytest]
-    asgi_app = shop.asgi:application
-
-    # tests/test_pages.py
+    # in pytest.ini, below [pytest]: asgi_app = shop.asgi:application
     def test_the_front_page_greets(asgi_client):
         assert "Welcome" in asgi_client.get("/").text
 

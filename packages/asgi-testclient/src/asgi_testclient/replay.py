@@ -2,11 +2,12 @@
 
     from asgi_testclient import Replay, TestClient, save
 
-    def test_the_weather_is_shown():
+    def record(weather_service):
         with TestClient(weather_service) as client:
             client.get("/oslo")
-            save("oslo.json", client.last_exchange)  # once
+            save("oslo.json", client.last_exchange)
 
+    def show_the_weather():
         assert TestClient(Replay("oslo.json")).get("/oslo").json() == {"celsius": -3}
 
 The file is JSON, a line for each header and message, and the same for the same exchange: values that change with each

@@ -2,10 +2,10 @@
 
     from asgi_testclient import LiveServer
 
-    def test_over_a_socket():
+    def test_over_a_socket(page):               # of Playwright
         with LiveServer(app) as server:
             assert server.client().get("/").text == "hello"
-            page.goto(server.url)  # of Playwright
+            page.goto(server.url)
 
 The servers are uvicorn, granian, hypercorn and hypercorn-trio; without a name, the first of them that is installed. The
 port is a free one of the loopback interface.

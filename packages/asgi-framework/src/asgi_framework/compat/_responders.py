@@ -1,5 +1,11 @@
 """Starlette's responders: each encodes one response, in a coding that a subclass implements.
 
+    from asgi_framework.compat import install_as_starlette
+
+    install_as_starlette()
+
+    from starlette.middleware.gzip import IdentityResponder
+
     class ZstdResponder(IdentityResponder):
         content_encoding = "zstd"
 

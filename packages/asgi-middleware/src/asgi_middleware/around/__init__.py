@@ -1,5 +1,9 @@
 """Write a middleware as a generator function, which runs before the response, at its head and after its end.
 
+    from time import perf_counter
+
+    from asgi_middleware.around import around_http
+
     @around_http
     async def timing(scope, *, header="server-timing"):
         began = perf_counter()

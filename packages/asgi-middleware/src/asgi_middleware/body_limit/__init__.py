@@ -1,5 +1,7 @@
 """Limit the bytes of request bodies, and of WebSocket messages (RFC 9110 §15.5.14).
 
+    from asgi_middleware.body_limit import RequestBodyLimitMiddleware
+
     app = RequestBodyLimitMiddleware(app, max_body_size=10 * 1024 * 1024)
 
 Nothing is buffered: the bytes are counted as the application reads them. An inner limit, of one route, replaces the

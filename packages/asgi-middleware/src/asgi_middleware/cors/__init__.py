@@ -1,5 +1,7 @@
 """Cross-origin resource sharing: which pages of other origins may read the responses (Fetch, HTTP CORS protocol).
 
+    from asgi_middleware.cors import CORSMiddleware
+
     app = CORSMiddleware(app, allow_origins=["https://shop.example"], allow_methods=["GET", "PUT"])
 
 Origins are exact (`https://shop.example`), any host below (`https://*.shop.example`), any port

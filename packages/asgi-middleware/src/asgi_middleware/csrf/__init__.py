@@ -9,9 +9,12 @@ Browsers state where every request comes from. An unsafe request, and every WebS
 Fetch, "Origin header"; RFC 6455 §10.2). A client that sends neither is not a browser, or a very old one: with
 `secret_key` it needs a token if it sends a cookie.
 
-    app = CSRFMiddleware(app, secret_key=os.environ["SECRET_KEY"])
+    from asgi_middleware.csrf import CSRFMiddleware, csrf_token
 
-    <input type="hidden" name="csrf_token" value="{{ csrf_token(request.scope) }}">
+    app = CSRFMiddleware(app, secret_key="...")
+
+    def hidden_field(scope):
+        return f'<input type="hidden" name="csrf_token" value="{csrf_token(scope)}">'
 """
 
 from __future__ import annotations

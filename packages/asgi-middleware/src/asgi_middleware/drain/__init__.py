@@ -13,6 +13,8 @@ still running after `grace` seconds are cancelled.
 If a server sets no signal handler in the process of the application (hypercorn, daphne, a loop of your own), call
 `begin()`:
 
+    from asgi_middleware.drain import Drain, DrainMiddleware
+
     drain = Drain(grace=25.0)
     app = DrainMiddleware(app, drain=drain)
     drain.begin()

@@ -1,5 +1,8 @@
 """Answer unhandled exceptions with a 500, and raise them again for the server's log.
 
+    from asgi_middleware.errors import ServerErrorMiddleware
+    from asgi_requests import PlainTextResponse
+
     app = ServerErrorMiddleware(app)                    # "Internal Server Error" in plain text
     app = ServerErrorMiddleware(app, debug=True)        # the traceback, a page for browsers: on your machine only
 

@@ -1,5 +1,7 @@
 """Trace and measure every request by OpenTelemetry's stable semantic conventions for HTTP.
 
+    from asgi_middleware.opentelemetry import OpenTelemetryMiddleware
+
     app = OpenTelemetryMiddleware(app, excluded_urls="healthz,metrics")
 
 Spans are named by the route (`GET /users/{id}`), which the router writes into the scope. The providers decide where

@@ -1,9 +1,11 @@
 """Sessions: in a signed cookie, in an encrypted one, or in a store on the server.
 
-    app = SessionMiddleware(app, secret_key="...")
+    from asgi_middleware.sessions import SessionMiddleware
 
     async def app(scope, receive, send):
         scope["session"]["visits"] = scope["session"].get("visits", 0) + 1      # any JSON value
+
+    app = SessionMiddleware(app, secret_key="...")
 
 Other frameworks reach it through the scope: `request.scope["session"]` in Quart, FastAPI and Litestar,
 `request.scope["session"]` of Django's ASGIRequest, `req.scope["session"]` in Falcon. Quart and Flask have their own
@@ -19,6 +21,8 @@ to plant in a browser; but `clear()` the values of the anonymous visitor.
 needs `pip install asgi-middleware[encrypted]`. A nonce is 96 random bits, so replace a key before it has encrypted
 2**32 cookies (1,000 a second for 49 days). Encryption hides, it does not revoke: a copied cookie stays valid until
 `max_age` has passed.
+
+    from asgi_middleware.stores import SQLiteStore
 
     app = SessionMiddleware(app, store=SQLiteStore("state.db"))     # or any of asgi_middleware.stores
 

@@ -1,5 +1,7 @@
 """Files as responses: ranges, validators, conditional requests (RFC 9110 §13 and §14).
 
+    from asgi_requests import FileResponse
+
     async def app(scope, receive, send):
         await FileResponse("report.pdf", filename="Bericht März.pdf")(scope, receive, send)
 

@@ -1,9 +1,14 @@
 """Conditional requests as pure functions: what the client has, against the current version (RFC 9110 §13).
 
-async def app(scope, receive, send):
-    status = evaluate_preconditions(scope, etag='"v7"')
-    response = Response("seven", headers={"etag": '"v7"'}) if status is None else Response(status_code=status)
-    await response(scope, receive, send)
+    from asgi_requests.files import evaluate_preconditions
+    from asgi_requests.responses import Response
+
+    async def app(scope, receive, send):
+        status = evaluate_preconditions(scope, etag='"v7"')
+        response = Response("seven", headers={"etag": '"v7"'}) if status is None else Response(status_code=status)
+        await response(scope, receive, send)
+
+Dates are compared in whole seconds, as HTTP dates are.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """The parts of a multipart/form-data body, streamed one after the other (RFC 7578): no temporary file, no whole file.
 
+    from asgi_requests import DiskSink, PlainTextResponse
+
     async def upload(request):
         async for part in request.parts():
             if part.filename is None:

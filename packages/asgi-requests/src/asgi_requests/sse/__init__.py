@@ -1,5 +1,7 @@
 """Server-sent events (WHATWG HTML §9.2): a response that streams them, a log that replays, a broadcast to many clients.
 
+    from asgi_requests.sse import Broadcast, EventLog, EventSourceResponse, ServerSentEvent, last_event_id
+
     news = Broadcast(log=EventLog(1000))
 
     async def app(scope, receive, send):

@@ -1,9 +1,13 @@
 """Files of a directory, as they are or compressed beforehand.
 
-    app = StaticFiles(directory="static", precompressed=True, immutable=True, cache_control={"*.html": "no-cache"})
+    from asgi_requests.staticfiles import StaticFiles
+
+    app = StaticFiles(directory="dist", precompressed=True, immutable=True, cache_control={"*.html": "no-cache"})
 
 It is an ASGI application: mounted, or alone on a server. Within an application that handles exceptions it raises
 HTTPException for 403, 404, 405 and 406; alone it answers them. In front of an application of any framework stands
+
+    from asgi_requests.staticfiles import static
 
     app = static(app, "dist", "/static")
 

@@ -1,9 +1,13 @@
 """The kinds of routes: a path with methods, a path for WebSockets, everything below a path, everything at a host.
 
-    Route("/users/{id:int}", show_user, methods=["GET"], name="user")
-    WebSocketRoute("/chat/{room}", chat)
-    Mount("/static", app=static_files)
-    Host("api.example.org", app=api)
+    from asgi_routing import Host, Mount, Route, WebSocketRoute
+
+    routes = [
+        Route("/users/{id:int}", app, methods=["GET"], name="user"),
+        WebSocketRoute("/chat/{room}", app),
+        Mount("/static", app=app),
+        Host("api.example.org", app=app),
+    ]
 
 An endpoint is an ASGI application.
 """
