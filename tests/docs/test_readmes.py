@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import pytest
+
 from documented import FILE, PAGES, READMES, ROOT, examples
 
 RUN = """
