@@ -435,7 +435,9 @@ def test_names_that_only_type_checkers_see_are_named():
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="`type` statements came with 3.12")
 def test_an_alias_of_a_list_is_a_list():
     names: dict[str, Any] = {"dataclass": dataclasses.dataclass}
-    exec("type Ids = list[int]\n@dataclass\nclass Aliased:\n    ids: Ids", names)
+    source = "type Ids = list[int]\n@dataclass\nclass Aliased:\n    ids: Ids"
+    # Without the future import of this file, by which annotations would be names in a module that is not there.
+    exec(compile(source, "aliased", "exec", dont_inherit=True), names)
     assert QueryParams("ids=1&ids=2").as_type(names["Aliased"]).ids == [1, 2]
 
 
