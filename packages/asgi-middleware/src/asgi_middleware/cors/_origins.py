@@ -35,7 +35,7 @@ class AllowedOrigins:
 def _checked(entry: str) -> str | None:
     """Return an origin as browsers serialise it (RFC 6454 §6.2), with a warning if it was written differently."""
     # "null" is the origin of sandboxed frames, data: URLs and some redirects: any site can obtain it. It is allowed
-    # only if the configuration says so in full.
+    # only if the configuration names it.
     if entry in ("*", "null"):
         return entry
     origin = _normalised(entry)
