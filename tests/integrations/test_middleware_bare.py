@@ -110,28 +110,34 @@ def without_headers(message: Any) -> dict[str, Any]:
     return {key: value for key, value in message.items() if key != "headers"}
 
 
+def ends_a_denial(message: Any) -> bool:
+    return message["type"] == "websocket.http.response.body" and not message.get("more_body")
+
+
 async def converse(app: Any, scope: dict) -> Reply:
     """One conversation: two texts, and a word that makes the site close."""
     reply = Reply()
     said: list[Any] = [{"type": "websocket.connect"}]
     said += [{"type": "websocket.receive", "text": text} for text in ("one", "two", "close")]
     closed = anyio.Event()
-    accepted = anyio.Event()
+    answered = anyio.Event()
 
     async def receive() -> Any:
-        if len(said) < 4:
-            await accepted.wait()
-        if said:
+        if len(said) == 4:
+            return said.pop(0)
+        await answered.wait()
+        if said and not closed.is_set():
             return said.pop(0)
         await closed.wait()
         return {"type": "websocket.disconnect", "code": 4001, "reason": ""}
 
     async def send(message: Any) -> None:
         reply.messages.append(message)
-        if message["type"] == "websocket.accept":
-            accepted.set()
-        if message["type"] == "websocket.close":
+        # After a denial, too, a server reports the end of the connection: Quart 0.23 waits for it before it returns.
+        if message["type"] == "websocket.close" or ends_a_denial(message):
             closed.set()
+        if message["type"] == "websocket.accept" or closed.is_set():
+            answered.set()
 
     with anyio.fail_after(20):
         await app(scope, receive, send)

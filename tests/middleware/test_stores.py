@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import random
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import anyio
 import pytest
 
 from asgi_middleware.stores import Limit, MemoryStore, RedisStore, SQLiteStore
 from asgi_middleware.stores import _limits as arithmetic
+from asgi_middleware.stores import _sqlite as sqlite
 
 
 async def test_a_value_is_there_for_its_time(store):
@@ -276,6 +278,43 @@ async def test_sqlite_says_what_is_wrong_with_its_file(tmp_path):
     (tmp_path / "broken.db").write_bytes(b"x" * 4096)
     with pytest.raises(OSError, match="not a database"):
         await SQLiteStore(tmp_path / "broken.db").get("a")
+
+
+def test_a_sqlite_store_that_is_dropped_closes_its_file(tmp_path):
+    store = SQLiteStore(tmp_path / "store.db")
+    store._transact(lambda connection, now: None)  # in this thread: a worker thread remembers its last call
+    opened = store._opened.copy()
+    assert len(opened) == 2
+    store.itself = store  # left to the garbage collector, as a store is that its application refers to
+    del store
+    gc.collect()
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("select 1")
+
+
+@pytest.mark.parametrize("left", ["in a forked child", "while it is written", "while it is read"])
+async def test_a_sqlite_store_in_use_elsewhere_is_left_alone(tmp_path, left):
+    store = SQLiteStore(tmp_path / "store.db")
+    await store.put("a", b"1", 60)
+    owner = os.getpid() + 1 if left == "in a forked child" else os.getpid()
+    used = {"while it is written": store._lock, "while it is read": store._reader_lock}.get(left, nullcontext())
+    with used:
+        sqlite._close_all(store._opened, (store._lock, store._reader_lock), owner)
+    assert await store.get("a") == b"1"
+    await store.aclose()
+
+
+def test_a_sqlite_store_is_closed_at_the_exit(tmp_path):
+    program = f"""
+import anyio
+from asgi_middleware.stores import SQLiteStore
+store = SQLiteStore({str(tmp_path / "store.db")!r})
+anyio.run(store.put, "a", b"1", 60)
+"""
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stderr, [path.name for path in tmp_path.iterdir()]) == ("", ["store.db"])  # the log has been written
 
 
 async def test_a_failure_in_a_transaction_undoes_it(tmp_path):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +43,10 @@ class SQLiteStore:
         self._reader: sqlite3.Connection | None = None
         self._reader_lock = threading.Lock()
         self._writes = 0
+        # A store that is dropped, or still open at the exit, closes its file. A finalizer keeps the connections outside
+        # of the garbage, where the collector would clear them in any order and in the middle of a method, as in __del__.
+        self._opened: list[sqlite3.Connection] = []
+        weakref.finalize(self, _close_all, self._opened, (self._lock, self._reader_lock), os.getpid())
 
     async def _run(self, work: Callable[[sqlite3.Connection, float], Result]) -> Result:
         """Run a transaction in a worker thread."""
@@ -67,7 +73,7 @@ class SQLiteStore:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False)
+            connection = self._connect(self.timeout)
             self._connection = connection  # now, so that it is closed if the file turns out not to be a database
             mode = connection.execute("pragma journal_mode = wal").fetchone()[0]
             # In WAL mode this cannot corrupt the file; a power failure may lose the last transactions.
@@ -76,10 +82,13 @@ class SQLiteStore:
             # A file in memory or on some network drives has no WAL. There a reader would wait for writers.
             if mode == "wal":
                 with self._reader_lock:
-                    self._reader = sqlite3.connect(
-                        self.path, timeout=_READ_TIMEOUT, isolation_level=None, check_same_thread=False
-                    )
+                    self._reader = self._connect(_READ_TIMEOUT)
         return self._connection
+
+    def _connect(self, timeout: float) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=timeout, isolation_level=None, check_same_thread=False)
+        self._opened.append(connection)
+        return connection
 
     @property
     def get_now(self) -> Callable[[str], bytes | None] | None:
@@ -96,6 +105,7 @@ class SQLiteStore:
                 try:
                     return work(self._reader, time.time())
                 except sqlite3.Error as exc:
+                    self._opened.remove(self._reader)
                     self._reader.close()
                     self._reader = None
                     raise OSError(f"the store {self.path} does not answer: {exc}") from exc
@@ -112,11 +122,11 @@ class SQLiteStore:
 
     def _close(self) -> None:
         with self._reader_lock:
-            opened = [self._connection, self._reader]
+            opened = self._opened.copy()
+            self._opened.clear()
             self._connection = self._reader = None
         for connection in opened:
-            if connection is not None:
-                connection.close()
+            connection.close()
 
     async def get(self, key: str) -> bytes | None:
         return await in_thread(self._get_now, key)
@@ -180,6 +190,17 @@ class SQLiteStore:
     async def aclose(self) -> None:
         with self._lock:
             self._close()
+
+
+def _close_all(opened: list[sqlite3.Connection], locks: Iterable[threading.Lock], owner: int) -> None:
+    """Close what a store has left open, except in a forked child, or while a daemon thread uses it at the exit."""
+    with ExitStack() as held:
+        for lock in locks:
+            if os.getpid() != owner or not lock.acquire(blocking=False):
+                return
+            held.callback(lock.release)
+        for connection in opened:
+            connection.close()
 
 
 def _value(connection: sqlite3.Connection, key: str, now: float) -> bytes | None:
