@@ -44,7 +44,7 @@ class SQLiteStore:
         self._reader_lock = threading.Lock()
         self._writes = 0
         # A store that is dropped, or still open at the exit, closes its file. A finalizer keeps the connections outside
-        # of the garbage, where the collector would clear them in any order and in the middle of a method, as in __del__.
+        # of the garbage, where the collector would clear them in any order, and in the middle of a method (__del__).
         self._opened: list[sqlite3.Connection] = []
         weakref.finalize(self, _close_all, self._opened, (self._lock, self._reader_lock), os.getpid())
 
