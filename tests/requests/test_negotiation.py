@@ -59,6 +59,7 @@ def speaking(*values: str) -> Any:
         # Browsers: Firefox, and an image.
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", HTML),
         ("image/avif,image/webp,*/*", JSON),
+        ("text/html" + ",a/b" * 100, HTML),
         ("text/html" + ",a/b" * 2000, JSON),  # too long to be read
     ],
 )
@@ -116,6 +117,7 @@ class Kind(StrEnum):
 
 def test_the_offer_is_returned_as_it_was_given():
     assert negotiate(accepting("text/html"), [Kind.JSON, Kind.HTML]) is Kind.HTML
+    assert type(negotiate(accepting("text/html"), [JSON, HTML])) is str
     assert negotiate(accepting("text/html"), ("application/json", "Text/HTML")) == "Text/HTML"
     assert negotiate(accepting("text/html"), {JSON: dict, HTML: list}) is list
     assert negotiate(accepting(), {JSON: dict, HTML: list}) is dict
@@ -186,6 +188,8 @@ def test_offers_are_several(choose):
         ("de;q=x", "en-GB"),
         *[(malformed, "en-GB") for malformed in ("de_CH", "1de", "de-", "-de", "*-CH", "de-*", "d\xe9", "abcdefghi")],
         ("de" + "-ab" * 30, "en-GB"),
+        ("xx, " * 100 + "fr", "fr"),
+        ("fr, " + "xx, " * 2000, "en-GB"),
     ],
 )
 def test_the_language_of_the_most_weight_is_chosen(accept, chosen):

@@ -33,6 +33,8 @@ _Default = TypeVar("_Default")
 
 # In bytes: browsers send some hundred. A longer field is ignored, as if the client had no preference.
 _LONGEST = 4096
+# Browsers and libraries send the same few values again and again, and a program has few lists of offers.
+_MOST_REMEMBERED = 256
 _NOT_GIVEN: Any = object()
 
 _LANGUAGE_RANGE = re.compile(r"\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*", re.IGNORECASE | re.ASCII).fullmatch
@@ -69,18 +71,10 @@ def negotiate(request: Mapping[str, Any], offers: Any, *, default: Any = _NOT_GI
     for an offer that is not a media type.
     """
     names = _checked(offers, "media types")
-    kinds = [_offered(name) for name in names]
     value = _field(request, b"accept")
-    ranges = (_ranges(value) if len(value) <= 256 else _ranges.__wrapped__(value)) if value else []
-    if not ranges:
-        return _taken(offers, names[0])
-    best, most = None, 0.0
-    for name, kind in zip(names, kinds, strict=True):
-        weight = _weight(ranges, kind)
-        if weight > most:
-            best, most = name, weight
-    if best is not None:
-        return _taken(offers, best)
+    index = (_choose if len(value) <= _MOST_REMEMBERED else _choose.__wrapped__)(value, names)
+    if index is not None:
+        return _taken(offers, names[index])
     if default is _NOT_GIVEN:
         raise NotAcceptable(names)
     return default
@@ -107,23 +101,17 @@ def negotiate_language(request: Mapping[str, Any], offers: Any, *, default: Any 
     people from what they might read all the same (RFC 9110 §12.5.4). Raises ValueError for an invalid tag.
     """
     names = _checked(offers, "languages")
-    tags: dict[str, str] = {}
-    for name in names:
-        tags.setdefault(_checked_tag(name), name)
-    wanted: dict[str, float] = {}
-    for name, _, weight in elements(_field(request, b"accept-language")):
-        if weight is not None and _is_range(name):
-            wanted[name] = max(weight, wanted.get(name, 0.0))
-    found = _best_language(wanted, tags)
-    if found is not None:
-        return _taken(offers, tags[found])
-    return _taken(offers, names[0]) if default is _NOT_GIVEN else default
+    value = _field(request, b"accept-language")
+    index = (_choose_language if len(value) <= _MOST_REMEMBERED else _choose_language.__wrapped__)(value, names)
+    if index is None:
+        return _taken(offers, names[0]) if default is _NOT_GIVEN else default
+    return _taken(offers, names[index])
 
 
-def _checked(offers: Any, kind: str) -> list[str]:
+def _checked(offers: Any, kind: str) -> tuple[str, ...]:
     if isinstance(offers, str):
         raise TypeError(f"offers is a list or a dictionary of {kind}, not one str: {offers!r}")
-    names = list(offers)
+    names = tuple(offers)
     if not names:
         raise ValueError(f"offers is empty: give at least one of the {kind}")
     return names
@@ -143,7 +131,21 @@ def _field(request: Any, name: bytes) -> str:
 # Media types
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
+def _choose(value: str, names: tuple[Any, ...]) -> int | None:
+    """Return the index of the offer that Accept prefers, None where none is acceptable."""
+    kinds = [_offered(name) for name in names]
+    ranges = _ranges(value)
+    if not ranges:
+        return 0
+    best, most = None, 0.0
+    for index, kind in enumerate(kinds):
+        weight = _weight(ranges, kind)
+        if weight > most:
+            best, most = index, weight
+    return best
+
+
 def _offered(name: Any) -> _MediaType:
     parsed = list(elements(name)) if isinstance(name, str) else []
     kind = _media_type(parsed[0][0], parsed[0][1]) if len(parsed) == 1 else None
@@ -152,7 +154,6 @@ def _offered(name: Any) -> _MediaType:
     return kind
 
 
-@lru_cache(maxsize=64)
 def _ranges(value: str) -> list[tuple[_MediaType, float]]:
     """Return the valid ranges of Accept with their weights, the most specific first."""
     found: dict[_MediaType, float] = {}
@@ -189,6 +190,20 @@ def _weight(ranges: list[tuple[_MediaType, float]], offer: _MediaType) -> float:
 
 
 # Languages
+
+
+@lru_cache(maxsize=128)
+def _choose_language(value: str, names: tuple[Any, ...]) -> int | None:
+    """Return the index of the language that Accept-Language prefers, None where none of them matches."""
+    tags: dict[str, int] = {}
+    for index, name in enumerate(names):
+        tags.setdefault(_checked_tag(name), index)
+    wanted: dict[str, float] = {}
+    for name, _, weight in elements(value):
+        if weight is not None and _is_range(name):
+            wanted[name] = max(weight, wanted.get(name, 0.0))
+    found = _best_language(wanted, tags)
+    return None if found is None else tags[found]
 
 
 def _is_range(name: str) -> bool:
