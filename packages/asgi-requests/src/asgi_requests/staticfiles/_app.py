@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
-import stat
 from collections.abc import Callable, Iterable, Sequence
 
 from .._fields import RawHeaders
@@ -13,21 +11,19 @@ from .._response import Response
 from .._threads import run_in_thread
 from ..exceptions import HTTPException, handled_above
 from ..files import FileResponse
-from ..files._reader import READ_SIZE, FileReplaced, UnreadableFile
+from ..files._reader import FileReplaced, UnreadableFile
 from ..files.conditional import request_conditions
 from ..headers import Headers
 from ..types import Receive, Scope, Send
 from ._answers import NotModifiedResponse, complete_lifespan, file_response, is_not_modified, slash_redirect
-from ._codings import SUFFIXES, accepted_codings, check_codings
+from ._codings import check_codings
 from ._globs import usable_glob, warn
-from ._navigation import is_navigation
-from ._paths import Search, is_safe
+from ._lookup import MOST_LOOKUPS, choose, find_representation
+from ._paths import Search, check_directory, is_safe, package_directory
 from ._policy import CacheControlOption, CachePolicy, Manifest
 from ._remembered import Key, Remembered
-from ._representations import Found, PathLike, Representation, Tags, coded_validators, confirm, read_small
+from ._representations import Found, PathLike, Representation, Tags, coded_validators, confirm
 
-# A file that is replaced by another between its look-up and its opening, as a deployment does, is looked up again.
-_MOST_LOOKUPS = 3
 _MOST_REMEMBERED = 4096
 
 
@@ -52,7 +48,7 @@ class StaticFiles:
       is the path of Django's staticfiles.json, Vite's manifest.json or esbuild's metafile, a mapping of names to those
       with a hash, or several of these.
     - `stat_max_age` is the number of seconds for which what was found is believed when no content is sent (304, HEAD);
-      immutable names are believed for ever. Before content is sent the file is always compared with it.
+      immutable names are believed without end. Before content is sent the file is always compared with it.
     - `fallback` is the page, such as `"index.html"`, for navigations to paths that lead to no file.
     """
 
@@ -105,14 +101,7 @@ class StaticFiles:
     ) -> list[PathLike]:
         """Return the directories to look in, in order; a package's is `statics`, or the one named with it."""
         directories: list[PathLike] = [] if directory is None else [directory]
-        for package in packages or ():
-            name, statics = (package, "statics") if isinstance(package, str) else package
-            spec = importlib.util.find_spec(name)
-            origin = None if spec is None else spec.origin
-            assert origin is not None, f"Package {name!r} could not be found."
-            path = os.path.normpath(os.path.join(origin, "..", statics))
-            assert os.path.isdir(path), f"Directory '{statics!r}' in package {name!r} could not be found."
-            directories.append(path)
+        directories += [package_directory(package) for package in packages or ()]
         return directories
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,7 +121,7 @@ class StaticFiles:
             await exc(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        for _ in range(_MOST_LOOKUPS):
+        for _ in range(MOST_LOOKUPS):
             response = await self.get_response(self.get_path(scope), scope)
             try:
                 return await response(scope, receive, send)
@@ -168,7 +157,7 @@ class StaticFiles:
             if response is not None:
                 return response
         try:
-            found, chosen, content = await run_in_thread(self._find, key, scope, reads)
+            found, chosen, content = await run_in_thread(find_representation, self, key, scope, reads)
         except PermissionError as exc:
             raise HTTPException(403) from exc
         if found.is_directory:
@@ -182,7 +171,7 @@ class StaticFiles:
         found = remembered.get(key)
         if found is None:
             return None
-        chosen = self._choose(found, scope)
+        chosen = choose(self, found, scope)
         response = self._response(found, chosen, scope)
         if scope["method"] == "HEAD" or not isinstance(response, FileResponse):
             return response
@@ -249,7 +238,7 @@ class StaticFiles:
     async def check_config(self) -> None:
         """Raise RuntimeError unless the directory exists; called once, by the first request."""
         if self.directory is not None:
-            await run_in_thread(_check_directory, self.directory)
+            await run_in_thread(check_directory, self.directory)
 
     def _response(self, found: Found, chosen: Representation, scope: Scope) -> Response:
         if self._passes_representation:
@@ -282,92 +271,5 @@ class StaticFiles:
             self._precompressed = ()
         return takes
 
-    # All below blocks, and is called in a thread.
-
-    def _find(self, key: Key, scope: Scope, reads: bool) -> tuple[Found, Representation, bytes | None]:
-        """Look up a path, its index or the page for 404, and read it if it is small: one visit to a thread."""
-        for _ in range(_MOST_LOOKUPS):
-            found = self._look_up(key, scope)
-            if found is None:
-                break
-            if found.is_directory:
-                return found, found.file, None
-            for form in (found.file, *found.siblings.values()):
-                self._tags.make(form)
-            chosen = self._choose(found, scope)
-            try:
-                small = reads and chosen.status.st_size <= READ_SIZE
-                return found, chosen, read_small(chosen, self.follow_symlink) if small else None
-            except FileReplaced:
-                pass
-        raise HTTPException(404)
-
-    def _look_up(self, key: Key, scope: Scope) -> Found | None:
-        path, ends_with_slash, wants_directory = key
-        full_path, status = self.lookup_path(path)
-        if status is not None and stat.S_ISREG(status.st_mode) and not wants_directory:
-            return self._with_siblings(path, full_path, status)
-        if self.html and status is not None and stat.S_ISDIR(status.st_mode):
-            index_path = os.path.normpath(os.path.join(path, "index.html"))
-            index = self._regular(index_path)
-            if index is not None:
-                directory = Found(Representation(path, full_path, status))
-                return self._with_siblings(index_path, *index) if ends_with_slash else directory
-        if self._fallback is not None and is_navigation(scope):
-            page = self._regular(self._fallback)
-            if page is not None:
-                return self._with_siblings(self._fallback, *page, is_fallback=True)
-        page = self._regular("404.html") if self.html and self.sends_404_page else None
-        return None if page is None else Found(Representation("404.html", *page), 404)
-
-    def _regular(self, path: str) -> tuple[str, os.stat_result] | None:
-        full_path, status = self.lookup_path(path)
-        return (full_path, status) if status is not None and stat.S_ISREG(status.st_mode) else None
-
-    def _with_siblings(self, path: str, full_path: str, status: os.stat_result, *, is_fallback: bool = False) -> Found:
-        """Return a file with those of its compressed forms that are beside it and not older."""
-        siblings = {}
-        for coding in self._precompressed:
-            sibling = self._regular(path + SUFFIXES[coding])
-            # Where several directories or links are searched, the sibling of another file may have been found.
-            is_beside = sibling is not None and sibling[0] == full_path + SUFFIXES[coding]
-            if sibling is not None and is_beside and sibling[1].st_mtime_ns >= status.st_mtime_ns:
-                siblings[coding] = sibling
-        below, varies = path.replace(os.sep, "/"), bool(siblings)
-        return Found(
-            Representation(below, full_path, status, None, varies, is_fallback),
-            siblings={
-                coding: Representation(below, *sibling, coding, varies, is_fallback)
-                for coding, sibling in siblings.items()
-            },
-        )
-
-    def _choose(self, found: Found, scope: Scope) -> Representation:
-        """Return the form that the client prefers; raises HTTPException with 406 where it accepts none.
-
-        A form that it has a part of comes first: a download goes on as it has begun.
-        """
-        if not self._precompressed or found.status_code != 200:
-            return found.file
-        accepted = accepted_codings(scope)
-        forms = [form for coding in accepted if (form := found.form(coding)) is not None]
-        if not forms:
-            raise HTTPException(406, headers={"Vary": "Accept-Encoding"})
-        if len(forms) > 1 and (part := request_conditions(scope).get("if-range")) is not None:
-            for form in forms:
-                fields = coded_validators(form, self._tags.of(form))
-                if (b"etag", part.strip(" \t").encode("latin-1")) in fields:
-                    return form
-        return forms[0]
-
 
 _IS_NOT_MODIFIED = StaticFiles.is_not_modified
-
-
-def _check_directory(directory: PathLike) -> None:
-    try:
-        status = os.stat(directory)
-    except FileNotFoundError as exc:
-        raise RuntimeError(f"StaticFiles directory '{directory}' does not exist.") from exc
-    if not stat.S_ISDIR(status.st_mode):
-        raise RuntimeError(f"StaticFiles path '{directory}' is not a directory.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 import re
 import stat
@@ -103,3 +104,24 @@ def _within(root: str, full_path: str) -> tuple[str, os.stat_result] | None:
         return None
     # Resolved already: a link that has taken its place since is not followed.
     return full_path, os.lstat(full_path)
+
+
+def package_directory(package: str | tuple[str, str]) -> str:
+    """Return the directory `statics` of a package, or the one that is named with it."""
+    name, statics = (package, "statics") if isinstance(package, str) else package
+    spec = importlib.util.find_spec(name)
+    origin = None if spec is None else spec.origin
+    assert origin is not None, f"Package {name!r} could not be found."
+    path = os.path.normpath(os.path.join(origin, "..", statics))
+    assert os.path.isdir(path), f"Directory '{statics!r}' in package {name!r} could not be found."
+    return path
+
+
+def check_directory(directory: str | os.PathLike[str]) -> None:
+    """Raise RuntimeError unless there is a directory; it blocks."""
+    try:
+        status = os.stat(directory)
+    except FileNotFoundError as exc:
+        raise RuntimeError(f"StaticFiles directory '{directory}' does not exist.") from exc
+    if not stat.S_ISDIR(status.st_mode):
+        raise RuntimeError(f"StaticFiles path '{directory}' is not a directory.")

@@ -62,17 +62,14 @@ class CachePolicy:
         is_one = isinstance(manifest, str | os.PathLike | Mapping)
         manifests: Any = () if manifest is None else (manifest,) if is_one else manifest
         self._names = frozenset(name for each in manifests for name in hashed_names(each, directories))
-
-    @property
-    def by_path(self) -> bool:
-        """Whether it asks for the path of the file that is served."""
-        return bool(self._looks_hashed or self._immutable or self._names or len(self._patterns) > 1) or any(
-            pattern not in CATCH_ALL for pattern, _, _ in self._patterns
-        )
+        self._marks_immutable = bool(self._looks_hashed or self._immutable or self._names)
+        catches_all = all(pattern in CATCH_ALL for pattern, _, _ in self._patterns)
+        # Whether it asks for the path of the file that is served.
+        self.by_path = self._marks_immutable or len(self._patterns) > 1 or not catches_all
 
     def is_immutable(self, path: str) -> bool:
         """Return whether a path is never used for another content."""
-        return (
+        return self._marks_immutable and (
             path in self._names
             or (self._looks_hashed and looks_hashed(path))
             or any(matches(path) is not None for matches in self._immutable)
