@@ -25,6 +25,7 @@ def check_size(max_body_size: Any) -> int | None:
     """Return the size; raises TypeError for anything but a number, ValueError for a negative one."""
     if max_body_size is None:
         return None
+    # True is an int in Python, and would be a limit of one byte.
     if not isinstance(max_body_size, (int, float)) or isinstance(max_body_size, bool):
         raise TypeError(f"max_body_size must be a number of bytes, such as 1_000_000, not {max_body_size!r}")
     if max_body_size < 0:
@@ -47,6 +48,7 @@ def check_handlers(handlers: Mapping[Any, ExceptionHandler]) -> dict[Any, Except
     """Return the handlers whose keys can match; warns of the others, and reads a status in a string as a number."""
     checked = {}
     for given, handler in handlers.items():
+        # Handlers read from JSON or YAML have their statuses as strings.
         key = int(given) if isinstance(given, str) and given.isdecimal() else given
         if key is not given:
             warn(f"exception_handlers: the status {given!r} is a string: write {key}")
@@ -86,6 +88,7 @@ def check_record(record: Any) -> None:
     cls = parts[0]
     if not callable(cls):
         raise TypeError(f"Middleware({cls!r}): the first argument must take an application and return another")
+    # `Middleware(CORSMiddleware(app))` has an instance, whose class has an async __call__.
     kind: Any = type(cls)
     if kind is not type and inspect.iscoroutinefunction(kind.__call__):
         raise TypeError(

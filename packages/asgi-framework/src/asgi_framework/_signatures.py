@@ -33,6 +33,7 @@ def can_take(func: Callable[..., Any], count: int) -> bool:
 
     The code object of a plain function has the numbers; other callables are inspected, which takes much longer.
     """
+    # A decorated function has the signature of the function inside, which inspect follows.
     code = getattr(func, "__code__", None)
     if code is not None and not hasattr(func, "__wrapped__"):
         most = code.co_argcount - inspect.ismethod(func)
@@ -41,7 +42,7 @@ def can_take(func: Callable[..., Any], count: int) -> bool:
         return bool(least <= count and (count <= most or code.co_flags & _VARIADIC) and not required)
     try:
         inspect.signature(func).bind(*range(count))
-    except ValueError:
+    except ValueError:  # builtins and extension types have no signature
         return True
     except TypeError:
         return False

@@ -82,6 +82,7 @@ def _connection_of(func: Callable[..., Any]) -> tuple[str, Find]:
     if kind is None:
         raise TypeError(f'No "request" or "websocket" argument on function "{func}"')
     index = names.index(kind)
+    # FastAPI passes the request by keyword, routing by position; a method has `self` before it.
     return kind, lambda args, kwargs: kwargs[kind] if kind in kwargs else args[index]
 
 
@@ -106,6 +107,7 @@ def _guarded_async(func: Callable[P, Any], find: Find, needed: Sequence[str], re
     return guarded
 
 
+# A sync endpoint stays sync, so that it still runs in the thread pool.
 def _guarded_sync(func: Callable[P, Any], find: Find, needed: Sequence[str], refuse: Refuse) -> Callable[P, Any]:
     @wraps(func)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
+# Starlette accepts no other spellings; `yes` and `on` raise ValueError rather than be guessed.
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 _LINE = re.compile(r"\s*(?:export\s+)?([^#=\s][^=]*?)\s*=(.*)", re.DOTALL).fullmatch
@@ -127,6 +128,7 @@ class Config:
     def _perform_cast(self, key: str, value: Any, cast: Callable[[Any], Any] | None = None) -> Any:
         if cast is None or value is None:
             return value
+        # bool("false") is True.
         if cast is bool and isinstance(value, str):
             if value.lower() in BOOLEANS:
                 return BOOLEANS[value.lower()]

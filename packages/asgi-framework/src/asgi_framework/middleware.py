@@ -62,7 +62,7 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
         if type(exc).__call__ is not HTTPException.__call__:
             application: Any = exc  # a subclass that sends its own response
             return application  # type: ignore[no-any-return]
-        if exc.status_code in (204, 304):
+        if exc.status_code in (204, 304):  # these have no body (RFC 9110 §15.3.5, §15.4.5)
             return Response(status_code=exc.status_code, headers=exc.headers)
         return PlainTextResponse(exc.detail, exc.status_code, exc.headers)
 
@@ -84,7 +84,7 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
         """Call a handler with `connection`, or with a new request or WebSocket, and send its response."""
         if handler is answer_itself:
             if isinstance(exc, WebSocketException) and scope["type"] == "http":
-                raise exc
+                raise exc  # a close code means nothing to a request: it is unhandled, and answered with 500
             application: Any = exc
             await application(scope, receive, send)
             return

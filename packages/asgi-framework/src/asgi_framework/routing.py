@@ -100,7 +100,7 @@ class Route(asgi_routing.Route):
 
     async def method_not_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raise HTTPException(405) for the exception handlers of an App; outside one, answer it."""
-        if SCOPE_KEY not in scope:
+        if SCOPE_KEY not in scope:  # this router is used alone, without an App
             return await super().method_not_allowed(scope, receive, send)
         raise MethodNotAllowed(self.allowed_methods(scope))
 
@@ -172,6 +172,7 @@ class Router(asgi_routing.Router):
         await super().not_found(scope, receive, send)
 
 
+# Set here because the two classes refer to each other.
 Mount.router_class = Router
 
 

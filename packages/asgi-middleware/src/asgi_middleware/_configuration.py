@@ -56,6 +56,7 @@ def entries(parameter: str, values: object) -> Iterator[str]:
 def paths(parameter: str, values: Iterable[str]) -> tuple[str, ...]:
     """Return the paths of a list, with a warning for one that no request can have; a string is a list of one."""
     kept = []
+    # `exempt_paths="/healthz"` would otherwise be a list of characters, and exempt "/".
     for path in (values,) if isinstance(values, str) else values:
         if path.startswith("/"):
             kept.append(path)

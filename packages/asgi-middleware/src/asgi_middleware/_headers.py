@@ -17,6 +17,7 @@ _INVALID_IN_VALUES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 def first_value(headers: RawHeaders, name: bytes) -> bytes | None:
     """Return the first value of a header, or None; `name` is in lower case."""
+    # ASGI requires lower case only of request headers; Django sends `Content-Type`. The length rules most names out.
     size = len(name)
     for key, value in headers:
         if len(key) == size and key.lower() == name:
@@ -82,6 +83,7 @@ def _with_one_vary(pairs: list[Sequence[bytes]], names: Iterable[bytes]) -> list
 
 
 def _listed_once(fields: Iterable[bytes]) -> bytes:
+    # Field names are case-insensitive; the application's spelling stays.
     distinct: dict[bytes, bytes] = {}
     for field in fields:
         distinct.setdefault(field.lower(), field)

@@ -100,6 +100,7 @@ class WebSocketWatcher:
         a close: with `close_code` before the accept; after it with `reason` and 1008, or 1011 for a status of 500 and
         above. Nothing is sent to a client that has left.
         """
+        # Servers expect that the connect message is received before anything is sent (ASGI, WebSocket).
         if not self.connected and not self.ended:
             await self.receive()
         if self.ended:
@@ -144,7 +145,7 @@ class _Ending:
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if self.watcher.ended:
-            return
+            return  # a send after the close is an error on most servers
         if "http.response." not in kind:
             await self.watcher.send(message)
         elif self.may_deny:
@@ -156,7 +157,9 @@ class _Ending:
 
     def _close_for(self, status: int) -> Message:
         """Return the close message for a status (RFC 6455 §7.4.1), with a reason that fits into a close frame."""
+        # Before the accept there is no WebSocket yet: the server answers 403 and drops the reason.
         if not self.watcher.accepted:
             return {"type": "websocket.close", "code": self.close_code, "reason": ""}
+        # Cut as bytes and decoded again, so that no character is cut in two: the reason must be valid UTF-8.
         reason = self.reason.encode(errors="replace")[:_MOST_REASON_BYTES].decode(errors="ignore")
         return {"type": "websocket.close", "code": 1011 if status >= 500 else 1008, "reason": reason}

@@ -127,6 +127,8 @@ class AuthenticationMiddleware:
         connection: Callable[[Scope], Any] = lambda scope: scope,
         challenge: str | Sequence[str] = (),
     ) -> None:
+        # Each challenge is a header of its own: some clients do not parse several in one, which commas make ambiguous
+        # (RFC 9110 §11.6.1).
         challenges = [challenge] if isinstance(challenge, str) else challenge
         self.app = app
         self.backend = backend

@@ -72,7 +72,7 @@ def _installed(levels: dict[str, int]) -> list[Coding]:
 
 def _named(names: Sequence[str], levels: dict[str, int]) -> list[Coding]:
     """Return the codings of these names. Raises ValueError for an unknown one, ImportError for a missing one."""
-    chosen = []
+    chosen = []  # in the order given, which is the server's preference
     for name in entries("codings", names):
         if name not in levels:
             raise ValueError(f"codings: unknown coding {name!r}, choose from {', '.join(levels)}")

@@ -90,6 +90,7 @@ class ConcurrencyLimitMiddleware:
         try:
             await turn.wait(self.wait)
         except BaseException:
+            # Cancelled in the same moment as the turn was granted: the place would be lost for the life of the process.
             if turn.granted:
                 self._pass_on()
             raise
@@ -147,7 +148,7 @@ class _Turn:
                     self.messages.append(message)
                     size += len(message.get("body", b"")) + 1
                 else:
-                    await Waiter().wait()
+                    await Waiter().wait()  # woken by the scope only: to read more would fill the memory
 
     async def receive(self) -> Message:
         return self.messages.popleft() if self.messages else await self.server_receive()

@@ -102,6 +102,7 @@ class _Watched:
     def cancel(self) -> None:
         """Cancel the application if its client has left, nothing has been sent and no `finish()` block runs."""
         if self.left and not self.started and not self.shields:
+            # From a callback, since a task that cancels its own scope is cancelled at its next await, wherever that is.
             call_soon(self.scope.cancel)
 
     async def receive(self) -> Message:

@@ -66,6 +66,7 @@ class HealthMiddleware:
         kind = scope["type"]
         if kind == "http":
             path = scope["path"]
+            # Behind a prefix the probe comes with it or without it, depending on whether it goes through the proxy.
             if path not in self._paths and scope.get("root_path"):
                 path = path_below_root(scope)
             if path in self._paths:
@@ -136,6 +137,7 @@ class _Checks:
         return await _answer(scope, send, status, results)
 
     async def _run(self, name: str, check: Check) -> str:
+        # A check that hangs must not make the probe hang: orchestrators then kill the process.
         limit = shielding_scope()
         limit.deadline = current_time() + self.timeout
         passed = False

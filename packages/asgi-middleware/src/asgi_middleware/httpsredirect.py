@@ -51,6 +51,7 @@ class HTTPSRedirectMiddleware:
             raise ValueError(f"status_code must be 301, 302, 303, 307 or 308, not {status_code!r}")
         self.app = application(app, self)
         self.status_code = status_code
+        # A port other than these is kept: a development server has TLS on the same port, or needs `port_map`.
         self.ports: dict[int | None, int | None] = {80: None, 443: None}
         for port, secure_port in (port_map or {}).items():
             self.ports[port] = secure_port
@@ -75,6 +76,7 @@ class HTTPSRedirectMiddleware:
         port = self.ports.get(host.port_number, host.port_number)
         authority = host.name if port is None else f"{host.name}:{port}"
         url = absolute_url("wss" if kind == "websocket" else scheme, authority, scope)
+        # 307 by default: with 301 and 302 browsers turn a POST into a GET (RFC 9110 §15.4.2, §15.4.3).
         return await reject(scope, receive, send, self.status_code, "", [(b"location", url)])
 
     async def _call_with_policy(self, policy: bytes, scope: Scope, receive: Receive, send: Send) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PrometheusMiddleware", "metrics_app"]
 
+# A client may invent any number of methods, and each would be a new time series for ever growing memory.
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _BYTES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
@@ -123,7 +124,7 @@ class PrometheusMiddleware:
         if kind == "websocket":
             return await self._measure_websocket(scope, receive, send)
         exchange = _Exchange(self, scope, receive, send)
-        exchange.running.inc()
+        exchange.running.inc()  # decremented by `finish`, whatever happens: a gauge that leaks only ever rises
         try:
             return await self.app(scope, exchange.receive, exchange.send)
         finally:
@@ -131,7 +132,7 @@ class PrometheusMiddleware:
 
     async def _measure_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         metrics = self._metrics
-        began, code = 0.0, "1006"
+        began, code = 0.0, "1006"  # without a close frame, 1006 stands for it in APIs (RFC 6455 §7.4.1)
 
         async def count_receive() -> Message:
             nonlocal code
@@ -230,6 +231,7 @@ def metrics_app(registry: CollectorRegistry | None = None) -> ASGIApp:
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             from prometheus_client import multiprocess
 
+            # A new registry for each scrape, as prometheus_client documents: it reads the files of all workers.
             shown = client.CollectorRegistry()
             multiprocess.MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
         accept = first_value(scope.get("headers", ()), b"accept") or b""

@@ -119,6 +119,7 @@ class RequestIDMiddleware:
             trace = TraceContext(secrets.token_hex(16), secrets.token_hex(8), False)
         scope[SCOPE_KEY] = identity
         scope[TRACE_KEY] = trace
+        # The trace is not sent back: a traceparent belongs to requests (W3C Trace Context §3).
         pair = (self._header, identity.encode("latin-1"))
 
         async def send_with_id(message: Message) -> None:

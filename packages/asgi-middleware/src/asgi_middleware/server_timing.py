@@ -60,7 +60,7 @@ class ServerTimingMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self.visible(scope):
             return await self.app(scope, receive, send)
-        began = time.perf_counter()
+        began = time.perf_counter()  # monotonic: the wall clock may be set back during a request
         metrics: list[str] = []
 
         async def send_with_timing(message: Message) -> None:
@@ -72,6 +72,7 @@ class ServerTimingMiddleware:
                 message = {**message, "headers": pairs}
             await send(message)
 
+        # Tasks and worker threads that the application starts inherit the list, and append to it.
         token = _measured.set(metrics)
         try:
             return await self.app(scope, receive, send_with_timing)

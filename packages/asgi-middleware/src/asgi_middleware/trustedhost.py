@@ -54,6 +54,8 @@ class TrustedHostMiddleware:
         self._below = tuple(name[1:] for name in names if name is not None and name[0] == "*")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # WebSockets are checked, too: a page whose name an attacker has pointed to this server (DNS rebinding) can open
+        # them as well as send requests.
         if self.allow_any or scope["type"] not in ("http", "websocket") or scope["path"] in self.exempt_paths:
             return await self.app(scope, receive, send)
         host = requested_host(request_headers(scope))
@@ -75,6 +77,7 @@ class TrustedHostMiddleware:
             return host[0] != "." and ".." not in host  # a subdomain has no empty labels (RFC 1035 §2.3.1)
         if not self._networks:
             return False
+        # Health checks of load balancers name the address of the pod, which changes with every deploy.
         try:
             address = ip_address(host.strip("[]"))
         except ValueError:

@@ -50,7 +50,7 @@ def install_as_starlette() -> None:
             "or of anything that imports it"
         )
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, Finder())
+        sys.meta_path.insert(0, Finder())  # before the path, where Starlette itself may be installed
         # Starlette answers every invalid form with 400; by default one that is too large gets 413.
         FormTooLarge.status = 400
     if foreign:
@@ -64,6 +64,7 @@ def _is_calling(module: ModuleType) -> bool:
 
 def _replace(shim: ModuleType) -> None:
     """Replace a package while it is being imported; its path is kept, so that its other modules can be imported."""
+    # The import system looks the module up again when its code has run, and returns what it finds in sys.modules.
     alias = Alias("starlette")
     alias.__spec__ = shim.__spec__
     alias.__loader__ = shim.__loader__

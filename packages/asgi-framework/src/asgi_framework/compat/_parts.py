@@ -75,7 +75,7 @@ def build_environ(scope: Scope, body: bytes) -> dict[str, Any]:
     return asgi_middleware.wsgi.build_environ(scope, io.BytesIO(body))
 
 
-remove_converter_pattern = re.compile(r":\w+}")
+remove_converter_pattern = re.compile(r":\w+}")  # `{id:int}` in a path, which OpenAPI writes as `{id}`
 
 
 class OpenAPIResponse(Response):

@@ -28,7 +28,7 @@ from asgi_requests.headers import MutableHeaders
 
 from ..types import ASGIApp, Message, Receive, Scope, Send
 
-_GZIP_FORMAT = 31
+_GZIP_FORMAT = 31  # zlib's wbits for a gzip wrapper around a window of 32 KiB
 
 
 async def unattached_send(message: Message) -> NoReturn:
@@ -88,6 +88,7 @@ class IdentityResponder:
             encoded = await self._encoded(message)
             self._passing = encoded is message
             message = encoded
+        # A copy of both, since the application may send the same start again.
         start = {**self.initial_message, "headers": [*self.initial_message.get("headers", ())]}
         headers = MutableHeaders(raw=start["headers"])
         if self._rules.may_encode(start["status"], start["headers"]):

@@ -17,6 +17,7 @@ from asgi_requests.websockets import WebSocketDisconnect
 from .. import testclient
 from ..types import ASGIApp, Receive, Scope, Send
 
+# Starlette's test client offers none of these, and applications take other branches with them.
 _NOT_OFFERED = ("http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend")
 _LIKE_STARLETTE: dict[str, Any] = {
     "strict": "order",
@@ -46,6 +47,7 @@ class _ASGI2:
 
 def _is_asgi2(app: Any) -> bool:
     """Return whether the application takes only a scope."""
+    # The class of an ASGI 3 endpoint is awaitable when it is called with three arguments (HTTPEndpoint).
     if inspect.isclass(app):
         return not hasattr(app, "__await__")
     if is_async_callable(app):

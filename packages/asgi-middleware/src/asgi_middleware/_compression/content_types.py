@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .._configuration import entries, warn_ignored
 
+# WOFF and WOFF2 are compressed fonts; TTF and OTF are not. SVG is XML, so image/svg+xml is compressed.
 STARLETTE_EXCLUDED_CONTENT_TYPES = (
     "application/grpc",
     "application/gzip",
@@ -51,6 +52,7 @@ class ContentTypes:
         self._kinds = tuple(name[:-1] for name in types if name.endswith(b"/*"))
 
     def __contains__(self, content_type: bytes) -> bool:
+        # Media types are case-insensitive, and may be followed by parameters (RFC 9110 §8.3.1).
         media_type = content_type.partition(b";")[0].strip().lower()
         if media_type in self._types or media_type.startswith(self._kinds):
             return True

@@ -63,6 +63,7 @@ class CompressedResponse(ResponseWatcher):
         if not isinstance(headers, (list, tuple)):
             message = {**message, "headers": (headers := list(headers))}
         length = _content_length(headers)
+        # A 304 has the length of the 200, if any, so its size says nothing about itself (RFC 9110 §8.6).
         if not self.settings.may_encode(message["status"], headers) or (
             length is not None and self.settings.is_small(length) and message["status"] != 304
         ):
@@ -70,6 +71,8 @@ class CompressedResponse(ResponseWatcher):
         coding = self.coding = self.settings.coding_for(self.scope.get("headers", ()))
         if message["status"] == 304:
             return await self._pass(self._not_modified(message))
+        # The headers of HEAD should be those of GET, but there is no body to learn the encoded length from, so the
+        # response has no Content-Length (RFC 9110 §9.3.2 allows that).
         if self.scope.get("method") == "HEAD":
             return await self._pass(_varying(message) if coding is None else _encoded(message, coding.name))
         if length is not None and coding is None:
@@ -115,6 +118,7 @@ class CompressedResponse(ResponseWatcher):
 
     async def _first_body(self, start: Message, message: Message) -> None:
         body, coding = message.get("body", b""), self.coding
+        # Some applications send the last byte with more_body, and an empty message after it.
         whole = not message.get("more_body", False) or _content_length(start.get("headers", ())) == len(body)
         if whole and self.settings.is_small(len(body)):
             await self.release()

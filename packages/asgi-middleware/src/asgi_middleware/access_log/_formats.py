@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+# Also C1 controls and everything beyond latin-1: terminals act on U+009B, and bidirectional marks reorder a line.
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\xff]|[^\x00-\xff]')
 
 
@@ -66,6 +67,7 @@ def _word(text: str | None) -> str:
     return _escape(text or None).replace(" ", "\\x20")
 
 
+# Many requests end in the same second, and strftime takes longer than the rest of the line.
 @lru_cache(maxsize=16)
 def _when(second: int) -> str:
     return time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(second))
@@ -85,7 +87,7 @@ def json_lines(entry: Entry) -> str:
 def logfmt(entry: Entry) -> str:
     """Return `name=value` pairs, with quotes around values that contain spaces."""
     fields = entry.as_dict()
-    fields.pop("headers", None)
+    fields.pop("headers", None)  # logfmt has no nested values
     fields |= {f"header.{name}": value for name, value in entry.headers.items()}
     return " ".join(f"{name}={_logfmt_value(value)}" for name, value in fields.items())
 

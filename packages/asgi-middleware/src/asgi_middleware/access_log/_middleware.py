@@ -71,7 +71,7 @@ class AccessLogMiddleware:
         exchange = _Exchange(self, scope, receive, send)
         try:
             await self.app(scope, exchange.receive, exchange.send)
-        except BaseException as exc:
+        except BaseException as exc:  # a cancelled request is logged, too
             exchange.fail(exc)
             raise
         return exchange.finish("incomplete")
@@ -149,7 +149,7 @@ class _Exchange:
             self.left = True
         elif kind == "websocket.disconnect":
             self.left = True
-            self.entry.close_code = message.get("code", 1005)
+            self.entry.close_code = message.get("code", 1005)  # the client sent no code (RFC 6455 §7.4.1)
         return message
 
     async def send(self, message: Message) -> None:
@@ -162,7 +162,7 @@ class _Exchange:
             entry.status = 101
         elif kind == "websocket.close":
             entry.close_code = message.get("code", 1000)
-            entry.status = entry.status or 403
+            entry.status = entry.status or 403  # servers answer so to a close before the accept
         elif kind == "websocket.send":
             entry.bytes_out += len(message.get("bytes") or (message.get("text") or "").encode())
         elif kind.endswith("http.response.body"):

@@ -53,7 +53,7 @@ class GeneratorCall(ResponseWatcher):
             await generator.asend(start)
             self._wait_for_the_end(generator, message)
         except StopAsyncIteration:
-            pass
+            pass  # a generator with one `yield` does not want the end
         await self._send(start.changed_message())
 
     def _wait_for_the_end(self, generator: Any, message: Message) -> None:

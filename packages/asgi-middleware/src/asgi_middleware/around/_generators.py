@@ -71,7 +71,7 @@ class _AroundHTTP:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         if scope.get("headers").__class__ is not list:
-            request_headers(scope)  # the function may read them before the application does
+            request_headers(scope)  # an iterator would be empty for the application after the function has read it
         generator = self.begin(scope)
         app: Any
         if generator.__class__ is GeneratorType:
@@ -88,5 +88,6 @@ class _AroundHTTP:
             if call.generator is None or not await call.recover(exc, scope, receive):
                 raise
         finally:
+            # Left to the garbage collector, an async generator would be closed later, in another task.
             if call.generator is not None:
                 await call.close()

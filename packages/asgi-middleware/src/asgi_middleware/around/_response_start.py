@@ -31,6 +31,7 @@ class ResponseHeaders(MutableMapping[str, str]):
 
     def __setitem__(self, name: str, value: str) -> None:
         pair = encode_name(name), encode_value(name, value)
+        # A new list: an application may send the same list object with every response.
         self.raw = [*without(self.raw, pair[0]), pair]
         self.changed = True
 

@@ -101,7 +101,7 @@ class BodyCounter:
             message = await self._receive()
         finally:
             self._is_receiving = False
-        if not message.get("more_body", False):
+        if not message.get("more_body", False):  # a disconnect has no more_body either
             self._is_read = True
         if message["type"] == "http.request":
             size = len(message.get("body", b""))

@@ -48,6 +48,7 @@ class DrainedCall(ABC):
     async def run(self) -> None:
         """Call the application, and then end a response or WebSocket that it has left open."""
         self.state.calls.add(self)
+        # Servers accept requests on open connections after the signal; these get the rest of the grace period.
         if self.state.draining:
             self.drain()
         try:
@@ -78,11 +79,12 @@ class DrainedCall(ABC):
         if not self.is_ending:
             with native_scope() as waiting:
                 self.waiting.add(waiting)
+                # Cancelling a server's `receive` loses no message: it waits on an event or a queue, and takes it after.
                 try:
                     return await self.server_receive()
                 finally:
                     self.waiting.discard(waiting)
-        self.noticed = True
+        self.noticed = True  # from now on the application is expected to end by itself
         return self.disconnect()
 
     @abstractmethod
@@ -141,10 +143,11 @@ class DrainedResponse(DrainedCall):
         if self.complete or self.cut:
             return
         if self.is_stream:
+            # A proper last message: without it the server would close the connection, and proxies report a 502.
             self.cut = True
             farewell = self.settings.farewell
             await self.server_send({"type": "http.response.body", "body": farewell, "more_body": False})
-        elif not self.started:
+        elif not self.started:  # cancelled at the end of the grace period; a started response can only be cut off
             self.cut = True
             await send_text(self.scope, self.server_send, 503, "Service Unavailable")
 

@@ -91,6 +91,7 @@ def _body(failure: Failure) -> Iterator[str]:
 
 def _frames(failure: Failure) -> Iterator[str]:
     """Yield the application's frames one by one, the first open, and library frames in a row under one summary."""
+    # The fault is usually in the application's own code, and a web framework's calls would fill the first screen.
     opened = False
     shown = 0
     for is_library, group in groupby(failure.frames, key=lambda frame: frame.is_library):

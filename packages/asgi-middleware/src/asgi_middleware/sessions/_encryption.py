@@ -54,6 +54,7 @@ class Encryption:
         from cryptography.exceptions import InvalidTag
 
         sealed = a2b_base64(value.translate(_STANDARD) + b"=" * (-len(value) % 4))
+        # 16 bytes are the tag of GCM, without which decrypt() raises ValueError instead of InvalidTag.
         if sealed[:1] != _VERSION or len(sealed) < 1 + _NONCE + 16 + _STAMP:
             return None
         nonce, encrypted = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
@@ -71,5 +72,6 @@ class Encryption:
 
 def _stretch(key: bytes, salt: bytes) -> bytes:
     """Return 256 bits for AES by HKDF-SHA256 (RFC 5869); one block of its output is enough."""
+    # Extract, then expand (RFC 5869 §2.2, §2.3). The purpose keeps the key apart from others made of the same text.
     drawn = hmac.digest(salt, key, hashlib.sha256)
     return hmac.digest(drawn, _PURPOSE + b"\x01", hashlib.sha256)

@@ -74,7 +74,7 @@ class ServerSession(Session):
     def apply(self, change: Callable[[dict[str, Any]], object]) -> None:
         """Change the session by a function, which is called again if another request has saved meanwhile."""
         self._change()
-        before = decode(encode(self))
+        before = decode(encode(self))  # a deep copy, of the kind of values that a store can hold
         change(self)
         self.applied.append((change, _changed_keys(before, self)))
 

@@ -83,7 +83,7 @@ class CookieStore:
         """Return the contents of the last valid cookie; a damaged, expired or foreign one is ignored."""
         stored = EMPTY
         for value in self._cookie.values(headers):
-            stored = UNREADABLE
+            stored = UNREADABLE  # unless a later one of the same name is valid
             try:
                 sealed = self._seal.unseal(value, self._max_age)
                 if sealed is None:
@@ -99,6 +99,7 @@ class CookieStore:
 
     def save(self, text: str, stored: StoredSession, *, modified: bool) -> bytes | None:
         """Return the Set-Cookie value for a session with this JSON, or None if the browser's cookie is still right."""
+        # An anonymous visitor gets no cookie. One that had values, or sent an invalid cookie, gets it removed.
         if text == EMPTY.text:
             return self._cookie.remove() if stored.values or (modified and stored.is_unreadable) else None
         if not modified and not stored.is_due and not _differs(text, stored.text):

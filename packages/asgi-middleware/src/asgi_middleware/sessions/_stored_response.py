@@ -65,6 +65,7 @@ class StoredResponse(ResponseWatcher):
             return await self.refuse(message["type"])
         self.started = True
         session, reading = self._session, self._reading
+        # The application may have put another mapping into the scope, as Starlette allows.
         current = session if session.shadowed else self._scope.get("session")
         session.sealed = True
         if current is session and not session.accessed:

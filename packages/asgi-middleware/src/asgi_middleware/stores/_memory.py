@@ -82,6 +82,7 @@ class MemoryStore:
     async def add(self, key: str, member: str, ttl: float) -> None:
         now = self._clock()
         members: set[str] = self._read(key, now) or set()
+        # The set lives at least as long as its longest member: a short session must not shorten the list of a user.
         expires = max(now + ttl, self._entries[key][0] if key in self._entries else 0.0)
         self._write(key, members | {member}, expires, now)
 
@@ -97,7 +98,7 @@ class MemoryStore:
     async def spend(self, key: str, limits: Sequence[Limit], cost: int) -> Spent:
         now = self._clock()
         states: list[State | None] = self._read(key, now) or [None] * len(limits)
-        if len(states) != len(limits):
+        if len(states) != len(limits):  # the configuration has changed, and states are stored without their limits
             states = [None] * len(limits)
         spent, after = decide(limits, states, cost, now)
         self._write(key, after, now + lifetime(limits), now)

@@ -155,6 +155,7 @@ class RedisStore:
 
     async def _script(self, text: str, key: str, *arguments: Any) -> Any:
         here = self._here()
+        # A registered script is called by its SHA-1, and loaded again if the server has been restarted (EVALSHA).
         script = here.scripts.get(text)
         if script is None:
             script = here.scripts[text] = here.client.register_script(text)

@@ -32,6 +32,8 @@ class WSGIMiddleware:
 
         self.app = app
         self.max_threads = max_threads
+        # A limiter belongs to one event loop, and tests run several. Not the default limiter of AnyIO: a WSGI request
+        # holds its thread for its whole life, and would starve files and sync endpoints.
         self._limiter: RunVar[CapacityLimiter] = RunVar("asgi_middleware.wsgi")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
