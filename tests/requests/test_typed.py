@@ -177,6 +177,30 @@ async def test_what_a_codec_of_the_program_makes_of_json_is_what_is_read(order):
     assert (await read(order, '[{"id": 7}]', Wrapping())).item_list[0].id == 7
 
 
+@ORDERS
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (b'{"itemList": [{"id": "x"}], "kind"', 400),  # what does not fit comes before what is not JSON
+        (b'{"itemList": [{"id": 1, "other": "\xff"}]}', 400),
+        (b'{"itemList": [{"id": 1, "other": ' + b"[" * 99999 + b"]" * 99999 + b"}]}", 400),
+        (b'{"itemList": [{"id": 1, "other": NaN}]}', 400),
+        (b'{"itemList": [{"id": 1, "id": "x"}]}', 422),
+        (b'{"itemList": [{"id": ' + b"1" * 5000 + b"}]}", 400),
+    ],
+)
+async def test_a_library_refuses_what_the_plain_reader_does(order, text, status):
+    with pytest.raises(HTTPException) as caught:
+        await read(order, text)
+    assert caught.value.status_code == status
+
+
+async def test_keys_and_dates_of_json_are_read_from_text():
+    assert await read(dict[int, set[datetime.date]] | list[MsgspecItem], '{"1": ["2027-01-01"]}') == {
+        1: {datetime.date(2027, 1, 1)}
+    }
+
+
 async def test_a_request_has_the_plain_value_beside_the_typed_one():
     request = a_request(b'{"x": 1}')
     assert await request.json(type=Point) == Point(1)

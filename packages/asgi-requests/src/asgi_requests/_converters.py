@@ -29,8 +29,16 @@ class Mismatch(Exception):
         self.errors = errors
 
 
+UNREAD: Any = object()
+"""What a converter returns for text that must be read as plain JSON first."""
+
+
 class Converter(Protocol):
     """A reader of one type; raises Mismatch."""
+
+    def from_text(self, text: bytes) -> Any:
+        """Return the text of JSON as the type where that takes one step, and UNREAD where it does not, or fails."""
+        ...
 
     def from_json(self, value: Any, text: bytes | None) -> Any:
         """Return the value of JSON as the type."""
@@ -123,6 +131,10 @@ class _Pydantic:
                 return _Msgspec(kind)
             raise TypeError(f"pydantic does not read {kind!r}: {exc.message}") from exc
 
+    def from_text(self, text: bytes) -> Any:
+        # It would read NaN and 1e400 as numbers, and looking for these takes as long as reading all of it.
+        return UNREAD
+
     def from_json(self, value: Any, text: bytes | None) -> Any:
         if text is not None:
             try:
@@ -180,10 +192,20 @@ class _Msgspec:
             raise TypeError(f"msgspec does not read {kind!r}: {exc}") from exc
         if isinstance(known, msgspec.inspect.CustomType):
             raise TypeError(f"msgspec does not read {kind!r}: make it a msgspec.Struct, a dataclass or a TypedDict")
+        self._decode = msgspec.json.Decoder(kind).decode
+        self._undecodable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
         self._convert = msgspec.convert
         self._error = msgspec.ValidationError
         self._kind = kind
         self.is_list = _lists_of(kind)
+
+    def from_text(self, text: bytes) -> Any:
+        try:
+            text.decode()  # of members that the type does not have it looks at the grammar alone
+            return self._decode(text)
+        except self._undecodable:
+            # What does not fit may not be JSON further on, which is another answer; and JSON may be UTF-16.
+            return UNREAD
 
     def from_json(self, value: Any, text: bytes | None) -> Any:
         return self._converted(value, strict=True)

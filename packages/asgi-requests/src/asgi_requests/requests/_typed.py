@@ -6,6 +6,7 @@ import re
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+from .._converters import UNREAD, converter_for
 from .._json import CODEC_KEY
 from ..exceptions import HTTPException
 from ..jsoncodec import reads_plain_json
@@ -20,9 +21,11 @@ _is_form_type = re.compile(rf"({URLENCODED}|{MULTIPART})[ \t]*(;|$)", re.IGNOREC
 
 
 async def typed_json(request: Request[Any], kind: Any) -> Any:
-    """Return the body as a type; its text is read again by what reads it best, unless a codec makes more of JSON."""
-    value, text = await request.json(), await request.body()
-    return convert_json(value, text if reads_plain_json(request.scope.get(CODEC_KEY)) else None, kind)
+    """Return the body as a type, from its text where one step can do that, unless a codec makes more of JSON."""
+    text = await request.body() if reads_plain_json(request.scope.get(CODEC_KEY)) else None
+    if text is not None and (read := converter_for(kind).from_text(text)) is not UNREAD:
+        return read
+    return convert_json(await request.json(), text, kind)
 
 
 async def typed_form(request: Request[Any], parsing: Coroutine[Any, Any, FormData], kind: Any) -> Any:
