@@ -6,7 +6,6 @@ import re
 import time
 import warnings
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime, formatdate
 from typing import Literal
 from urllib.parse import quote
 
@@ -117,6 +116,9 @@ def _seconds(max_age: object) -> int:
 def _date(expires: datetime | str | float) -> str:
     if isinstance(expires, str):
         return expires
+    # Here, as it costs a tenth of the import of an application: it imports sockets and character sets.
+    from email.utils import format_datetime, formatdate
+
     if not isinstance(expires, datetime):
         return formatdate(time.time() + expires, usegmt=True)
     if expires.tzinfo is None:

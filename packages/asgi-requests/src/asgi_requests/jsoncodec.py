@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ._json import CODEC_KEY, current_codec, dump_json, load_json
 from .types import ASGIApp, Receive, Scope, Send
@@ -49,8 +48,7 @@ class JSONCodec(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Codec:
+class _Codec(NamedTuple):
     """An engine, with the standard library behind it."""
 
     dumps: Callable[[Any], bytes]

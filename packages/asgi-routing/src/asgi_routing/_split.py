@@ -20,7 +20,7 @@ MOST_ATTEMPTS = 256
 """How often the regular expression of a program's own convertor is tried for one parameter of one path."""
 
 _NONE = -1
-_REPEATED = re.compile(r"(\[\^?\]?(?:\\.|[^\\\]])*\]|\\[dDwWsS]|\.|\(\?s:\.)(?:([+*])|\{(\d+)(,)?(\d*)\})(\))?")
+_REPEATED = r"(\[\^?\]?(?:\\.|[^\\\]])*\]|\\[dDwWsS]|\.|\(\?s:\.)(?:([+*])|\{(\d+)(,)?(\d*)\})(\))?"
 _FLOAT = r"[0-9]+(\.[0-9]+)?"
 _UUID = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 
@@ -51,7 +51,7 @@ def span_of(regex: str, flags: int = 0) -> Span:
         return Span(_FloatCursor, lambda literal: bool(literal) and literal[0] not in ".0123456789")
     if regex == _UUID:  # of a fixed length but for its hyphens, which the text decides: one end for each start
         return Span(partial(_OwnCursor, re.compile(regex, flags), 0), lambda literal: True)
-    found = _REPEATED.fullmatch(regex)
+    found = re.fullmatch(_REPEATED, regex)
     if found is None or (found[1].startswith("(")) is not bool(found[6]):
         return Span(partial(_OwnCursor, re.compile(regex, flags), MOST_ATTEMPTS), lambda literal: False)
     kind = found[1] + (found[6] or "")

@@ -22,9 +22,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Any, ClassVar, Generic, TypeVar
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from uuid import UUID
+
+# Both cost a tenth of the import of an application, and few have such a parameter: the methods import them.
 
 __all__ = [
     "CONVERTOR_TYPES",
@@ -123,17 +127,21 @@ class FloatConvertor(Convertor[float]):
         assert value != float("inf"), "Infinite values are not supported"
         text = repr(value)  # the shortest text that leads back to the same float
         if "e" in text:
+            from decimal import Decimal
+
             text = f"{Decimal(text):f}"
         return text.removesuffix(".0")
 
 
-class UUIDConvertor(Convertor[UUID]):
+class UUIDConvertor(Convertor["UUID"]):
     """A UUID in hexadecimal, with or without its hyphens, in either case."""
 
     regex = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
     openapi: ClassVar[Schema] = {"type": "string", "format": "uuid"}
 
     def convert(self, value: str) -> UUID:
+        from uuid import UUID
+
         return UUID(value)
 
     def to_string(self, value: UUID) -> str:
@@ -177,16 +185,20 @@ class DatetimeConvertor(Convertor[datetime]):
         return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
-class DecimalConvertor(Convertor[Decimal]):
+class DecimalConvertor(Convertor["Decimal"]):
     """An exact number such as `-12.50`: up to 64 digits before a point and 64 after it; no exponent, no NaN."""
 
     regex = r"-?[0-9]{1,64}(?:\.[0-9]{1,64})?"
     openapi: ClassVar[Schema] = {"type": "string", "format": "decimal", "pattern": f"^{regex}$"}
 
     def convert(self, value: str) -> Decimal:
+        from decimal import Decimal
+
         return Decimal(value)
 
     def to_string(self, value: Decimal | float | str) -> str:
+        from decimal import Decimal
+
         number = value if isinstance(value, Decimal) else Decimal(str(value))
         assert number.is_finite(), "Only finite numbers are supported"
         _, digits, exponent = number.as_tuple()

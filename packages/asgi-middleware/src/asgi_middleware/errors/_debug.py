@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from traceback import format_exception
 
 from .._accept import prefers_html
@@ -15,13 +14,13 @@ _PRIVATE = [
 ]
 
 
-@dataclass(slots=True)
 class DebugAnswer:
     """The body, media type and headers of a debug answer, and the ASGI application that sends it with status 500."""
 
-    body: bytes
-    media_type: str
-    headers: list[tuple[bytes, bytes]] = field(default_factory=lambda: [*_PRIVATE])
+    def __init__(self, body: bytes, media_type: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+        self.body = body
+        self.media_type = media_type
+        self.headers = [*_PRIVATE] if headers is None else headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [
