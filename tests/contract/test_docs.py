@@ -55,6 +55,13 @@ def test_every_page_is_in_the_navigation(root):
     assert set(re.findall(r"[\w./-]+\.md\b", navigation)) == pages
 
 
+def test_llms_txt_lists_the_pages_of_the_navigation_each_with_a_line(root):
+    navigation = (root / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    pages = [page.removesuffix(".md") for page in re.findall(r"[\w./-]+\.md\b", navigation)]
+    lines = re.findall(r"^- \[.+?\]\((\S+)\.html\): \S.*$", (root / "docs" / "llms.txt").read_text(), re.MULTILINE)
+    assert lines == [page for page in pages if page != "index"]
+
+
 def test_every_name_of_the_framework_is_listed(root):
     page = (root / "docs" / "reference" / "asgi-framework.md").read_text()
     framework = importlib.import_module("asgi_framework")
