@@ -11,7 +11,12 @@ import pytest
 MATRICES = ("contract/test_conformance_", "integrations/test_middleware_")
 SLICE = 6
 # Other projects' software and thousands of connections: seconds each, and nothing that another test does not cover.
-SLOW = ("integrations/test_compat_foreign", "integrations/test_mcp_server", "servers/test_many_connections")
+SLOW = (
+    "integrations/test_compat_foreign",
+    "integrations/test_mcp_server",
+    "integrations/test_testclient_schemathesis",
+    "servers/test_many_connections",
+)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -51,6 +51,7 @@ def test_mypy_accepts_any_application_and_finds_mistakes(request: pytest.Fixture
     assert len(errors) == len(found), done.stdout
 
 
+@pytest.mark.whole  # node takes seconds to start
 def test_pyright_accepts_any_application_and_finds_mistakes(tmp_path: Path) -> None:
     checker = shutil.which("basedpyright", path=str(Path(sys.executable).parent)) or shutil.which("basedpyright")
     if checker is None or importlib.util.find_spec("falcon") is None:

@@ -41,7 +41,10 @@ def test_no_docstring_begins_with_a_question_word(root):
         *root.glob("packages/*/examples/**/*.py"),
         *root.glob("tests/**/*.py"),
     ]:
-        for node in ast.walk(ast.parse(path.read_text())):
+        text = path.read_text()
+        if not re.search(r'"""(?:What|Who|Those) ', text):  # most files need not be parsed
+            continue
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 docstring = ast.get_docstring(node) or ""
                 if docstring.startswith(("What ", "Who ", "Those ")):

@@ -197,6 +197,7 @@ def test_a_django_project_takes_two_pieces(start, free_port, examples):
         assert again.headers["access-control-allow-origin"] == "https://app.example.org"
 
 
+@pytest.mark.whole
 def test_a_quart_application_is_tested_with_our_client(examples):
     pytest.importorskip("quart", reason="pip install quart")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", examples / "test_quart_application.py"]

@@ -77,6 +77,7 @@ def test_mypy_knows_the_responses_and_the_options(tmp_path: Path, request: pytes
     assert lines == {"4", "5", "6", "7"}
 
 
+@pytest.mark.whole  # node takes seconds to start
 def test_pyright_knows_the_responses_and_the_options(tmp_path: Path) -> None:
     pytest.importorskip("basedpyright", reason="needs basedpyright: pip install basedpyright")
     found = {}

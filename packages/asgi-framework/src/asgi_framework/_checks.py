@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from asgi_middleware import Middleware
 from asgi_routing.lifespan import Lifespan
@@ -18,7 +18,8 @@ def check_debug(debug: Any) -> bool:
     """Return `debug`; raises TypeError for a list of routes, which is the second argument."""
     if isinstance(debug, Iterable) and not isinstance(debug, str):
         raise TypeError(f"the first argument of App is debug, not {debug!r}: write App(routes=[...])")
-    return debug  # type: ignore[no-any-return]
+    checked: bool = debug
+    return checked
 
 
 def check_size(max_body_size: Any) -> int | None:
@@ -30,7 +31,7 @@ def check_size(max_body_size: Any) -> int | None:
         raise TypeError(f"max_body_size must be a number of bytes, such as 1_000_000, not {max_body_size!r}")
     if max_body_size < 0:
         raise ValueError(f"max_body_size must be 0 or more, not {max_body_size!r}")
-    return max_body_size  # type: ignore[return-value]
+    return cast("int", max_body_size)  # a float compares as well
 
 
 def check_lifespan(lifespan: Any) -> Lifespan | None:
@@ -41,7 +42,8 @@ def check_lifespan(lifespan: Any) -> Lifespan | None:
             f"lifespan must be an async context manager function that takes the application, not {shown}: "
             "write @contextlib.asynccontextmanager above `async def lifespan(app): ... yield`"
         )
-    return lifespan  # type: ignore[no-any-return]
+    checked: Lifespan | None = lifespan
+    return checked
 
 
 def check_handlers(handlers: Mapping[Any, ExceptionHandler]) -> dict[Any, ExceptionHandler]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MethodType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import asgi_middleware.authentication
 import asgi_middleware.errors
@@ -60,8 +60,7 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
         """Return the response to an HTTPException."""
         assert isinstance(exc, HTTPException)
         if type(exc).__call__ is not HTTPException.__call__:
-            application: Any = exc  # a subclass that sends its own response
-            return application  # type: ignore[no-any-return]
+            return cast("Response", exc)  # a subclass that sends its own response, as an ASGI application
         if exc.status_code in (204, 304):  # these have no body (RFC 9110 §15.3.5, §15.4.5)
             return Response(status_code=exc.status_code, headers=exc.headers)
         return PlainTextResponse(exc.detail, exc.status_code, exc.headers)
@@ -118,7 +117,8 @@ class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):
         response: Any = await call_handler(self.handler, request, exc)
         if not callable(response) and not has_started(send):
             raise not_a_response(self.handler, response)
-        return response  # type: ignore[no-any-return]
+        application: ASGIApp = response
+        return application
 
     def debug_response(self, request: Request[Any], exc: Exception) -> Response:
         """Return the response that shows the exception, with `debug`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from .._headers import RawHeaders, all_values, first_value, merge_vary, without
@@ -104,10 +105,8 @@ class CompressedResponse(ResponseWatcher):
 
     async def release_quietly(self) -> None:
         """Release the start while an exception of the application is raised, which no other may replace."""
-        try:
+        with suppress(Exception):
             await self.release()
-        except Exception:  # noqa: S110
-            pass
 
     async def _body(self, message: Message) -> None:
         if self.held is not None:

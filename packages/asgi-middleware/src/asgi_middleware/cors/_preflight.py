@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from .._configuration import entries, warn_corrected, warn_ignored
 from .._headers import TOKEN, all_values, first_value
@@ -49,12 +50,12 @@ def tokens(parameter: str, values: object) -> tuple[str, ...]:
     return tuple(names)
 
 
-def max_age_seconds(value: object) -> bytes | None:
+def max_age_seconds(value: Any) -> bytes | None:
     """Return the seconds for which browsers may cache the answer; None leaves it to them."""
     if value is None:
         return None
     try:
-        seconds = int(value)  # type: ignore[call-overload]
+        seconds = int(value)
     except (TypeError, ValueError):
         warn_ignored("max_age", value, "write a whole number of seconds")
         return None

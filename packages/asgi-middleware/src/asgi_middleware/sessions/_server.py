@@ -101,7 +101,9 @@ class ServerSessions:
         else:
             return Reading(_nothing, None, fails=self._fails)
         # A store that can be read without waiting is read at the first access.
-        get_now: Callable[[str], bytes | None] | None = self.store.get_now if self._may_read_now else None  # type: ignore[attr-defined]
+        get_now: Callable[[str], bytes | None] | None = None
+        if self._may_read_now:
+            get_now = getattr(self.store, "get_now", None)
         if get_now is not None:
             return Reading(lambda: self._read_now(get_now, key), None, fails=self._fails)
         reading = Reading(None, lambda: self._read_in_time(key), fails=self._fails)
