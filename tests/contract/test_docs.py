@@ -69,3 +69,12 @@ def test_every_name_of_the_framework_is_listed(root):
     page = (root / "docs" / "reference" / "asgi-framework.md").read_text()
     framework = importlib.import_module("asgi_framework")
     assert set(framework.__all__) - {"__version__"} == set(re.findall(r"`(\w+)`[,|\s]", page)) - {"asgi_framework"}
+
+
+def test_every_middleware_has_its_place_in_the_page_of_the_order(root):
+    page = (root / "docs" / "order.md").read_text()
+    found = [
+        re.findall(r"^class (\w+Middleware)\b", path.read_text(), re.MULTILINE)
+        for path in root.glob("packages/asgi-middleware/src/**/*.py")
+    ]
+    assert {name for names in found for name in names if name not in page} == set()
