@@ -110,6 +110,7 @@ class Shell:
             time.sleep(0.05)
 
 
+@pytest.mark.whole  # servers and new projects: seconds each
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if sessions(page)], ids=lambda path: path.relative_to(ROOT).as_posix()
 )

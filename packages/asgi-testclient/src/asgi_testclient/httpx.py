@@ -205,7 +205,8 @@ class TestClient(Client, httpx.Client):
         def stream(self, *args: Any, **kwargs: Any) -> Any: ...
         def websocket_connect(
             self, url: httpx.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
-        ) -> WebSocketTestSession: ...
+        ) -> WebSocketTestSession:
+            """Return a WebSocket that opens with its block; a refusal raises WebSocketDenied."""
     # fmt: on
 
 
@@ -251,7 +252,8 @@ class AsyncTestClient(AsyncClient, httpx.AsyncClient):
         def stream(self, *args: Any, **kwargs: Any) -> Any: ...
         def websocket_connect(
             self, url: httpx.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
-        ) -> AsyncWebSocketTestSession: ...
+        ) -> AsyncWebSocketTestSession:
+            """Return a WebSocket that opens with its block; a refusal raises WebSocketDenied."""
     # fmt: on
 
 

@@ -207,7 +207,8 @@ class TestClient(Client, httpx2.Client):
         def stream(self, *args: Any, **kwargs: Any) -> Any: ...
         def websocket_connect(
             self, url: httpx2.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
-        ) -> WebSocketTestSession: ...
+        ) -> WebSocketTestSession:
+            """Return a WebSocket that opens with its block; a refusal raises WebSocketDenied."""
     # fmt: on
 
 
@@ -253,7 +254,8 @@ class AsyncTestClient(AsyncClient, httpx2.AsyncClient):
         def stream(self, *args: Any, **kwargs: Any) -> Any: ...
         def websocket_connect(
             self, url: httpx2.URL | str, subprotocols: Sequence[str] | None = None, **options: Any
-        ) -> AsyncWebSocketTestSession: ...
+        ) -> AsyncWebSocketTestSession:
+            """Return a WebSocket that opens with its block; a refusal raises WebSocketDenied."""
     # fmt: on
 
 
