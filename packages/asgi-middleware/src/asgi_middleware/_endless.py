@@ -13,8 +13,8 @@ def is_endless(scope: Scope, start: Message) -> bool:
 
     The headers are iterated, so pass a message from `with_lasting_headers`.
     """
-    kind = first_value(start.get("headers", ()), b"content-type") or b""
-    return kind.partition(b";")[0].strip().lower() in _TYPES
+    kind = first_value(start.get("headers", ()), b"content-type")
+    return kind is not None and kind.partition(b";")[0].strip().lower() in _TYPES
 
 
 def with_lasting_headers(message: Message) -> Message:

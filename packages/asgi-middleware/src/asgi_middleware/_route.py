@@ -35,7 +35,7 @@ def _below(scope: Scope, mounted: str) -> str | None:
         return _template_of(mounted, params, template) + str(template)
     whole = getattr(route, "full_path_format", None)
     if isinstance(whole, str):
-        return whole if _begins_with(whole, mounted) else _template_of(mounted, params, whole) + whole
+        return whole if not mounted or _begins_with(whole, mounted) else _template_of(mounted, params, whole) + whole
     own = getattr(route, "path_format", None)
     if not isinstance(own, str):
         return None

@@ -1,23 +1,34 @@
 """Watchers of the messages that an application sends: whether a response has begun, the state of a WebSocket.
 
 Rule: only this file knows whether a response has begun. Adjacent middlewares share one watcher, found by the object
-that `send` is bound to. A middleware that changes messages subclasses ResponseWatcher, so that it is found as well.
+that `send` is bound to. A middleware that changes a response is a ResponseWatcher as well, so that it is found: it
+subclasses it, or gives a function to ChangedResponse.
 
 Both `send` are plain functions that return the awaitable of the outer `send`, which saves a coroutine per message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from types import MethodType
 
 from ._marked import marked_async
 from .types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["ERRORS_KEY", "ResponseWatcher", "WebSocketWatcher", "watch_response", "watch_websocket"]
+__all__ = [
+    "ERRORS_KEY",
+    "HTTP_START",
+    "ChangedResponse",
+    "ResponseWatcher",
+    "WebSocketWatcher",
+    "watch_response",
+    "watch_websocket",
+]
 
 ERRORS_KEY = "asgi_middleware.errors"
 """The scope key of the watcher of an outer middleware that answers unhandled exceptions."""
+
+HTTP_START = ("http.response.start",)
 
 _DENIAL = "websocket.http.response"
 _MOST_REASON_BYTES = 123  # a control frame holds 125 bytes, two of them for the code (RFC 6455 §5.5)
@@ -46,6 +57,28 @@ class ResponseWatcher:
             return outer_send(change(message) if message["type"] == "http.response.start" else message)
 
         self._send = send
+
+
+class ChangedResponse(ResponseWatcher):
+    """A wrapped `send` that has `change(start)` make the start of a response into the message to send.
+
+    `starts` are the types of the messages to change, those that accept or deny a WebSocket perhaps.
+    """
+
+    __slots__ = ("_change", "_starts")
+
+    def __init__(self, send: Send, change: Callable[[Message], Message], starts: Collection[str] = HTTP_START) -> None:
+        self._send = send
+        self._change = change
+        self._starts = starts
+
+    @marked_async
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message to the outer `send`, the start as it was changed."""
+        if message["type"] in self._starts:
+            self.started = True
+            message = self._change(message)
+        return self._send(message)
 
 
 def watch_response(send: Send) -> ResponseWatcher:

@@ -18,7 +18,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Literal
 
@@ -26,7 +26,8 @@ from ._configuration import paths
 from ._headers import first_value
 from ._in_time import in_time
 from ._replies import reject
-from ._scope import request_headers
+from ._scope import first_header
+from ._watch import ChangedResponse
 from .stores import Limit, MemoryStore, Spent, Store
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,6 +35,8 @@ __all__ = ["Limit", "RateLimitMiddleware", "by_client", "by_header", "by_user"]
 
 Key = Callable[[Scope], str | None | Awaitable[str | None]]
 """`key(scope)` returns the identity to count by, or an awaitable of it; None is not limited."""
+
+_STARTS = ("http.response.start", "websocket.accept")
 
 _log = logging.getLogger("asgi_middleware.rate_limit")
 
@@ -71,7 +74,7 @@ def by_header(name: str) -> Key:
     lower = name.lower().encode("latin-1")
 
     def key(scope: Scope) -> str:
-        value = first_value(request_headers(scope), lower)
+        value = first_header(scope, lower)
         # A digest: the store then holds no secret, and no key as long as a client likes.
         return by_client(scope) if value is None else f"header:{hashlib.sha256(value).hexdigest()[:32]}"
 
@@ -146,7 +149,7 @@ class RateLimitMiddleware:
         # Stores encode keys as UTF-8, which fails for the lone surrogates that an identity from JSON may have.
         if not name.isascii():
             name = name.encode(errors="backslashreplace").decode()
-        spent = await self._spend(name, cost)
+        spent = await (self.store.spend(name, self.limits, cost) if self._is_local else self._spend(name, cost))
         if spent is None:
             if self.on_store_error == "open":
                 return await self.app(scope, receive, send)
@@ -159,21 +162,10 @@ class RateLimitMiddleware:
             # a response to a handshake.
             return await reject(scope, receive, send, 429, "Too Many Requests", fields, close_code=1013)
 
-        async def send_with_limits(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.accept"):
-                headers = list(message.get("headers") or ())
-                # An inner limiter is more specific, such as one for this route: the client needs its limit.
-                if first_value(headers, b"ratelimit") is None:
-                    headers += fields
-                message = {**message, "headers": headers}
-            await send(message)
-
-        return await self.app(scope, receive, send_with_limits)
+        return await self.app(scope, receive, ChangedResponse(send, partial(_with_fields, fields), _STARTS).send)
 
     async def _spend(self, key: str, cost: int) -> Spent | None:
         """Return the answer of the store, or None if it fails or is too slow."""
-        if self._is_local:
-            return await self.store.spend(key, self.limits, cost)
         if self._failing and self._asking and self.on_store_error == "open":
             return None  # another request is already finding out whether the store works again
         self._asking += 1
@@ -197,9 +189,22 @@ class RateLimitMiddleware:
 
     def _state(self, spent: Spent) -> tuple[bytes, bytes]:
         """Return the field RateLimit for the limit with the smallest share of its quota left."""
-        states = zip(self._names, self.limits, spent.states, strict=True)
-        name, _, state = min(states, key=lambda found: found[2].remaining / found[1].quota)
+        name, state = self._names[0], spent.states[0]
+        if len(self.limits) > 1:
+            states = zip(self._names, self.limits, spent.states, strict=True)
+            name, _, state = min(states, key=lambda found: found[2].remaining / found[1].quota)
         return b"ratelimit", f'"{name}";r={state.remaining};t={_whole_seconds(state.reset)}'.encode("ascii")
+
+
+def _with_fields(fields: list[tuple[bytes, bytes]], start: Message) -> Message:
+    """Return the start of a response with the fields of this limiter, unless an inner one has set its own.
+
+    The inner limiter is more specific, such as one for this route: the client needs its limit.
+    """
+    headers = list(start.get("headers") or ())
+    if first_value(headers, b"ratelimit") is None:
+        headers += fields
+    return {**start, "headers": headers}
 
 
 def _whole_seconds(seconds: float) -> int:

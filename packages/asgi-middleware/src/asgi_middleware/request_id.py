@@ -20,14 +20,15 @@ from __future__ import annotations
 import logging
 import os
 import re
-import secrets
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import NamedTuple
 
-from ._headers import without
-from ._scope import request_headers
+from ._headers import first_value, without
+from ._scope import header_index
+from ._watch import ChangedResponse
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["RequestIDFilter", "RequestIDMiddleware", "TraceContext", "parse_traceparent", "request_id", "trace_context"]
@@ -41,7 +42,10 @@ request_id: ContextVar[str] = ContextVar("asgi_middleware.request_id", default="
 # Nothing that could break a log line, a header or a shell: UUIDs, ULIDs, base64 and the ids of common proxies pass.
 _CLEAN = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[ -~]*)?")
-_HEADS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
+_HEADS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+# The version and the variant of a UUID, and the bits that are random in one of version 7 (RFC 9562 §5.7).
+_VERSION_7 = 0x7 << 76 | 0x2 << 62
+_RANDOM = (1 << 80) - 1 & ~(0xF << 76 | 0x3 << 62)
 
 
 class TraceContext(NamedTuple):
@@ -58,9 +62,8 @@ trace_context: ContextVar[TraceContext | None] = ContextVar("asgi_middleware.tra
 
 def new_id() -> str:
     """Return a UUID of version 7 (RFC 9562 §5.7): ids sort by their time of creation."""
-    value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
-    text = f"{value:032x}"
+    milliseconds = time.time_ns() // 1_000_000 << 80
+    text = f"{milliseconds | int.from_bytes(os.urandom(10), 'big') & _RANDOM | _VERSION_7:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
@@ -76,6 +79,20 @@ def parse_traceparent(value: bytes) -> TraceContext | None:
     if not trace_id.strip("0") or not parent_id.strip("0"):
         return None
     return TraceContext(trace_id, parent_id, bool(int(found[4], 16) & 1))
+
+
+def _new_trace() -> TraceContext:
+    """Return a trace that begins here, and is not sampled."""
+    ids = os.urandom(24).hex()
+    return TraceContext(ids[:32], ids[32:], False)
+
+
+def _with_field(field: tuple[bytes, bytes], start: Message) -> Message:
+    """Return the start of a response with a field in place of any of its name."""
+    headers = list(start.get("headers") or ())
+    if first_value(headers, field[0]) is not None:
+        headers = without(headers, field[0])
+    return {**start, "headers": [*headers, field]}
 
 
 class RequestIDMiddleware:
@@ -105,31 +122,20 @@ class RequestIDMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        ids, traces = [], []
-        for key, value in request_headers(scope):
-            name = key.lower()  # ASGI requires lower case, but two spellings must not pass for two different fields
-            if name == self._header:
-                ids.append(value)
-            elif name == b"traceparent":
-                traces.append(value)
-        clean = self.trust_client and len(ids) == 1 and _CLEAN.fullmatch(ids[0])
-        identity = ids[0].decode("ascii") if clean else self.generate()
-        trace = parse_traceparent(traces[0]) if len(traces) == 1 else None
+        index = header_index(scope)
+        ids, traces = index.get(self._header), index.get(b"traceparent")
+        clean = self.trust_client and ids and len(ids) == 1 and _CLEAN.fullmatch(ids[0])
+        identity = ids[0].decode("ascii") if ids and clean else self.generate()
+        trace = parse_traceparent(traces[0]) if traces and len(traces) == 1 else None
         if trace is None:
-            trace = TraceContext(secrets.token_hex(16), secrets.token_hex(8), False)
+            trace = _new_trace()
         scope[SCOPE_KEY] = identity
         scope[TRACE_KEY] = trace
         # The trace is not sent back: a traceparent belongs to requests (W3C Trace Context §3).
-        pair = (self._header, identity.encode("latin-1"))
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] in _HEADS:
-                message = {**message, "headers": [*without(message.get("headers") or (), self._header), pair]}
-            await send(message)
-
+        response = ChangedResponse(send, partial(_with_field, (self._header, identity.encode("latin-1"))), _HEADS)
         token, trace_token = request_id.set(identity), trace_context.set(trace)
         try:
-            return await self.app(scope, receive, send_with_id)
+            return await self.app(scope, receive, response.send)
         finally:
             request_id.reset(token)
             trace_context.reset(trace_token)

@@ -21,7 +21,9 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import partial
 
+from ._watch import ChangedResponse
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["DEFAULT_POLICY", "NONCE", "NONE", "SELF", "SecurityHeadersMiddleware", "csp_nonce"]
@@ -134,16 +136,10 @@ class SecurityHeadersMiddleware:
         nonce = None
         if self._has_nonce:
             nonce = scope[SCOPE_KEY] = _Nonce()
+        return await self.app(scope, receive, ChangedResponse(send, partial(self._add, added, nonce)).send)
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": self._add(added, message, nonce)}
-            await send(message)
-
-        return await self.app(scope, receive, send_with_headers)
-
-    def _add(self, added: dict[bytes, bytes], message: Message, nonce: _Nonce | None) -> list[Sequence[bytes]]:
-        """Return the headers of a response, with the missing ones added."""
+    def _add(self, added: dict[bytes, bytes], nonce: _Nonce | None, message: Message) -> Message:
+        """Return the start of a response, with the missing headers added."""
         headers: list[Sequence[bytes]] = list(message.get("headers") or ())
         present = {name.lower() for name, _ in headers}
         if not present.isdisjoint(self._hidden):
@@ -160,7 +156,7 @@ class SecurityHeadersMiddleware:
             headers += added.items()
         else:
             headers += [pair for pair in added.items() if pair[0] not in present]
-        return headers
+        return {**message, "headers": headers}
 
     def _policy_with(self, nonce: str) -> bytes:
         assert self._policy is not None

@@ -47,7 +47,9 @@ class Compressor:
         except Exception:
             await response.release_quietly()
             raise
-        return await response.release()
+        if response.held is not None:
+            await response.release()
+        return None
 
     def coding_for(self, headers: RawHeaders) -> Coding | None:
         """Return the coding for a client with these request headers, or None to send it bodies as they are."""

@@ -46,20 +46,22 @@ class CompressedResponse(ResponseWatcher):
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message to the outer `send`, encoded or unchanged."""
-        send = self._send if self.passing else self._encode
-        return send(message)
-
-    async def _encode(self, message: Message) -> None:
+        if self.passing:
+            return self._send(message)
         if message["type"] == "http.response.start":
             self.started = True
-            return await self._start(message)
+            return self._start(message)
         if message["type"] == "http.response.body":
-            return await self._body(message)
+            return self._body(message)
+        return self._other(message)
+
+    async def _other(self, message: Message) -> None:
         # An extension sends the body by another kind of message (pathsend): the start goes first, both unchanged.
         await self.release()
-        return await self._send(message)
+        await self._send(message)
 
-    async def _start(self, message: Message) -> None:
+    def _start(self, message: Message) -> Awaitable[None]:
+        """Pass the start of a response that stays as it is, and hold any other."""
         headers = message.get("headers", ())
         if not isinstance(headers, (list, tuple)):
             message = {**message, "headers": (headers := list(headers))}
@@ -68,23 +70,23 @@ class CompressedResponse(ResponseWatcher):
         if not self.settings.may_encode(message["status"], headers) or (
             length is not None and self.settings.is_small(length) and message["status"] != 304
         ):
-            return await self._pass(message)
+            return self._pass(message)
         coding = self.coding = self.settings.coding_for(self.scope.get("headers", ()))
         if message["status"] == 304:
-            return await self._pass(self._not_modified(message))
+            return self._pass(self._not_modified(message))
         # The headers of HEAD should be those of GET, but there is no body to learn the encoded length from, so the
         # response has no Content-Length (RFC 9110 §9.3.2 allows that).
         if self.scope.get("method") == "HEAD":
-            return await self._pass(_varying(message) if coding is None else _encoded(message, coding.name))
+            return self._pass(_varying(message) if coding is None else _encoded(message, coding.name))
         if length is not None and coding is None:
-            return await self._pass(_varying(message))
+            return self._pass(_varying(message))
         self.held = message
-        return None
+        return _nothing()
 
-    async def _pass(self, message: Message) -> None:
+    def _pass(self, message: Message) -> Awaitable[None]:
         """Send a start, and let the rest pass unchanged."""
         self.held, self.passing = None, True
-        await self._send(message)
+        return self._send(message)
 
     def _not_modified(self, start: Message) -> Message:
         """Return a 304 with the validator of the response that it stands for (RFC 9110 §15.4.5).
@@ -143,6 +145,10 @@ class CompressedResponse(ResponseWatcher):
 
     def _is_large(self, body: bytes) -> bool:
         return len(body) >= self.settings.thread_minimum_size
+
+
+async def _nothing() -> None:
+    """Send nothing yet."""
 
 
 def _content_length(headers: Sequence[Sequence[bytes]]) -> int | None:

@@ -11,6 +11,8 @@ import re
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress, repeat
+from operator import attrgetter, is_not
 from typing import Any
 
 # Also C1 controls and everything beyond latin-1: terminals act on U+009B, and bidirectional marks reorder a line.
@@ -49,7 +51,15 @@ class Entry:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the known fields, in a fixed order."""
-        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None and value != {}}
+        values = _values(self)
+        known = dict(compress(zip(_NAMES, values, strict=True), map(is_not, values, repeat(None))))
+        if not self.headers:
+            del known["headers"]
+        return known
+
+
+_NAMES = tuple(Entry.__slots__)  # in the order of the class
+_values = attrgetter(*_NAMES)
 
 
 def combined(entry: Entry) -> str:

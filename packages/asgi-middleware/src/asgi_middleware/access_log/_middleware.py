@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from .._headers import first_value
 from .._route import route_of
-from .._scope import request_headers
+from .._scope import header_index
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._formats import Entry, combined, json_lines, logfmt
 from ._writer import Writer
@@ -19,6 +18,8 @@ from ._writer import Writer
 _FORMATS: dict[str, Callable[[Entry], str]] = {"combined": combined, "json": json_lines, "logfmt": logfmt}
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key", "x-csrf-token"})
 _REDACTED = ("access_token", "api_key", "apikey", "code", "key", "password", "secret", "sig", "signature", "token")
+_STARTS = ("http.response.start", "websocket.http.response.start")
+_BODIES = ("http.response.body", "websocket.http.response.body")
 _MOST_CHARACTERS = 2048  # of a target, a referer or a user agent, which a client may send as long as the server allows
 
 
@@ -105,14 +106,14 @@ class AccessLogMiddleware:
         entry.request_id = scope.get(self.request_id_key)
         user = scope.get("user")
         entry.user = str(name) if (name := getattr(user, "display_name", None)) else None
-        given = request_headers(scope)
-        referer = first_value(given, b"referer")
-        entry.referer = None if referer is None else self._hidden(referer.decode("latin-1"))
-        entry.user_agent = _text(first_value(given, b"user-agent"))
+        given = header_index(scope)
+        if b"referer" in given:
+            entry.referer = self._hidden(given[b"referer"][0].decode("latin-1"))
+        if b"user-agent" in given:
+            entry.user_agent = _text(given[b"user-agent"][0])
         for name, key in self._headers:
-            value = _text(first_value(given, key))
-            if value is not None:
-                entry.headers[name] = value
+            if key in given:
+                entry.headers[name] = _text(given[key][0])
         self._writer.write(entry)
 
 
@@ -155,9 +156,11 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         entry = self.entry
         kind = message["type"]
-        if kind.endswith("http.response.start"):
+        if kind in _STARTS:
             entry.status = message["status"]
             self._trailers = bool(message.get("trailers", False))
+        elif kind in _BODIES:
+            entry.bytes_out += len(message.get("body", b""))
         elif kind == "websocket.accept":
             entry.status = 101
         elif kind == "websocket.close":
@@ -165,20 +168,20 @@ class _Exchange:
             entry.status = entry.status or 403  # servers answer so to a close before the accept
         elif kind == "websocket.send":
             entry.bytes_out += len(message.get("bytes") or (message.get("text") or "").encode())
-        elif kind.endswith("http.response.body"):
-            entry.bytes_out += len(message.get("body", b""))
         try:
             await self._send(message)
         except OSError:  # servers raise it if the client has left (ASGI, "Disconnected Client")
             self.left = True
             raise
-        if entry.first_byte is None and (kind.endswith("http.response.body") or kind == "websocket.accept"):
+        if kind in _STARTS:
+            return
+        if entry.first_byte is None and (kind in _BODIES or kind == "websocket.accept"):
             entry.first_byte = time.perf_counter() - self._clock
         if self._is_last(kind, message):
             self.finish("complete")
 
     def _is_last(self, kind: str, message: Message) -> bool:
-        if kind.endswith("http.response.body") or kind == "http.response.zerocopysend":
+        if kind in _BODIES or kind == "http.response.zerocopysend":
             return not message.get("more_body", False) and not self._trailers
         if kind == "http.response.trailers":
             return not message.get("more_trailers", False)
@@ -208,5 +211,5 @@ class _Exchange:
         self._middleware.write(entry, self._scope)
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")[:_MOST_CHARACTERS]
+def _text(value: bytes) -> str:
+    return value.decode("latin-1")[:_MOST_CHARACTERS]

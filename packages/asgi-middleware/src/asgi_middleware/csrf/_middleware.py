@@ -60,12 +60,12 @@ class CSRFMiddleware:
         kind = scope["type"]
         if kind not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        headers = request_headers(scope)
         if self._key is not None and kind == "http":
+            request_headers(scope)
             return await self._call_with_tokens(scope, receive, send)
         if (kind == "http" and scope["method"] in _SAFE) or scope["path"] in self.exempt_paths:
             return await self.app(scope, receive, send)
-        if judge(headers, self.trusted_origins) is Verdict.OTHER:
+        if judge(request_headers(scope), self.trusted_origins) is Verdict.OTHER:
             return await self.reject(scope, receive, send)
         return await self.app(scope, receive, send)
 

@@ -47,9 +47,10 @@ class DrainedCall(ABC):
 
     async def run(self) -> None:
         """Call the application, and then end a response or WebSocket that it has left open."""
-        self.state.calls.add(self)
+        state = self.state
+        state.calls.add(self)
         # Servers accept requests on open connections after the signal; these get the rest of the grace period.
-        if self.state.draining:
+        if state.draining:
             self.drain()
         try:
             with self.whole:
@@ -60,8 +61,8 @@ class DrainedCall(ABC):
             if not _is_caused_by_the_end(exc):
                 raise
         finally:
-            self.state.calls.discard(self)
-        if self.is_ending or self.whole.cancelled_caught:
+            state.calls.discard(self)
+        if state.draining and (self.is_ending or self.whole.cancelled_caught):
             await self.end()
 
     def drain(self) -> None:
@@ -131,11 +132,12 @@ class DrainedResponse(DrainedCall):
             self.started = True
             message = with_lasting_headers(message)
             self.is_stream = self.settings.endless(self.scope, message)
-            self.interrupt_receive()
+            if self.is_stream:
+                self.interrupt_receive()
         elif kind == "http.response.body" and not message.get("more_body", False):
             self.complete = True
         await self.server_send(message)
-        if self.is_ending and not self.complete and kind == "http.response.body" and self.is_deaf():
+        if self.is_stream and self.is_ending and not self.complete and kind.endswith(".body") and self.is_deaf():
             await self.end()
             raise Drained("the response was ended because the server stops")
 

@@ -6,7 +6,7 @@ Rule: a malformed entry is None, and the walk along the entries stops there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
@@ -78,19 +78,19 @@ def read_address(text: str) -> Address | None:
 
 def split_list(values: Iterable[bytes]) -> list[str]:
     """Return the entries of X-Forwarded fields, several lines as one list; only the last ones if there are many."""
-    text = ",".join([value.decode("latin-1") for value in values])
-    if not text.strip(" \t"):
-        return []
+    text = b",".join(values).decode("latin-1")
+    if "," not in text:
+        return [text.strip(" \t")] if text.strip(" \t") else []
     return [entry.strip(" \t") for entry in text.rsplit(",", MOST_ENTRIES)[-MOST_ENTRIES:]]
 
 
-def parse_forwarded(values: Sequence[bytes]) -> list[Element | None]:
+def parse_forwarded(values: Iterable[bytes]) -> list[Element | None]:
     """Return the elements of Forwarded from left to right; None stands for a malformed one and all to its left.
 
     The nearest proxy wrote the right end of the list, so it is read from there as far as it is well-formed: a quote
     that a client leaves open on the left cannot hide the elements that the proxies have added.
     """
-    text = ", ".join([value.decode("latin-1") for value in values])
+    text = b", ".join(values).decode("latin-1")
     if len(text) > _MOST_CHARACTERS:
         text = "\0" + text[-_MOST_CHARACTERS:]  # NUL makes the element at the cut malformed
     elements: list[Element | None] = []

@@ -9,16 +9,16 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from .._headers import RawHeaders, all_values, without
+from .._headers import all_values, without
 from .._host import default_port, parse_host
-from .._scope import request_headers
+from .._scope import header_index
 from ..types import ASGIApp, Receive, Scope, Send
 from ._entries import LONGEST_NODE, Element, Node, parse_forwarded, read_address, read_node, split_list
 
 SCOPE_KEY = "asgi_middleware.proxy_headers"
-_X_FORWARDED = tuple(b"x-forwarded-%s" % name for name in (b"for", b"proto", b"host", b"port", b"prefix"))
-_FORWARDED = (b"forwarded",)
-_ALL = frozenset((*_X_FORWARDED, *_FORWARDED))
+_X_FORWARDED = frozenset(b"x-forwarded-%s" % name for name in (b"for", b"proto", b"host", b"port", b"prefix"))
+_FORWARDED = frozenset([b"forwarded"])
+_ALL = _X_FORWARDED | _FORWARDED
 _SCHEMES = {
     "http": {"http": "http", "https": "https"},
     "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
@@ -78,25 +78,22 @@ class ProxyHeadersMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        headers = request_headers(scope)
-        for name, _ in headers:
-            # ASGI requires lower-case names, but a server that passes them on as sent must not open a way past this.
-            if name.lower() in _ALL:
-                return await self.app(self._forwarded(scope, headers), receive, send)
-        return await self.app(scope, receive, send)
+        headers = header_index(scope)
+        if _ALL.isdisjoint(headers):
+            return await self.app(scope, receive, send)
+        return await self.app(self._forwarded(scope, headers), receive, send)
 
-    def _forwarded(self, scope: Scope, headers: RawHeaders) -> Scope:
+    def _forwarded(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> Scope:
         """Return a copy of the scope with the values of the proxies, and without the headers that are not trusted."""
         client = scope.get("client")
         trusted = self._unix or self._anyone if not client else self._peer(client[0])
         inner: dict[str, Any] = {**scope, SCOPE_KEY: _originals(scope)}
-        if not trusted:
-            inner["headers"] = without(headers, *_ALL)
-        elif self.family == "forwarded":
-            inner["headers"] = without(headers, *_X_FORWARDED)
-            self._apply_forwarded(inner, parse_forwarded(all_values(headers, b"forwarded")))
-        else:
-            inner["headers"] = without(headers, *_FORWARDED)
+        unread = _ALL if not trusted else _X_FORWARDED if self.family == "forwarded" else _FORWARDED
+        if not unread.isdisjoint(headers):
+            inner["headers"] = without(scope["headers"], *unread)
+        if trusted and self.family == "forwarded":
+            self._apply_forwarded(inner, parse_forwarded(headers.get(b"forwarded", ())))
+        elif trusted:
             self._apply_x_forwarded(inner, headers)
         return inner
 
@@ -111,8 +108,8 @@ class ProxyHeadersMiddleware:
         if self.host:
             _set_host(scope, element.host, None)
 
-    def _apply_x_forwarded(self, scope: dict[str, Any], headers: RawHeaders) -> None:
-        entries = split_list(all_values(headers, b"x-forwarded-for"))
+    def _apply_x_forwarded(self, scope: dict[str, Any], headers: dict[bytes, list[bytes]]) -> None:
+        entries = split_list(headers.get(b"x-forwarded-for", ()))
         steps = self._walk(entries)
         if self.hops is not None and not steps:
             return
@@ -167,13 +164,13 @@ class _Aligned:
     differ the first entry counts, which the outermost proxy wrote.
     """
 
-    def __init__(self, headers: RawHeaders, length: int, steps: int) -> None:
+    def __init__(self, headers: dict[bytes, list[bytes]], length: int, steps: int) -> None:
         self.headers = headers
         self.length = length
         self.steps = steps
 
     def value(self, name: bytes) -> str | None:
-        entries = split_list(all_values(self.headers, name))
+        entries = split_list(self.headers.get(name, ()))
         if not entries:
             return None
         return entries[-self.steps] if len(entries) == self.length and self.steps else entries[0]

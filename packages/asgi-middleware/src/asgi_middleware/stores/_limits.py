@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 _UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _TEXT = re.compile(r"([1-9][0-9]{0,8}) ?(?:/|per) ?(?:([1-9][0-9]{0,5}) )?(second|minute|hour|day)s?")
@@ -52,8 +52,7 @@ class Limit:
         return cls(int(found[1]), float(found[2] or 1) * _UNITS[found[3]])
 
 
-@dataclass(frozen=True)
-class LimitState:
+class LimitState(NamedTuple):
     """The state of a limit: seconds until the whole quota is available (`reset`), or enough of it (`retry_after`)."""
 
     remaining: int
@@ -61,8 +60,7 @@ class LimitState:
     retry_after: float
 
 
-@dataclass(frozen=True)
-class Spent:
+class Spent(NamedTuple):
     """The outcome for one request; `states` has one entry for each limit, in their order."""
 
     allowed: bool
@@ -71,8 +69,11 @@ class Spent:
 
 def decide(limits: Sequence[Limit], states: Sequence[State | None], cost: int, now: float) -> tuple[Spent, list[State]]:
     """Return the outcome for a request of this cost, and the new states."""
-    decisions = [_DECIDE[limit.algorithm](limit, state, cost, now) for limit, state in zip(limits, states, strict=True)]
-    allowed = all(after is not None for _, after, _ in decisions)
+    decisions, allowed = [], True
+    for limit, state in zip(limits, states, strict=True):
+        decision = _DECIDE[limit.algorithm](limit, state, cost, now)
+        allowed = allowed and decision[1] is not None
+        decisions.append(decision)
     outcome, results = [], []
     for limit, (before, after, retry_after) in zip(limits, decisions, strict=True):
         state = after if allowed and after is not None else before
@@ -91,7 +92,7 @@ def _gcra(limit: Limit, state: State | None, cost: int, now: float) -> _Decision
     The algorithm is that of ATM networks (ITU-T I.371).
     """
     # That time is at most one window ahead. If it is more, the clock has been set back since it was stored.
-    whole_at = min(max(state[0] if state else now, now), now + limit.window)
+    whole_at = min(max(state[0], now), now + limit.window) if state else now
     after = whole_at + cost * limit.window / limit.quota
     wait = after - limit.window - now
     # Floating-point sums may be off by a billionth of the window, which must not cost the last request of a quota.
@@ -149,4 +150,4 @@ def decode(value: bytes | None) -> State | None:
 
 def lifetime(limits: Sequence[Limit]) -> float:
     """Return the seconds after which no state of these limits has any effect."""
-    return max(2 * limit.window for limit in limits) + 1
+    return 2 * max([limit.window for limit in limits]) + 1
