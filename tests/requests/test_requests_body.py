@@ -13,7 +13,7 @@ from asgi_requests.exceptions import ClientDisconnect, HTTPException
 from asgi_requests.forms import FormTooLarge
 from asgi_requests.multidict import FormData
 from asgi_requests.requests import InvalidJSON, Request
-from raw_asgi import body_messages, http_scope, run
+from raw_asgi import body_messages, garbage_of, http_scope, run
 
 DISCONNECT = {"type": "http.disconnect"}
 FORM = [(b"content-type", b"Application/X-WWW-Form-Urlencoded ; charset=utf-8")]
@@ -462,3 +462,51 @@ async def test_a_form_closed_by_a_middleware_is_parsed_anew_from_a_body_in_memor
         assert await form["f"].read() == b"hello"
     async with Request(dict(scope), client).form() as again:
         assert await again["f"].read() == b"hello"
+
+
+async def _read_as_stream(request):
+    async for _ in request.stream():
+        pass
+
+
+async def _read_as_parts(request):
+    async for part in request.parts():
+        await part.read()
+
+
+async def _read_as_form(request):
+    async with request.form():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "read"),
+    [
+        (FORM, b"a=1", _read_as_form),
+        (MULTIPART, UPLOAD, _read_as_form),
+        (MULTIPART, UPLOAD, _read_as_parts),
+        (MULTIPART, UPLOAD, _read_as_stream),
+        (MULTIPART, UPLOAD, Request.body),
+    ],
+    ids=["fields", "files", "parts", "stream", "body"],
+)
+async def test_a_body_that_is_read_leaves_no_cycle(headers, body, read):
+    async def call():
+        await read(Request(http_scope("POST", headers=headers), chunks(body)))
+
+    assert await garbage_of(call) == 0
+
+
+async def test_a_body_stays_taken_when_its_reader_is_gone():
+    scope, client = http_scope("POST", headers=FORM), chunks(b"a=", b"1")
+    await _read_as_stream(Request(scope, client))
+    assert await Request(scope, client).body() == b""
+
+    scope, client = http_scope("POST", headers=FORM), chunks(b"a=", b"1")
+    request = Request(scope, client)
+    async for _ in (stream := request.stream()):
+        break
+    await stream.aclose()
+    del request, stream
+    with pytest.raises(RuntimeError, match="Stream consumed in part"):
+        await Request(scope, client).body()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import anyio
 
@@ -19,14 +20,20 @@ if TYPE_CHECKING:
     from .multidict import FormData
 
 MISSING: Any = object()
-UNKNOWN: Any = object()
+
+
+class _Unknown:
+    """A reader that is not a Request."""
+
+
+UNKNOWN = ref(_Unknown)
 """The taker of a body whose messages went to something that is not a Request."""
 
 
 class SharedBody(Messages):
     """The body that every Request over one `receive` reads; `json` and `form` once they are parsed.
 
-    `taker` is the Request that has begun to take the body in pieces, `consumed` whether it has the last one.
+    `taker` refers to the Request that has begun to take the body in pieces, `consumed` says that it has the last one.
     `json_codec` is set with `json`: the codec that has read it, None for the standard library.
     """
 
@@ -49,7 +56,8 @@ class SharedBody(Messages):
         self.body: bytes | None = None
         self.json: Any = MISSING
         self.form: FormData | None = None
-        self.taker: object | None = None
+        # Weak: the Request holds the scope, and the scope this.
+        self.taker: ref[Any] | None = None
         self.consumed = False
         self._streams = self._streaming_task = self._passing_on = 0
 
@@ -71,18 +79,21 @@ class SharedBody(Messages):
         Raises RuntimeError where the reader itself has taken it, where it went to something that is not a Request,
         where only a part is taken, and, for a `late` reader, wherever it is taken.
         """
-        taker = self.taker
-        if taker is None:
+        if self.taker is None:
             return True
         if self.consumed:
-            if late or taker is reader or taker is UNKNOWN:
+            if late or self.taker is UNKNOWN or self.is_taken_by(reader):
                 raise RuntimeError("Stream consumed")
             return False
-        if taker is not reader:
+        if not self.is_taken_by(reader):
             raise RuntimeError("Stream consumed in part: another reader has begun to take the body")
         if self._streams and self._streaming_task != _current_task():
             raise RuntimeError("Stream consumed in part: another task is streaming the body")
         return True
+
+    def is_taken_by(self, reader: object) -> bool:
+        """Return whether this reader has begun to take the body in pieces."""
+        return reader is not None and self.taker is not None and self.taker() is reader
 
     @property
     def is_claimed(self) -> bool:
@@ -137,7 +148,7 @@ class SharedBody(Messages):
 
     def begin_stream(self, reader: object) -> None:
         """Record the beginning of a stream, so that no other task takes pieces of it."""
-        self.taker = reader
+        self.taker = ref(reader)
         self._streams += 1
         self._streaming_task = _current_task()
 
@@ -163,7 +174,7 @@ class SharedBody(Messages):
         if self.body is not None:
             yield self.body
             return
-        self.taker = reader
+        self.taker = ref(reader)
         while (chunk := await self.next_chunk()) is not None:
             yield chunk
 

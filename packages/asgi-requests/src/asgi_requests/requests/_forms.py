@@ -58,7 +58,7 @@ async def parse_form(request: Request[Any], parser: Parser) -> FormData:
             shared.form = await parser(request.headers, shared.chunks(request)).parse()
         except BaseException:
             # What the parser has taken is lost: the rest must not pass for the body.
-            if shared.taker is request:
+            if shared.is_taken_by(request):
                 shared.taker = UNKNOWN
             raise
         finally:
