@@ -10,8 +10,9 @@ import pytest
 # Every middleware by every rule, and in front of every framework: thousands of combinations of the same code.
 MATRICES = ("contract/test_conformance_", "integrations/test_middleware_")
 SLICE = 6
-# Other projects' software and thousands of connections: seconds each, and nothing that another test does not cover.
+# Other projects' software, consoles, thousands of connections: seconds each, and no code that other tests do not cover.
 SLOW = (
+    "docs/test_consoles",
     "integrations/test_compat_foreign",
     "integrations/test_mcp_server",
     "integrations/test_testclient_schemathesis",

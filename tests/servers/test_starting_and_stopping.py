@@ -35,7 +35,9 @@ def test_a_start_that_fails_stops_the_server_and_says_why(serve, kind):
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "daphne"])
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+@pytest.mark.parametrize(
+    "signum", [pytest.param(signal.SIGINT, id="int", marks=pytest.mark.whole), pytest.param(signal.SIGTERM, id="term")]
+)
 def test_it_stops_with_a_stream_and_a_websocket_open(serve, connect, kind, signum):
     """Clients who never leave are cut off once the time for it has passed."""
     if kind == "hypercorn" and sys.version_info >= (3, 12) and version("hypercorn") == "0.18.0":
