@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PrometheusMiddleware", "metrics_app"]
 
-# A client may invent any number of methods, and each would be a new time series for ever growing memory.
+# A client may invent any number of methods, and each would be a new time series, which is kept in memory.
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _BYTES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)

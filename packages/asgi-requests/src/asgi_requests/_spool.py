@@ -1,4 +1,4 @@
-"""One temporary file for many uploads, so that a form of a thousand files takes no descriptor while nobody reads it."""
+"""One temporary file for many uploads, so that a form of a thousand files takes no descriptors until it is read."""
 
 from __future__ import annotations
 

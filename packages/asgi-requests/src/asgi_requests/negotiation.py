@@ -10,7 +10,7 @@
 
 Offers are a list, of which one is returned, or a dictionary, of which a value is; the order is the program's own
 preference. Both functions take a request, a WebSocket or a scope. A cache must know what the choice depends on:
-`Response.with_vary` says so.
+`Response.with_vary` names it.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _media_type(name: str, parameters: Parameters) -> _MediaType | None:
         text = unquote(given)
         if text is None:
             return None
-        # What this package sends is UTF-8, whether an offer says so or not, and many clients ask for it.
+        # This package always sends UTF-8, even if an offer does not name it, and many clients ask for it.
         if (key, text.lower()) != ("charset", "utf-8"):
             pairs.add((key, text.lower()))
     return kind, subtype, frozenset(pairs)

@@ -36,7 +36,7 @@ def extract_from_segments(places: Mapping[int, str], convertors: Mapping[str, Co
     params = []
     partial = []
     for place, segment in places.items():
-        name = segment[1:-1]  # of a segment that is one parameter; of `{a}.{b}` it is no name, and found nowhere
+        name = segment[1:-1]  # the name of a segment that is one parameter; for `{a}.{b}` a text that is never found
         if name in convertors:
             params.append((place, name, _converter(convertors[name])))
         else:

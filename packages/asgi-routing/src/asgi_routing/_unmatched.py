@@ -55,7 +55,7 @@ async def _serve_default(router: Router, scope: Scope, receive: Receive, send: S
         await router.default(scope, receive, send)
     finally:
         shown = scope.get("route")
-        # `default` may be a router, too, and have found something; a mount says so itself.
+        # `default` may be a router, too, and have found a route; a mount sets the key itself.
         if shown is route and UNMATCHED in scope:
             scope[UNMATCHED] = True
         if scope.get("router") is router and (shown is route or isinstance(shown, Mount)):

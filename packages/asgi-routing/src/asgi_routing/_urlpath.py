@@ -45,8 +45,8 @@ class URLPath(str):
     def with_query(self, query: Query | None = None, fragment: str | None = None) -> Self:
         """Return the path with a query and a fragment, percent-encoded; it may be used once.
 
-        `query` is a mapping, or pairs; the order stays. A list or tuple is a field for each of its values, and None
-        is no field. True is `true`, a date is in ISO 8601, a member of an enumeration is its value. A space is `%20`.
+        `query` is a mapping, or pairs; the order stays. A list or tuple becomes a field for each of its values; None is
+        left out. True becomes `true`, a date ISO 8601, a member of an enumeration its value, a space `%20`.
         Raises TypeError for a value that is a mapping, or a query of another type.
         """
         fields = "&".join(_fields(query or {}))

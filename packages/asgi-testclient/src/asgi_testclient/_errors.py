@@ -25,7 +25,7 @@ class TestError:
         self._handled = sys.exc_info()[1]
 
     def current(self) -> BaseException | None:
-        """Return the exception, or None. Closing a generator early is no failure."""
+        """Return the exception, or None. Closing a generator early is not a failure."""
         current = sys.exc_info()[1]
         return None if current is self._handled or isinstance(current, GeneratorExit) else current
 

@@ -175,7 +175,7 @@ def _offers(extensions: Extensions | None) -> tuple[dict[str, Mapping[str, Any]]
 
 
 def _send_raises(spec_version: str) -> bool:
-    """Return whether `send` raises after the client left: ASGI says so since 2.4."""
+    """Return whether `send` raises after the client has left, as ASGI requires since version 2.4."""
     try:
         return tuple(int(part) for part in spec_version.split(".")) >= (2, 4)
     except ValueError:

@@ -72,7 +72,7 @@ class Clock:
     def backend(self, name: Literal["asyncio", "trio"]) -> tuple[str, dict[str, Any]]:
         """Return what anyio's fixture `anyio_backend` gives for a test that itself runs on this clock.
 
-        That is how AsyncTestClient, which uses the loop of the test, has a clock. Such a loop needs nobody who waits.
+        That is how AsyncTestClient, which uses the loop of the test, has a clock. Such a loop needs no waiting thread.
         """
         if name == "trio":
             from ._loops.timeline import trio_clock

@@ -34,7 +34,7 @@ class LifespanManager:
 
     `app` is to be called in place of the application: its requests have a copy of the lifespan's state, `state`. An
     application that refuses the lifespan, such as Django's, goes on without. Raises what the application raises,
-    LifespanFailed, and AppTimeout after `startup_timeout` or `shutdown_timeout` seconds; None is no limit.
+    LifespanFailed, and AppTimeout after `startup_timeout` or `shutdown_timeout` seconds; None disables a limit.
     """
 
     def __init__(self, app: ASGIApp, startup_timeout: float | None = 5, shutdown_timeout: float | None = 5) -> None:

@@ -66,7 +66,7 @@ class Replay:
 
     `match` are the parts of a request that are compared, of "method", "path", "query", "body" and "headers" (those that
     are recorded and not redacted). With `repeat` an exchange may be asked for many times. `unused` are the requests
-    that nobody has made.
+    that have not been made.
     """
 
     def __init__(self, path: str | Path, *, match: Iterable[str] = MATCHED, repeat: bool = False) -> None:

@@ -17,7 +17,7 @@ from ._reader import READ_SIZE, SLOW_READ_SIZE, Batch, FileReader
 def read_size() -> int:
     """Return how many bytes to read ahead for a client that has not been slow yet.
 
-    On trio it cannot be told whether `send` waits, and no more is read than a slow client may hold.
+    Trio does not show whether `send` waits, so no more is read than a slow client may hold.
     """
     return SLOW_READ_SIZE if asyncio_task() is None else READ_SIZE
 

@@ -17,7 +17,7 @@ from .part import Part
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartLimits:
-    """The limits of a multipart body that is streamed; sizes are in bytes, None is no limit.
+    """The limits of a streamed multipart body; sizes are in bytes, None disables a limit.
 
     `max_part_size` is for the content of any part, read or skipped; `max_header_size` for one header of a part, of
     which there may be eight; `max_size` for the whole body.

@@ -16,8 +16,8 @@ def django_static(app: ASGIApp, **options: Any) -> ASGIApp:
     """Return an application that serves STATIC_ROOT at STATIC_URL, and Django's `app` for everything else.
 
     Where the storage has a manifest, as ManifestStaticFilesStorage has, the names of it are immutable. With DEBUG every
-    file is looked at anew. Options are those of `static`. To be called after `get_asgi_application()`; warns where
-    collectstatic has not been run. Raises ValueError where STATIC_ROOT or STATIC_URL is not set.
+    file is looked up again. Options are those of `static`. Call it after `get_asgi_application()`; it warns if
+    collectstatic has not been run. Raises ValueError if STATIC_ROOT or STATIC_URL is not set.
     """
     settings = import_module("django.conf").settings
     storage = import_module("django.contrib.staticfiles.storage").staticfiles_storage

@@ -1,7 +1,7 @@
 """Static files in front of an application of any framework.
 
-Rule: whatever is no file goes to the application with the same scope, receive and send. Only a navigation is watched
-where there is a `fallback`, to send that page for a 404 of the application.
+Rule: a request that names no file goes to the application with the same scope, receive and send. Only a navigation is
+watched, if there is a `fallback`, to send that page for a 404 of the application.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def static(app: ASGIApp, directory: PathLike, prefix: str = "/static", **options
     """Return an application that serves the files of a directory at a prefix, and `app` for everything else.
 
     Options are those of StaticFiles, with the defaults of production: `precompressed=True`, `immutable=True` and
-    `stat_max_age=1.0`. What is no file, other methods, WebSockets and the lifespan are left to `app`. With `fallback`
-    that page is sent for navigations that `app` answers with 404. Raises RuntimeError where the directory is missing.
+    `stat_max_age=1.0`. Other paths and methods, WebSockets and the lifespan are left to `app`. With `fallback` that
+    page is sent for navigations that `app` answers with 404. Raises RuntimeError if the directory is missing.
     """
     if not callable(app):
         raise TypeError(f"static() takes an ASGI application, a directory and a prefix, not {app!r}")

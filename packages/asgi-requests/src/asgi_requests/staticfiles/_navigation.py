@@ -24,8 +24,8 @@ _ASSETS = re.compile(
 def is_navigation(scope: Scope) -> bool:
     """Return whether a GET or HEAD request is for an HTML document whose path has no suffix of an asset.
 
-    HTML must be named in Accept: `*/*` is what scripts and command-line clients send. Browsers say it in Sec-Fetch-Mode
-    and Sec-Fetch-Dest as well, by which a script that asks for HTML is told apart.
+    HTML must be named in Accept: `*/*` is what scripts and command-line clients send. Browsers also name the
+    kind of request in Sec-Fetch-Mode and Sec-Fetch-Dest, which distinguishes a script that asks for HTML.
     """
     if _is_asset(scope.get("path", "")):
         return False

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
-    """A bounded table of findings; each is believed for `max_age` seconds, or for ever where its name is immutable."""
+    """A bounded table of lookups; each is valid for `max_age` seconds, or without limit if its name is immutable."""
 
     def __init__(self, max_age: float, max_entries: int) -> None:
         self.max_age = max_age

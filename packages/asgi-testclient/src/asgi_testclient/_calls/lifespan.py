@@ -111,7 +111,7 @@ class LifespanCall(AppCall):
     def _refusal(self, phase: str) -> LifespanFailed:
         refusal = LifespanFailed(phase, self.answers[phase].get("message", ""))
         if self.cancelled and not self.idle:
-            refusal.add_note(f"It was still running {self.grace():g} s after it had said so, and was cancelled.")
+            refusal.add_note(f"It was still running {self.grace():g} s after that, and was cancelled.")
         return refusal
 
     def _not_run(self) -> BaseException | None:
@@ -153,7 +153,7 @@ def refuses_lifespan(exc: BaseException) -> bool:
 
     It names the lifespan, or is raised on purpose by the code that has the scope: `assert scope["type"] == "http"`.
     """
-    # The text of an assertion is no message: pytest writes the values into it.
+    # The text of an assertion does not count: pytest writes the values into it.
     if isinstance(exc, NotImplementedError) or ("lifespan" in str(exc).lower() and not isinstance(exc, AssertionError)):
         return True
     last = [*_steps(exc)][-1:]

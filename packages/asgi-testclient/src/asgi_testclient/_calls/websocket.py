@@ -109,7 +109,7 @@ class WebSocketCall(AppCall):
         self.notify()
 
     def _tells_of_leaving(self, exc: BaseException) -> bool:
-        # Frameworks raise an exception of this name in an endpoint whose client has left; unhandled, it is no error.
+        # Frameworks raise an exception of this name in an endpoint whose client has left, which may leave it unhandled.
         return super()._tells_of_leaving(exc) or any(
             base.__name__ == "WebSocketDisconnect" for link in chain(exc) for base in type(link).__mro__
         )

@@ -175,7 +175,7 @@ class Checks(Findings):
             self.flag_end("W05", change)
 
     def raised(self, exc: BaseException) -> None:
-        """Note that the application has raised: what it had not sent by then is no violation."""
+        """Note that the application has raised: messages that it has not sent by then are not missed."""
         self._ended = True
 
     def unawaited(self, call: str, where: str | None) -> None:

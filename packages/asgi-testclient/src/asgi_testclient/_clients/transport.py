@@ -139,7 +139,7 @@ class BaseTransport:
             self.last = record
 
     def raise_unanswered(self, call: HTTPCall) -> None:
-        """Fail if the application has returned without a response and no check has said so."""
+        """Fail if the application has returned without a response and no check has failed for that."""
         if call.started or call.left or call.exception is not None or self.settings.raise_server_exceptions is False:
             return
         if self.settings.strict == "order":  # in the words of Starlette's client

@@ -22,7 +22,7 @@ from .backends import ThreadWaiter
 class Timed(Protocol):
     """An event loop that a timeline drives."""
 
-    lone: bool  # nobody waits outside it: it moves by itself
+    lone: bool  # no thread waits outside it, so it moves by itself
 
     def is_alive(self) -> bool:
         """Return whether it is still open."""
@@ -280,7 +280,7 @@ def trio_clock(timeline: Timeline, *, lone: bool = False) -> Any:
             return timeline.now
 
         def deadline_to_sleep_time(self, deadline: float) -> float:
-            # Trio looks for input after it has asked: time moves when it asks again with nobody new waiting.
+            # Trio looks for input after it has asked: time moves when it asks again without a new waiter.
             with timeline.mutex:
                 if deadline <= timeline.now:
                     return 0

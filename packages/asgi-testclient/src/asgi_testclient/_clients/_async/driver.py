@@ -132,7 +132,7 @@ class AsyncLifespan:
         except BaseException:
             await driver.abort()
             raise
-        # A task that waits for a message after its last answer waits for ever.
+        # A task that waits for a message after its last answer waits forever.
         if not call.done and (phase == "shutdown" or call.refused(phase)):
             await driver.abort()
         problem = call.outcome(phase)

@@ -134,7 +134,7 @@ class Lifespan:
         except BaseException:
             driver.abort()
             raise
-        # A task that waits for a message after its last answer waits for ever.
+        # A task that waits for a message after its last answer waits forever.
         if not call.done and (phase == "shutdown" or call.refused(phase)):
             driver.abort()
         problem = call.outcome(phase)
