@@ -63,41 +63,31 @@ def public_names(module: types.ModuleType) -> list[str]:
 
 
 def objects_used(blocks: list[str]) -> list[object]:
-    """Return the imported objects that the code of an example names after their import."""
-    names: dict[str, object] = {}
+    """Return the imported objects that the code of an example names after their import, and its arguments' names."""
+    names: dict[str, list[object]] = {}
     used: list[object] = []
-    trees = [ast.parse(block) for block in blocks]
-    for node in (node for tree in trees for node in ast.walk(tree)):
+    nodes = [node for block in blocks for node in ast.walk(ast.parse(block))]
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("asgi_"):
             module = importlib.import_module(node.module or "")
             for alias in node.names:
-                names[alias.asname or alias.name] = _member(module, alias.name)
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name.startswith("asgi_"):
-                    importlib.import_module(alias.name)
-                    top = alias.name.partition(".")[0]
-                    names[alias.asname or top] = importlib.import_module(alias.name if alias.asname else top)
-    for node in (node for tree in trees for node in ast.walk(tree)):
-        if isinstance(node, ast.Name | ast.Attribute):
-            value = _resolve(node, names)
-            if value is not None:
-                used.append(value)
+                names.setdefault(alias.asname or alias.name, []).append(member(module, alias.name))
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            used += names.get(node.id, [])
+        elif isinstance(node, ast.arg):  # a fixture that is asked for
+            used.append(node.arg)
+        elif isinstance(node, ast.FunctionDef) and node.decorator_list:  # or replaced
+            used.append(node.name)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            owners = [value for value in names.get(node.value.id, []) if isinstance(value, types.ModuleType)]
+            used += [member(owner, node.attr) for owner in owners]
     return used
 
 
-def _member(module: types.ModuleType, name: str) -> object:
+def member(module: types.ModuleType, name: str) -> object:
+    """Return an attribute or a submodule of a module."""
     try:
         return getattr(module, name)
     except AttributeError:
         return importlib.import_module(f"{module.__name__}.{name}")
-
-
-def _resolve(node: ast.expr, names: dict[str, object]) -> object:
-    if isinstance(node, ast.Name):
-        return names.get(node.id)
-    if isinstance(node, ast.Attribute):
-        owner = _resolve(node.value, names)
-        if isinstance(owner, types.ModuleType):
-            return _member(owner, node.attr)
-    return None

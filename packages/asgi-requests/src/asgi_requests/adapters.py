@@ -26,6 +26,8 @@ from .responses import Response
 from .types import ASGIApp, Message, Receive, Scope, Send
 from .websockets import WebSocket, WebSocketState
 
+__all__ = ["request_response", "websocket_session"]
+
 
 def request_response(func: Callable[[Request], Awaitable[Response] | Response]) -> ASGIApp:
     """Return the ASGI application of `func(request) -> response`; a function that is not async runs in a thread.

@@ -21,6 +21,17 @@ from ._fields import WITHOUT_BODY, RawHeaders, encode_field, framed_without_body
 from ._text import encode_text
 from .types import Message, Receive, Scope, Send
 
+__all__ = [
+    "ClientDisconnect",
+    "HTTPException",
+    "MultiPartException",
+    "RequestsDeprecationWarning",
+    "UnexpectedFrame",
+    "WebSocketDisconnect",
+    "WebSocketDisconnected",
+    "WebSocketException",
+]
+
 _PHRASES: dict[int, str] = {}
 _PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 

@@ -27,6 +27,17 @@ if TYPE_CHECKING:
     MakeClient = Callable[..., TestClient]
     MakeAsyncClient = Callable[..., Awaitable[AsyncTestClient]]
 
+__all__ = [
+    "asgi_app",
+    "asgi_client",
+    "asgi_lifespan",
+    "asgi_server",
+    "asgi_server_client",
+    "async_asgi_client",
+    "make_asgi_client",
+    "make_async_asgi_client",
+]
+
 CLIENTS = pytest.StashKey[list[Any]]()
 ASYNC_FIXTURES = frozenset({"async_asgi_client", "make_async_asgi_client"})
 SHOWN = 40  # messages of an exchange in a report
