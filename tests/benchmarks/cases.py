@@ -24,7 +24,7 @@ class Exchange:
     status: int = 200
     body: bytes | Callable[[bytes], bool] | None = None
     cookie_first: bool = False
-    """Whether the cookie of the request is the one that a first answer sets."""
+    """True if the cookie of the request is the one that a first answer sets."""
 
 
 @dataclass(frozen=True)

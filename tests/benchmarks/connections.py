@@ -1,4 +1,4 @@
-"""How much memory an open WebSocket and an open event stream cost a server, ours beside bare ASGI and Starlette.
+"""The memory that an open WebSocket and an open event stream cost a server, ours beside bare ASGI and Starlette.
 
     python tests/benchmarks/connections.py [--connections 1000] [--rounds 3] [--servers uvicorn,granian]
 

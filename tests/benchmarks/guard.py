@@ -1,4 +1,4 @@
-"""How many bytecode instructions a request takes, compared with what was recorded: a slower path fails, on any machine.
+"""The number of bytecode instructions that a request takes, compared with what was recorded: a slower path fails, on any machine.
 
     python tests/benchmarks/guard.py             fails where a path takes over 5 % more than recorded
     python tests/benchmarks/guard.py --record    writes what is now taken to guard.json

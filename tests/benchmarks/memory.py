@@ -1,4 +1,4 @@
-"""Whether requests leave memory behind, path by path, and how much of it a client holds that does not read.
+"""The memory that requests leave behind, path by path, and that a client holds that does not read.
 
     python tests/benchmarks/memory.py [--requests 100000]
 

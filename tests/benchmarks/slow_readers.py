@@ -1,4 +1,4 @@
-"""How much memory a server holds for each client that asks for a file, or for events, and does not read.
+"""The memory that a server holds for each client that asks for a file, or for events, and does not read.
 
     python tests/benchmarks/slow_readers.py [--clients 1000] [--size 8388608]
 

@@ -44,7 +44,7 @@ class Case:
 
 @dataclass
 class Place:
-    """Where the state is: a URL of Redis, a file of SQLite."""
+    """The place of the state: a URL of Redis, a file of SQLite."""
 
     url: str
     file: Path

@@ -1,4 +1,4 @@
-"""Where the packages are, for tests that read them as files."""
+"""The places of the packages, for tests that read them as files."""
 
 from __future__ import annotations
 

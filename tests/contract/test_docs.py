@@ -42,12 +42,12 @@ def test_no_docstring_begins_with_a_question_word(root):
         *root.glob("tests/**/*.py"),
     ]:
         text = path.read_text()
-        if not re.search(r'"""(?:What|Who|Those) ', text):  # most files need not be parsed
+        if not re.search(r'"""(?:What|Who|Those|Whether|How|Where) ', text):  # most files need not be parsed
             continue
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 docstring = ast.get_docstring(node) or ""
-                if docstring.startswith(("What ", "Who ", "Those ")):
+                if docstring.startswith(("What ", "Who ", "Those ", "Whether ", "How ", "Where ")):
                     found.append(f"{path.relative_to(root)}: {docstring.splitlines()[0]}")
     assert found == []
 

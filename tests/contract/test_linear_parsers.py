@@ -37,7 +37,7 @@ MADE_ELSEWHERE = {
     "asgi_routing._patterns": "templates: below",
     "asgi_routing._split": "classes of characters, repeated; convertors of the application, a bounded number of times",
 }
-"""Where expressions are made in functions, of what, and where that is checked if a client's text meets them."""
+"""The functions that make expressions, of what, and the checks of those that a client's text meets."""
 BOUNDED = {
     "asgi_middleware.csrf._form._DISPOSITION": "reads the first 1,000 bytes of a part",
     "asgi_requests.staticfiles._globs._TOKEN": "reads globs of the configuration",
@@ -70,7 +70,7 @@ def held(value: Any) -> Iterator[tuple[re.Pattern[Any], set[str]]]:
 
 
 def patterns() -> Iterator[tuple[str, re.Pattern[Any], str]]:
-    """Where a module or class holds a pattern, the pattern, and each method that it is used by."""
+    """The module or class that holds a pattern, the pattern, and each method that it is used by."""
     found = modules()
     everything = "\n".join(Path(module.__file__).read_text() for module in found if module.__file__)
     for module in found:

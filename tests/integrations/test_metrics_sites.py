@@ -20,7 +20,7 @@ REQUESTS = [200, pytest.param(10_000, marks=pytest.mark.whole)]
 
 
 def route_of(name: str, site: Any) -> Callable[[Any], str | None]:
-    """How the route of a request is found in a site."""
+    """Return the function that finds the route of a request in a site."""
     asked = {
         "django": lambda: route_template.from_django,
         "quart": lambda: route_template.from_quart(site),

@@ -33,7 +33,7 @@ def others(reply: Reply) -> list[tuple[str, bytes]]:
 
 
 def is_within(inner: list[Any], outer: list[Any]) -> bool:
-    """Whether all of one list stand in the other, in their order."""
+    """Return whether all of one list are in the other, in their order."""
     rest = iter(outer)
     return all(item in rest for item in inner)
 

@@ -426,7 +426,7 @@ class Held:
 @pytest.mark.parametrize("size", [3, 4])
 @pytest.mark.parametrize("pieces", [1, 2])
 async def test_a_body_that_an_outer_reader_has_read_is_counted(size, pieces):
-    """Whether all of it, or the piece that came upon a look for a disconnect; without Content-Length."""
+    """All of the body, or the piece that a poll for a disconnect has read; without Content-Length."""
     chunks = [b"a" * (size - pieces + 1), *[b"a"] * (pieces - 1)]
     rest = iter(
         [{"type": "http.request", "body": chunk, "more_body": i + 1 < pieces} for i, chunk in enumerate(chunks)]

@@ -122,7 +122,7 @@ STARTED = {"type": "http.response.start", "status": 201, "headers": []}
 @pytest.mark.parametrize(("exc", "name"), [(ValueError("x"), "ValueError"), (Broken("x"), f"{__name__}.Broken")])
 @pytest.mark.parametrize(("messages", "status"), [([], 500), ([STARTED], 201)])
 async def test_an_exception_is_recorded_and_passes(otel, exc, name, messages, status):
-    """Where nothing was sent, whoever answers it outside answers 500."""
+    """If nothing was sent an outer middleware or the server answers 500."""
     with pytest.raises(type(exc)) as caught:
         await request(otel.wrap(failing(exc, *messages)))
     assert caught.value is exc

@@ -146,7 +146,7 @@ def test_a_limit_has_a_meaning(arguments):
 
 
 def plain_sliding(times, quota, window, cost):
-    """How many of these requests pass, by a plain reading of the sliding window counter."""
+    """Return how many of these requests pass, by a plain reading of the sliding window counter."""
     counts, passed = {}, []
     for now in times:
         number = int(now // window)

@@ -211,7 +211,7 @@ class Wire:
         return self.read(head.split(" ")[0])
 
     def is_closed(self) -> bool:
-        """Whether the other side closes and says nothing more; waits for it."""
+        """Return whether the other side closes without sending more; waits for it."""
         try:
             return self.more() == b""
         except ConnectionResetError:

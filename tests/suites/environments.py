@@ -1,4 +1,4 @@
-"""Where a suite runs: its environment, its path with the drop-in on it, and pytest in a process of its own."""
+"""The place in which a suite runs: its environment, its path with the drop-in on it, and pytest in a process of its own."""
 
 from __future__ import annotations
 

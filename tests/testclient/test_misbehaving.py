@@ -176,7 +176,7 @@ async def provoke_async(case: Case, client: AsyncTestClient) -> None:
 
 
 def agrees(case: Case, told: Any) -> bool:
-    """Whether an error or a warning tells the code, what came, where and what to do."""
+    """Return whether an error or a warning names the code, the message, its place and what to do."""
     violation = told.violation
     assert violation.code == case.code
     assert case.came in violation.message

@@ -39,7 +39,7 @@ class ParsedHost(NamedTuple):
 
     @property
     def has_valid_port(self) -> bool:
-        """Whether the port is missing, empty, or a number up to 65535."""
+        """True if the port is missing, empty, or a number up to 65535."""
         return not self.port or self.port_number is not None
 
 

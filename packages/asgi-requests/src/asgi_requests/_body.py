@@ -63,12 +63,12 @@ class SharedBody(Messages):
 
     @property
     def is_kept(self) -> bool:
-        """Whether bytes, or a disconnect, have been received and not been delivered."""
+        """True if bytes, or a disconnect, have been received but not delivered."""
         return self.taker is None and (self._kept is not None or self._complete or self._disconnected)
 
     @property
     def is_untouched(self) -> bool:
-        """Whether nothing was read, and no read is under way."""
+        """True if nothing was read, and no read is in progress."""
         if self.body is not None or self.taker is not None:
             return False
         return not (self.is_kept or self.exclusive or self._receiving)
@@ -97,7 +97,7 @@ class SharedBody(Messages):
 
     @property
     def is_claimed(self) -> bool:
-        """Whether another reader has the body to itself, or is receiving the beginning of it."""
+        """True if another reader streams the body, or is receiving the beginning of it."""
         return self.exclusive or (self._passing_on > 0 and self.taker is None and not self._complete)
 
     def release(self) -> None:

@@ -46,7 +46,7 @@ class Preamble:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether the text so far ends within what may become the first boundary."""
+        """True if the text so far ends within what may become the first boundary."""
         return len(self._held) > 1
 
     def _may_begin_delimiter(self, line: bytes) -> bool:

@@ -110,7 +110,7 @@ class URL:
 
     @property
     def is_secure(self) -> bool:
-        """Whether the scheme is https or wss."""
+        """True if the scheme is https or wss."""
         return self.scheme in ("https", "wss")
 
     def replace(self, **kwargs: Any) -> URL:

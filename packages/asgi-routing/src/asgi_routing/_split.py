@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 MOST_ATTEMPTS = 256
-"""How often the regular expression of a program's own convertor is tried for one parameter of one path."""
+"""The number of attempts of a custom convertor's regular expression for one parameter of one path."""
 
 _NONE = -1
 _REPEATED = r"(\[\^?\]?(?:\\.|[^\\\]])*\]|\\[dDwWsS]|\.|\(\?s:\.)(?:([+*])|\{(\d+)(,)?(\d*)\})(\))?"

@@ -35,7 +35,7 @@ class NoMatchFound(Exception):
 
     @property
     def specificity(self) -> int:
-        """How close the nearest route was: 2 if a value was refused, 1 if the parameters differ, 0 if no name fits."""
+        """The similarity of the nearest route: 2 if a value was refused, 1 if parameters differ, 0 if no name fits."""
         if self.reason:
             return 2
         return 1 if self.missing or self.unexpected else 0

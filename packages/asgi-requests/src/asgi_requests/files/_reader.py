@@ -140,7 +140,7 @@ class FileReader:
 
     @property
     def has_more(self) -> bool:
-        """Whether there is something left to read."""
+        """True if there is something left to read."""
         return bool(self._left)
 
     def read(self, size: int) -> Batch:

@@ -1,4 +1,4 @@
-"""Where the content of a part goes: any object with an asynchronous `write`, and files that appear once they are whole.
+"""Sinks for the content of a part: any object with an asynchronous `write`, and files that appear once they are whole.
 
 async for part in request.parts():
     await part.save(DiskSink("uploads", part.safe_filename))

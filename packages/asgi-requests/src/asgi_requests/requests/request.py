@@ -39,7 +39,7 @@ class Request(HTTPConnection[StateT]):
     _is_disconnected = False
 
     response_started = False
-    """Whether a response has been started with the `send` of this request, which a program may pass to one."""
+    """True if a response has been started with the `send` of this request, which a program may pass to one."""
 
     def __init__(self, scope: Scope, receive: Receive = empty_receive, send: Send = empty_send) -> None:
         assert scope["type"] == "http"

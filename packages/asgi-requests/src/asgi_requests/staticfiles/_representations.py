@@ -52,7 +52,7 @@ class Found:
 
     @property
     def is_directory(self) -> bool:
-        """Whether a redirect to its slash is to be sent."""
+        """True if a redirect to the path with a slash has to be sent."""
         return stat.S_ISDIR(self.file.status.st_mode)
 
     def form(self, coding: str) -> Representation | None:

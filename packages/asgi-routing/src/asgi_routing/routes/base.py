@@ -27,7 +27,7 @@ Predicate = Callable[[Scope], object]
 
 
 class Match(Enum):
-    """How a route matches a scope: not at all, its path but not its method, or fully."""
+    """The degree to which a route matches a scope: not at all, its path but not its method, or fully."""
 
     NONE = 0
     PARTIAL = 1

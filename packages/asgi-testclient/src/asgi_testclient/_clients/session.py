@@ -131,7 +131,7 @@ class BaseSession:
 
 
 class Denial(WebSocketDenied):
-    """Makes a response of httpx an exception too."""
+    """A base class that makes a response of httpx an exception, too."""
 
     @classmethod
     def of(cls, response: Any, body: Any) -> Self:
