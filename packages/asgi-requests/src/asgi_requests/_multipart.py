@@ -52,6 +52,7 @@ class PartCallbacks:
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
         """Collect the value of a header."""
+        # python-multipart limits the size of a header and their number, and this with them.
         self._header_value += data[start:end]
 
     def on_header_end(self) -> None:
@@ -85,6 +86,7 @@ class PartCallbacks:
             raise MultiPartException('The Content-Disposition header field "name" must be provided.')
         raw_filename = options.get(b"filename")
         if raw_filename is None:
+            # RFC 7578 §4.2 forbids `filename*`, and clients send it all the same.
             filename = extended_filename(disposition or b"")
         else:
             filename = decode_text(raw_filename, self._codec)

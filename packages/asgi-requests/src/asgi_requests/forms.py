@@ -125,6 +125,7 @@ class MultiPartParser(PartCallbacks):
         """Tell a field from a file by the name of the file, and count it."""
         part = self._part
         part.field_name, filename = self._names()
+        # An empty name is that of a file, too: browsers send it for an input left empty (HTML, entry list).
         if filename is None:
             self._field_count += 1
             if self._field_count > self.max_fields:
@@ -148,6 +149,7 @@ class MultiPartParser(PartCallbacks):
             return self._store(part.file, data[start:end])
         if len(part.data) + size > self.max_part_size:
             raise FormTooLarge(f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB.")
+        # All fields together: a thousand of the largest size would take a gigabyte.
         self._in_memory += size
         if self._in_memory > max(self.max_memory_size, self.max_part_size):
             raise FormTooLarge(f"Fields exceeded maximum size of {self.max_memory_size // 1024}KB.")
@@ -165,6 +167,7 @@ class MultiPartParser(PartCallbacks):
             if after <= self.spool_max_size and self._in_memory <= self.max_memory_size:
                 upload.file.write(chunk)
                 return
+            # The file leaves the memory as a whole.
             self._in_memory -= after
             write = self._write_to_disk = self._move_to_disk(upload)
         self._write_later(write, chunk)
@@ -205,6 +208,7 @@ class MultiPartParser(PartCallbacks):
         self.items.append((part.field_name, part.file))
 
     async def _flush(self) -> None:
+        # Opening, writing and seeking may block on a disk: all that has been put off is done in one visit to a thread.
         pending, self._pending, self._pending_size = self._pending, [], 0
         await finish_in_thread(_call_each, pending)
 

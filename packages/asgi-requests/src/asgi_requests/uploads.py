@@ -69,6 +69,7 @@ class UploadFile:
 
     @property
     def _in_memory(self) -> bool:
+        # SpooledTemporaryFile says so by `_rolled`; any other file may block, except bytes in memory.
         return not getattr(self.file, "_rolled", not isinstance(self.file, io.BytesIO))
 
     def _will_roll(self, size_to_add: int) -> bool:
@@ -103,6 +104,7 @@ class UploadFile:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the lines that are left, as a file does; they are read ahead in blocks."""
+        # Lines are arbitrary cuts of a binary file, and may be tiny: one visit to a thread gets a block of them.
         while lines := await self._call(self.file.readlines, _BLOCK_SIZE):
             for line in lines:
                 yield line

@@ -156,7 +156,7 @@ class FileReader:
         self._guard.close()
 
     def __del__(self) -> None:
-        # Whoever was to use it has been cancelled while a thread opened the file.
+        # The task that was to use it has been cancelled while a thread opened the file.
         self.close()
 
     def _read(self, size: int) -> Batch:

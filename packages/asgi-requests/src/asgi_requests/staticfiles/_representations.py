@@ -115,8 +115,8 @@ def read_small(form: Representation, follow_symlink: bool) -> bytes | None:
 def confirm(found: Found, chosen: Representation, follow_symlink: bool, reads: bool) -> bytes | None:
     """Return the content of a remembered file if it is small and `reads`; raises FileReplaced if it has changed.
 
-    A compressed form is no longer one where its original has changed, though it is the same itself. Raises OSError as
-    opening the file does.
+    A compressed form is out of date once its original has changed, though it is the same file itself. Raises OSError
+    as opening the file does.
     """
     if chosen is not found.file:
         look = os.stat if follow_symlink else os.lstat
