@@ -32,6 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not os.path.isdir(options.directory):
         parser.error(f"not a directory: {options.directory!r}")
     excluded = [compile_glob(glob) for glob in options.exclude]
+    try:
+        paths = list(compressible(options.directory, excluded))
+    except OSError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    counts = _compress(paths, compressors, options.jobs, report=not options.quiet)
+    if not options.quiet:
+        sys.stdout.write(
+            f"{len(paths)} files: {counts['written']} written, {counts['current']} up to date, "
+            f"{counts['larger']} not worth it, {counts['failed']} failed\n"
+        )
+    return 1 if counts["failed"] else 0
+
+
+def _compress(paths: list[str], compressors: dict[str, Compressor], jobs: int, *, report: bool) -> Counter[str]:
+    """Compress files, so many at a time, and return the number of each outcome; a file that fails stops no other."""
     counts: Counter[str] = Counter()
 
     def compress(path: str) -> list[Outcome] | OSError:
@@ -40,26 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as exc:
             return exc
 
-    try:
-        paths = list(compressible(options.directory, excluded))
-    except OSError as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
-    with ThreadPoolExecutor(options.jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool:
         for result in pool.map(compress, paths):
             if isinstance(result, OSError):
                 counts["failed"] += 1
                 sys.stderr.write(f"{result}\n")
                 continue
             counts.update(outcome.what for outcome in result)
-            if not options.quiet:
+            if report:
                 _print(result)
-    if not options.quiet:
-        sys.stdout.write(
-            f"{len(paths)} files: {counts['written']} written, {counts['current']} up to date, "
-            f"{counts['larger']} not worth it, {counts['failed']} failed\n"
-        )
-    return 1 if counts["failed"] else 0
+    return counts
 
 
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
