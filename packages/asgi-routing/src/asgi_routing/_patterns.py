@@ -25,6 +25,8 @@ def compile_extract(path_format: str, convertors: Mapping[str, Convertor[Any]], 
     before a slash. Elsewhere it would try all combinations: there the text is split.
     """
     literals, names = split_template(path_format, convertors)
+    if not names and not flags:
+        return _by_equality(literals[0])
     spans = [span_of(convertors[name].regex, flags) for name in names]
     # The last parameter needs no end of its own: the end of the text is.
     if all(span.stops_before(literal) for span, literal in zip(spans[:-1], literals[1:], strict=False)):
@@ -38,6 +40,15 @@ def compile_extract(path_format: str, convertors: Mapping[str, Convertor[Any]], 
     def extract(text: str) -> Params | None:
         texts = split(text)
         return None if texts is None else _convert(dict(zip(names, texts, strict=True)), convertors)
+
+    return extract
+
+
+def _by_equality(path: str) -> Extract:
+    """Return the function for a path without parameters."""
+
+    def extract(text: str) -> Params | None:
+        return {} if text == path else None
 
     return extract
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, cast
 
-from .._fields import find_all, scope_headers
+from .._fields import scope_headers
 from ..cookies import cookie_parser
 from ..headers import Headers
 from ..multidict import QueryParams
@@ -120,11 +120,7 @@ class HTTPConnection(_Mapping, Generic[StateT]):
             headers = self.scope.get("headers")
             if type(headers) is not list:
                 headers = scope_headers(self.scope)
-            lines = []
-            for name, value in headers:
-                if name == b"cookie":
-                    lines.append(value)
-            header = lines[0] if len(lines) == 1 else b"; ".join(lines or find_all(headers, b"cookie"))
+            header = b"; ".join([value for name, value in headers if len(name) == 6 and name.lower() == b"cookie"])
             cookies = self._cookies = cookie_parser(header.decode("latin-1")) if header else {}
         return cookies
 
