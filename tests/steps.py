@@ -28,10 +28,12 @@ class Counter:
         def _instruction(self, code: CodeType, offset: int) -> Any:
             if not self._counts(code):
                 return sys.monitoring.DISABLE
-            self.count += 1
+            # Monitoring is of all threads: one that was there before, such as xdist's, does not belong to the call.
+            self.count += threading.get_ident() not in self._others
             return None
 
         def __enter__(self) -> Counter:
+            self._others = sys._current_frames().keys() - {threading.get_ident()}
             monitoring = sys.monitoring
             monitoring.use_tool_id(monitoring.PROFILER_ID, "steps")
             monitoring.register_callback(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION, self._instruction)

@@ -420,6 +420,18 @@ def test_a_heartbeat_without_a_pause_is_refused(heartbeat):
         EventSourceResponse([], heartbeat=heartbeat)
 
 
+async def test_a_heartbeat_whose_pause_is_over_at_once_is_sent():
+    async def events():
+        yield "a"
+        while client.reply.text.count(BEAT) < 3:
+            await anyio.sleep(0)
+
+    client = Client()
+    with anyio.fail_after(20):
+        await client.run(EventSourceResponse(events(), heartbeat=1e-9))
+    assert client.reply.text.startswith("data: a")
+
+
 @pytest.mark.parametrize("how", ["leaves", "ends", "cancelled"])
 async def test_a_comment_that_a_middleware_shields_is_finished_and_the_last(how):
     class Shielding(Client):

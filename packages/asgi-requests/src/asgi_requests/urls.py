@@ -56,6 +56,10 @@ class URL:
         else:
             self._url = url
 
+    def __reduce__(self) -> tuple[type[URL], tuple[str]]:
+        # By its text: a SplitResult that was not made by urlsplit cannot be pickled in Python 3.15.
+        return type(self), (str(self),)
+
     @property
     def components(self) -> SplitResult:
         """The parts as the standard library splits them."""

@@ -141,7 +141,7 @@ class Channel:
     async def _beat(self) -> None:
         pause = self.pause()
         while not self.complete:
-            await anyio.sleep(pause)
+            await anyio.sleep(max(pause, 0.0))  # a short one may be over already
             pause = self.pause()
             if pause <= 0:
                 await self.comment()
