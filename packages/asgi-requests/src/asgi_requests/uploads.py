@@ -69,7 +69,7 @@ class UploadFile:
 
     @property
     def _in_memory(self) -> bool:
-        # SpooledTemporaryFile says so by `_rolled`; any other file may block, except bytes in memory.
+        # SpooledTemporaryFile notes that in `_rolled`; any other file may block, except bytes in memory.
         return not getattr(self.file, "_rolled", not isinstance(self.file, io.BytesIO))
 
     def _will_roll(self, size_to_add: int) -> bool:
