@@ -16,9 +16,9 @@ class AllowedMethods(tuple[str, ...]):
         return allowed
 
 
-class AllowTable(dict[frozenset[str], AllowedMethods]):
-    """AllowedMethods by the set of them: as many as the routes of a table combine to."""
+class JoinedMethods(dict[tuple[AllowedMethods, AllowedMethods], AllowedMethods]):
+    """The methods of two sets together, joined once for each pair; the routes of a table, not clients, bound them."""
 
-    def __missing__(self, methods: frozenset[str]) -> AllowedMethods:
-        allowed = self[methods] = AllowedMethods(methods)
-        return allowed
+    def __missing__(self, pair: tuple[AllowedMethods, AllowedMethods]) -> AllowedMethods:
+        joined = self[pair] = AllowedMethods({*pair[0], *pair[1]})
+        return joined

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from ._allow import AllowedMethods, AllowTable
+from ._allow import AllowedMethods, JoinedMethods
 from ._params import ExtractParams
 from ._patterns import Params
 from ._scope import requested_host
@@ -77,7 +77,7 @@ class Lookup:
         self.deepest = 1
         self.may_end_in_slash = False
         # Allow for paths of several routes, and with OPTIONS where the router answers that.
-        self.allow = AllowTable()
+        self.joined = JoinedMethods()
         self._views: dict[tuple[str, int], BaseRoute] = {}
         self._probes: dict[int, list[tuple[Key, Table]]] = {}
         self._deep: list[tuple[Key, Table]] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ._allow import AllowedMethods
@@ -13,11 +12,12 @@ from ._slashes import other_slash, slash_redirect
 from .routes import Mount, Route
 from .routes.base import PREFIX, UNMATCHED, serve_match
 from .routes.route import ALLOWED_METHODS
-from .types import ASGIApp, Receive, Scope, Send
+from .types import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from .router import Router
 
+_OPTIONS = AllowedMethods(["OPTIONS"])
 _HANDLE = Route.handle  # as it is written here: instrumentation may put a function of its own in its place
 
 Partial = Sequence[tuple[IndexedRoute, Any]]
@@ -68,27 +68,37 @@ async def serve_partial(
     """Let the first route that matches but for its method answer; it finds the methods of all of them."""
     indexed, params = found[0]
     route: Any = indexed.route
-    answer: ASGIApp
-    if router.auto_options and scope["method"] == "OPTIONS":
-        answer = router.answer_options
-    elif indexed.extract is None:
-        shown = lookup.view(route, scope.get(PREFIX, ""))
-        answer = partial(serve_match, route, shown, child_scope_of(indexed, params, scope), router)
-    else:
+    allowed = indexed.allowed
+    if len(found) > 1:
+        for other, _ in found:
+            allowed = lookup.joined[allowed, other.allowed]
+    scope[ALLOWED_METHODS] = allowed
+    try:
+        if router.auto_options or not indexed.direct or route.__class__.handle is not _HANDLE:
+            await _answer_partial(router, lookup, indexed, params, scope, receive, send)
+            return
         prefix = scope.get(PREFIX)
         scope["route"] = lookup.view(route, prefix) if prefix else route
         scope["endpoint"] = route.endpoint
         scope["path_params"] = {**scope["path_params"], **params} if "path_params" in scope else params
-        as_written = indexed.direct and route.__class__.handle is _HANDLE  # it would but compare the methods again
-        answer = route.method_not_allowed if as_written else route.handle
-    is_alone = len(found) == 1 and not router.auto_options
-    scope[ALLOWED_METHODS] = indexed.allowed if is_alone else _allowed_methods(router, lookup, found)
-    try:
-        await answer(scope, receive, send)
+        await route.method_not_allowed(scope, receive, send)  # as `handle` does once it has compared the methods
     finally:
         del scope[ALLOWED_METHODS]  # an exception handler outside may call another router with this scope
 
 
-def _allowed_methods(router: Router, lookup: Lookup, found: Partial) -> AllowedMethods:
-    own = ("OPTIONS",) if router.auto_options else ()
-    return lookup.allow[frozenset(own).union(*[indexed.allowed for indexed, _ in found])]
+async def _answer_partial(
+    router: Router, lookup: Lookup, indexed: IndexedRoute, found: Any, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer OPTIONS, or let a route answer that has its own `matches` or `handle`."""
+    if router.auto_options:
+        scope[ALLOWED_METHODS] = lookup.joined[scope[ALLOWED_METHODS], _OPTIONS]
+        if scope["method"] == "OPTIONS":
+            await router.answer_options(scope, receive, send)
+            return
+    route: Any = indexed.route
+    shown, child_scope = lookup.view(route, scope.get(PREFIX, "")), child_scope_of(indexed, found, scope)
+    if indexed.extract is None:
+        await serve_match(route, shown, child_scope, router, scope, receive, send)
+        return
+    scope.update(child_scope, route=shown)
+    await route.handle(scope, receive, send)
