@@ -13,6 +13,9 @@ from typing import Any, ClassVar
 
 from .types import ASGIApp
 
+# Of the loop after its server, which note the connections that clients have just closed: asyncio warns of others.
+PASSES = 3
+
 
 class Runner(ABC):
     """One server. `run` serves until another thread calls `stop`, or `force` if that takes too long.
@@ -54,6 +57,8 @@ class OnAsyncio(Runner):
         self._task = asyncio.ensure_future(self.serve())
         with suppress(asyncio.CancelledError):
             await self._task
+        for _ in range(PASSES):
+            await asyncio.sleep(0)
 
     @abstractmethod
     async def serve(self) -> None:

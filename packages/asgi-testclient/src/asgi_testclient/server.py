@@ -69,6 +69,7 @@ class LiveServer:
         self._watched: _Watched
         self._runner: Runner
         self._thread: threading.Thread | None = None
+        self._ended = False
         self._crash: BaseException | None = None
         self._clients: list[LiveClient] = []
 
@@ -76,6 +77,7 @@ class LiveServer:
         if self._thread is not None:
             raise RuntimeError("the server is running already")
         self._crash = None
+        self._ended = False
         self._watched = _Watched(self.app)
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
@@ -123,6 +125,7 @@ class LiveServer:
         except BaseException as exc:
             self._crash = exc
         finally:
+            self._ended = True
             self._watched.changed.set()
 
     def _wait_for_startup(self, port: int) -> None:
@@ -141,7 +144,8 @@ class LiveServer:
         raise RuntimeError(f"{self.server} has stopped before it listened") from self._crash
 
     def _is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        # Not by the thread alone, which lives for a moment longer, while its socket still accepts connections.
+        return self._thread is not None and not self._ended
 
     def _end(self) -> None:
         thread, self._thread = self._thread, None
