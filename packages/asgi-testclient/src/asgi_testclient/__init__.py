@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .lint import Lint
     from .replay import Replay, ReplayMismatch, save
     from .server import LiveServer
+    from .snapshots import snapshot_of
 
 __version__ = "1.0.0"
 
@@ -97,6 +98,7 @@ __all__ = [
     "WebSocketTestSession",
     "__version__",
     "save",
+    "snapshot_of",
 ]
 
 # Imported when they are asked for: Lint alone needs no httpx, and a pytest plugin that is only loaded costs nothing.
@@ -110,6 +112,7 @@ HOMES = {
     "Replay": "replay",
     "ReplayMismatch": "replay",
     "save": "replay",
+    "snapshot_of": "snapshots",
 }
 BUILT_ON_HTTPX = frozenset(
     {

@@ -147,16 +147,16 @@ def _request(scope: Scope, body: bytes | None, redact: Iterable[str]) -> Entry:
         "path": unquote(scope["raw_path"].decode("latin-1")) if scope.get("raw_path") else scope["path"],
         "query": scope["query_string"].decode("latin-1"),
         "headers": _headers(scope["headers"], redact),
-        "body": None if body is None else _text(body),
+        "body": None if body is None else text_or_base64(body),
     }
 
 
 def _headers(headers: Iterable[tuple[bytes, bytes]], redact: Iterable[str]) -> list[list[str]]:
     pairs = ((bytes(name).decode("latin-1"), bytes(value).decode("latin-1")) for name, value in headers)
-    return [[name, _redacted(name.lower(), value) if name.lower() in redact else value] for name, value in pairs]
+    return [[name, redacted(name.lower(), value) if name.lower() in redact else value] for name, value in pairs]
 
 
-def _redacted(name: str, value: str) -> str:
+def redacted(name: str, value: str) -> str:
     """Return a value that says nothing, but may be sent: clients parse dates and cookies."""
     if name == "date":
         return EPOCH
@@ -166,7 +166,8 @@ def _redacted(name: str, value: str) -> str:
     return "redacted"
 
 
-def _text(body: bytes) -> str | dict[str, str]:
+def text_or_base64(body: bytes) -> str | dict[str, str]:
+    """Return a body as JSON can hold it."""
     try:
         return bytes(body).decode("utf-8")
     except UnicodeDecodeError:
@@ -181,7 +182,7 @@ def _encoded(message: Message, redact: set[str]) -> Entry:
     entry = {**message}
     kind = message["type"]
     if kind == "http.response.pathsend":  # the file is another one when it is replayed
-        return {"type": "http.response.body", "body": _text(Path(message["path"]).read_bytes())}
+        return {"type": "http.response.body", "body": text_or_base64(Path(message["path"]).read_bytes())}
     if kind == "http.response.zerocopysend":
         raise ValueError(
             "http.response.zerocopysend cannot be saved: record with "
@@ -190,7 +191,7 @@ def _encoded(message: Message, redact: set[str]) -> Entry:
     if "headers" in entry:
         entry["headers"] = _headers(entry["headers"], redact)
     if "body" in entry:
-        entry["body"] = _text(entry["body"])
+        entry["body"] = text_or_base64(entry["body"])
     if "links" in entry:
         entry["links"] = [bytes(link).decode("latin-1") for link in entry["links"]]
     return entry
@@ -232,7 +233,7 @@ def _of_headers(recorded: list[list[str]], asked: list[list[str]]) -> list[str]:
     for name in dict.fromkeys(name for name, _ in recorded):
         before = [value for other, value in recorded if other == name]
         now = [value for other, value in asked if other == name]
-        if before != now and before != [_redacted(name, value) for value in before]:
+        if before != now and before != [redacted(name, value) for value in before]:
             found.append(f"  header {name}: recorded {_shown(before)}, asked {_shown(now)}")
     return found
 
