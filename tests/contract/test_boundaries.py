@@ -138,7 +138,7 @@ for module in {modules!r}:
 
 def isolated_imports(python: str, source: Path, modules: list[str]) -> None:
     code = ISOLATED.format(source=str(source), modules=modules)
-    result = subprocess.run([python, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run([python, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=110, check=False)
     assert result.returncode == 0, result.stderr
 
 
