@@ -1,7 +1,13 @@
 """Sinks for the content of a part: any object with an asynchronous `write`, and files that appear once they are whole.
 
-async for part in request.parts():
-    await part.save(DiskSink("uploads", part.safe_filename))
+    from asgi_requests import Request
+    from asgi_requests.parts.sinks import DiskSink
+
+    async def keep(request: Request) -> None:
+        async for part in request.parts():
+            await part.save(DiskSink("uploads", part.safe_filename))
+
+`safe_filename` is one harmless path segment: a client's file name is never used as it is.
 """
 
 from __future__ import annotations
