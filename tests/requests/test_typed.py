@@ -190,6 +190,8 @@ async def test_what_a_codec_of_the_program_makes_of_json_is_what_is_read(order):
     ],
 )
 async def test_a_library_refuses_what_the_plain_reader_does(order, text, status):
+    if order is MsgspecOrder and len(text) > 100_000 and sys.version_info >= (3, 14):
+        pytest.skip("msgspec 0.22 has no limit of its own, and Python's depends on the size of the stack since 3.14")
     with pytest.raises(HTTPException) as caught:
         await read(order, text)
     assert caught.value.status_code == status
