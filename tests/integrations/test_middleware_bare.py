@@ -97,7 +97,9 @@ async def test_websockets_talk_and_are_refused_as_alone(framework: Any, stack: A
         with pytest.raises(ValueError, match="websocket"):
             await run(stack.make(app), socket_scope(stack, "/ws"), [{"type": "websocket.connect"}])
         return
-    wrapped = Lint(stack.make(Lint(app, ignore=["W01"])), ignore=["W01"])
+    # Quart 0.23 receives in a task beside that of its handler, which may accept before it has received the connect.
+    ignored = ["W01", "E27"] if site.__name__.endswith("quart") else ["W01"]
+    wrapped = Lint(stack.make(Lint(app, ignore=ignored)), ignore=ignored)
     for path in ("/ws", "/ws-denied"):
         plain = await converse(app, socket_scope(stack, path))
         reply = await converse(wrapped, socket_scope(stack, path))
