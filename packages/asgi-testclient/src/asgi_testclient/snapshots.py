@@ -1,16 +1,18 @@
 """Responses as plain data, for snapshot tests with syrupy, inline-snapshot or a file of your own.
 
-from asgi_testclient import TestClient, snapshot_of
+    from asgi_testclient import TestClient, snapshot_of
 
-async def app(scope, receive, send):
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": b'{"celsius": -3}'})
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": b'{"celsius": -3}'})
 
-assert snapshot_of(TestClient(app).get("/")) == {
-    "status": 200,
-    "headers": {"content-type": "application/json"},
-    "body": {"celsius": -3},
-}
+    assert snapshot_of(TestClient(app).get("/")) == {
+        "status": 200,
+        "headers": {"content-type": "application/json"},
+        "body": {"celsius": -3},
+    }
+
+The values of the headers in `redact`, by default those that hold secrets and the date, are left out.
 """
 
 from __future__ import annotations
