@@ -75,9 +75,9 @@ class Clock:
         That is how AsyncTestClient, which uses the loop of the test, has a clock. Such a loop needs no waiting thread.
         """
         if name == "trio":
-            from ._loops.timeline import trio_clock
+            from ._loops.trio_clock import TrioClock
 
-            return name, {"clock": trio_clock(self.timeline, lone=True)}
+            return name, {"clock": TrioClock(self.timeline, lone=True)}
         from ._loops.timeline import ClockLoop
 
         return name, {"loop_factory": lambda: ClockLoop(self.timeline, lone=True)}
