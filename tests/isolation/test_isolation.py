@@ -14,6 +14,7 @@ OURS = {name.replace("-", "_") for name in PACKAGES}
 # Modules that nobody imports without what they are for: pytest loads its plugin, the drop-in its test client.
 ONLY_WITH = {
     "asgi_framework.compat._testclient": "No module named 'asgi_testclient'",
+    "asgi_testclient._loops.trio_clock": "No module named 'trio'",
     "asgi_testclient.httpx2": "asgi_testclient.httpx2 needs httpx2: pip install httpx2",
     "asgi_testclient.pytest_plugin": "No module named 'pytest'",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from asgi_testclient import AsyncTestClient, LifespanManager, TestClient, UnfinishedTasks
+from asgi_testclient import AsyncTestClient, Clock, LifespanManager, TestClient, UnfinishedTasks
 from asgi_testclient._loops import tasks
 from asgi_testclient._loops.backends import CALL
 
@@ -211,3 +212,13 @@ def test_to_be_idle_is_to_have_no_background_work() -> None:
     gate.set()
     assert client.wait_idle(None)
     client.close()
+
+
+def test_without_trio_its_backend_says_what_to_install(monkeypatch):
+    async def app(scope, receive, send):
+        await answer(send)
+
+    monkeypatch.setitem(sys.modules, "trio", None)
+    for use in (lambda: TestClient(app, backend="trio").get("/"), lambda: Clock().backend("trio")):
+        with pytest.raises(ImportError, match="pip install trio"):
+            use()

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
+from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -145,6 +146,14 @@ class TrioTask:
 
     def cancel(self) -> None:
         self.scope.cancel()
+
+
+def check_trio() -> None:
+    """Raise ImportError, which says what to install, if there is no trio."""
+    try:
+        import_module("trio")
+    except ImportError as exc:
+        raise ImportError("the backend 'trio' needs trio: pip install trio") from exc
 
 
 class TrioLoop:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .._errors import warn
 from ..exceptions import UnfinishedTasks
-from .backends import AsyncioLoop, Loop, ThreadWaiter, TrioLoop
+from .backends import AsyncioLoop, Loop, ThreadWaiter, TrioLoop, check_trio
 from .workers import POOL, Worker
 
 if TYPE_CHECKING:
@@ -204,6 +204,7 @@ class LoopThread:
         await native.shutdown_default_executor()
 
     def _start_trio(self) -> None:
+        check_trio()
         ready = threading.Event()
         self._launch(partial(self._run_trio, ready))
         ready.wait()
