@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
+from ._beside import run_beside
 from ._threads import asyncio_task
 
 if TYPE_CHECKING:
@@ -19,11 +21,12 @@ _TURNS = 3
 async def arrives(wait: Callable[[], Awaitable[None]]) -> bool:
     """Await `wait()` and return True, or cancel it and return False once it has had a few turns of the event loop."""
     task = asyncio_task()
-    if task is None:
-        return await _arrives_on_trio(wait)
     with anyio.CancelScope() as scope:
-        _cancel_later(task.get_loop(), scope, _TURNS)
-        await wait()
+        if task is None:
+            await run_beside(wait(), partial(_give_up, scope))
+        else:
+            _cancel_later(task.get_loop(), scope, _TURNS)
+            await wait()
         return True
     return False
 
@@ -35,28 +38,7 @@ def _cancel_later(loop: AbstractEventLoop, scope: anyio.CancelScope, turns: int)
         scope.cancel()
 
 
-async def _arrives_on_trio(wait: Callable[[], Awaitable[None]]) -> bool:
-    arrived = False
-    failure: Exception | None = None
-
-    async def give_up() -> None:
-        for _ in range(_TURNS):
-            await anyio.sleep(0)  # noqa: ASYNC115 - anyio.lowlevel takes 3 ms to import
-        tasks.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(give_up)
-        try:
-            await wait()
-            arrived = True
-        except Exception as exc:
-            # Raised outside of the group, which would wrap it.
-            failure = exc
-        tasks.cancel_scope.cancel()
-    if failure is not None:
-        try:
-            raise failure
-        finally:
-            # Avoid a reference cycle through the traceback.
-            failure = None
-    return arrived
+async def _give_up(scope: anyio.CancelScope) -> None:
+    for _ in range(_TURNS):
+        await anyio.sleep(0)  # noqa: ASYNC115 - anyio.lowlevel takes 3 ms to import
+    scope.cancel()

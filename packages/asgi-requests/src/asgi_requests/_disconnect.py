@@ -10,10 +10,12 @@ worker thread is waited for, on asyncio as on trio.
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import anyio
 
+from ._beside import run_beside
 from ._bodies import shared_body
 from ._steps import FirstStep
 from ._threads import asyncio_task, outlast
@@ -33,7 +35,7 @@ async def run_until_disconnect(
     # Entered before the first step: scopes that the coroutine opens in it must lie within this one.
     with cancel_scope or anyio.CancelScope() as entered:
         if asyncio_task() is None:
-            await _run_in_a_group(entered, coroutine, scope, receive)
+            await run_beside(coroutine, partial(_watch, entered, scope, receive))
             return
         step = FirstStep(coroutine)
         if step.done:
@@ -42,7 +44,7 @@ async def run_until_disconnect(
 
         # The watch ends by a scope of its own: `receive` may be a middleware's, with work that is shielded.
         watching = anyio.CancelScope()
-        watcher = asyncio.get_running_loop().create_task(_watch(watching, entered, scope, receive))
+        watcher = asyncio.get_running_loop().create_task(_watch_within(watching, entered, scope, receive))
         try:
             await step
         finally:
@@ -51,42 +53,19 @@ async def run_until_disconnect(
                 await outlast(watcher)
 
 
-async def _run_in_a_group(
-    cancel_scope: anyio.CancelScope, coroutine: Coroutine[Any, Any, None], scope: Scope, receive: Receive
+async def _watch_within(
+    watching: anyio.CancelScope, cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive
 ) -> None:
-    failure: BaseException | None = None
-
-    async def watch() -> None:
-        if await _client_left(scope, receive):
-            cancel_scope.cancel()
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch)
-        try:
-            await coroutine
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException as exc:
-            # Kept out of the group, which would wrap it.
-            failure = exc
-        tasks.cancel_scope.cancel()
-    if failure is not None:
-        try:
-            raise failure
-        finally:
-            # Avoid a reference cycle through the traceback.
-            failure = None
-
-
-async def _watch(watching: anyio.CancelScope, cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive) -> None:
     with watching:
-        if await _client_left(scope, receive):
-            cancel_scope.cancel()
+        await _watch(cancel_scope, scope, receive)
 
 
-async def _client_left(scope: Scope, receive: Receive) -> bool:
+async def _watch(cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive) -> None:
+    """Cancel the scope when the client leaves."""
     try:
-        return await shared_body(scope, receive).wait_for_disconnect()
+        left = await shared_body(scope, receive).wait_for_disconnect()
     except Exception:
         # A receive that fails tells nothing about the client, and the response does not need it.
-        return False
+        return
+    if left:
+        cancel_scope.cancel()

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class FirstStep(Generic[T]):
     """An awaitable that has been run up to its first wait; for asyncio alone, as a wait of trio cannot be held back.
 
-    Awaiting it gives the result. `done` says that there is nothing left to wait for, or that another task is waiting.
+    Awaiting it gives the result. `done` says that there is nothing left to wait for, or that it was awaited.
     The first step's exception is raised by the constructor.
     """
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 
+from .._beside import run_beside
 from .._threads import asyncio_task
 from ..exceptions import ClientDisconnect
 from ..types import Message, Send
@@ -56,7 +57,7 @@ class Channel:
         if self._heartbeat is None:
             await stream(self)
         elif asyncio_task() is None:
-            await self._run_beside_a_task(stream)
+            await run_beside(stream(self), self._beat)
         else:
             timer = HeartbeatTimer(self.pause, self.comment)
             try:
@@ -118,25 +119,6 @@ class Channel:
             self._idle_since = self._clock()
             self._beating.set()
             self._beating = None
-
-    async def _run_beside_a_task(self, stream: Callable[[Send], Awaitable[None]]) -> None:
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._beat)
-            try:
-                await stream(self)
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as exc:
-                # Kept out of the group, which would wrap it.
-                failure = exc
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                # Avoid a reference cycle through the traceback.
-                failure = None
 
     async def _beat(self) -> None:
         pause = self.pause()

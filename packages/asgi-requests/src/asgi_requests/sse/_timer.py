@@ -1,6 +1,6 @@
 """The heartbeat of a stream on asyncio: a timer, and a task only while a comment is sent.
 
-A task that sleeps beside each stream would take more memory than the rest of an idle stream does.
+A task that sleeps beside each stream would add a third to the memory of an idle one: `bench:connections`.
 """
 
 from __future__ import annotations
