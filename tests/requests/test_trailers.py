@@ -103,6 +103,7 @@ async def test_files_and_events_have_trailers_too(tmp_path):
         (wanting(b"gzip"), 200),
         (wanting(b"trailers;q=0.5"), 200),
         (wanting(method="HEAD"), 200),
+        (wanting(http_version="1.0"), 200),
         (wanting(), 204),
         (wanting(), 304),
         (wanting(), 205),

@@ -44,10 +44,13 @@ def check_trailers(trailers: Mapping[str, TrailerValue]) -> dict[bytes, TrailerV
 
 
 def takes_trailers(scope: Scope) -> bool:
-    """Return whether the server sends trailers and the client has asked for them (`TE: trailers`, RFC 9110 §10.1.4)."""
+    """Return whether the server sends trailers and the client has asked for them (`TE: trailers`, RFC 9110 §10.1.4).
+
+    HTTP/1.0 has no chunks, and without them no trailers (RFC 9112 §6.1).
+    """
     if scope["type"] != "http" or "http.response.trailers" not in (scope.get("extensions") or ()):
         return False
-    if scope.get("method") == "HEAD":
+    if scope.get("method") == "HEAD" or scope.get("http_version") == "1.0":
         return False
     # The keyword stands alone among the transfer codings, and has no weight.
     codings = b",".join(find_all(scope_headers(scope), b"te")).lower().split(b",")
