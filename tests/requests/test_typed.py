@@ -9,6 +9,7 @@ import sys
 import typing
 from types import ModuleType
 from typing import Annotated, Any, Generic, Literal, NotRequired, Optional, TypeVar
+from urllib.parse import quote
 
 import msgspec
 import pydantic
@@ -16,7 +17,7 @@ import pytest
 from tests.raw_asgi import body_messages, http_scope, run, websocket_scope
 from typing_extensions import TypedDict
 
-from asgi_requests import _converters
+from asgi_requests import _converters, typed
 from asgi_requests.exceptions import HTTPException
 from asgi_requests.jsoncodec import msgspec_codec, serve_with_codec
 from asgi_requests.multidict import QueryParams
@@ -142,6 +143,17 @@ async def test_a_type_without_a_hash_is_read():
     assert await read(Annotated[int, []], "1") == 1
 
 
+async def test_unions_of_the_same_types_are_read_in_their_own_order():
+    class Cat(pydantic.BaseModel):
+        name: str
+
+    class Dog(pydantic.BaseModel):
+        name: str
+
+    assert type(await read(Cat | Dog, '{"name": "a"}')) is Cat
+    assert type(await read(Dog | Cat, '{"name": "a"}')) is Dog
+
+
 async def test_json_has_dates_in_strict_models():
     assert (await read(StrictDay, '{"day": "2027-01-01"}')).day == datetime.date(2027, 1, 1)
 
@@ -245,6 +257,7 @@ async def test_a_pointer_is_escaped_and_cut():
     assert error["pointer"] == "#/a~1b~0c%20%C3%A9"
     (error,) = await errors_of(dict[str, int], json.dumps({"k" * 9999: "x"}))
     assert len(error["pointer"]) < 600
+    assert error["pointer"] == "#/" + "k" * 499
     assert (await errors_of(MsgspecOrder, '{"itemList": [], "counts": {"a": "x"}}'))[0]["pointer"] == "#/counts"
 
 
@@ -282,6 +295,28 @@ async def test_a_text_of_the_client_is_not_taken_for_a_place():
         ]
     kind = Annotated[Literal["a"], msgspec.Meta(title="a")]
     assert await errors_of(kind, '"x - at `$.id`"') == [{"detail": "Invalid enum value", "pointer": "#"}]
+
+
+async def test_a_long_name_is_escaped_once_it_is_cut(monkeypatch):
+    escaped = []
+    monkeypatch.setattr(typed, "quote", lambda name, **options: escaped.append(len(name)) or quote(name, **options))
+    errors = await errors_of(dict[str, list[int]], json.dumps({"~ " * 9999: ["x"] * 9}))
+    assert len(errors) == 9
+    assert max(escaped) <= 1000
+    assert {error["pointer"] for error in errors} == {("#/" + "~0%20" * 200)[:501]}
+
+
+async def test_an_unknown_name_is_cut():
+    (error,) = await errors_of(MsgspecOrder, json.dumps({"itemList": [], "k" * 9999: 1}))
+    assert error["detail"].startswith("Object contains unknown field `kkk")
+    assert len(error["detail"]) == 500
+
+
+@pytest.mark.parametrize("text", [r'{"itemList": [], "\ud800": 1}', r'{"itemList": [], "kind": "\ud800"}'])
+@ORDERS
+async def test_a_lone_surrogate_is_a_mistake_of_the_client(order, text):
+    (error,) = await errors_of(order, text)
+    assert error["detail"].encode()
 
 
 async def test_errors_are_bounded():

@@ -62,7 +62,8 @@ def converter_for(kind: Any) -> Converter:
         hash(kind)
     except TypeError:  # Annotated with something that has no hash
         return _make(kind)
-    return _made(kind)
+    # Unions are equal in any order, and the first of their parts that fits is read.
+    return _made(kind, "" if isinstance(kind, type) else repr(kind))
 
 
 def _make(kind: Any) -> Converter:
@@ -74,7 +75,10 @@ def _make(kind: Any) -> Converter:
     return _Pydantic.of(kind) if library == "pydantic" else _Msgspec(kind)
 
 
-_made = lru_cache(maxsize=256)(_make)
+@lru_cache(maxsize=256)
+def _made(kind: Any, order: str) -> Converter:
+    return _make(kind)
+
 
 _FIRST_WITH = {"pydantic": "TypeAdapter", "msgspec": "convert"}
 """What each library has had since the first version that is of use here."""
@@ -179,6 +183,8 @@ def _within(value: Any, error: Any) -> Path:
     return tuple(path)
 
 
+# It quotes an unknown name, which may be a megabyte long.
+_LONGEST_DETAIL = 500
 _PART = re.compile(r"\.([^.\[]+)|\[(\d+)\]").match
 
 
@@ -218,6 +224,8 @@ class _Msgspec:
             return self._convert(value, self._kind, strict=strict, str_keys=True)
         except self._error as exc:
             raise Mismatch([_placed(str(exc))]) from exc
+        except UnicodeEncodeError as exc:  # in a name, or in text that a Literal is compared with
+            raise Mismatch([("Input contains a lone surrogate", ())]) from exc
 
 
 def _placed(message: str) -> tuple[str, Path]:
@@ -235,7 +243,7 @@ def _placed(message: str) -> tuple[str, Path]:
     for quoting in ("Invalid enum value", "Invalid value"):
         if detail.startswith(quoting + " "):
             detail = quoting
-    return detail, tuple(path)
+    return detail[:_LONGEST_DETAIL], tuple(path)
 
 
 _SEVERAL = (

@@ -88,7 +88,9 @@ def convert_fields(fields: ImmutableMultiDict[str, Any], kind: Any, place: Liter
 
 
 def _at_pointer(detail: str, path: tuple[str | int, ...]) -> dict[str, str]:
-    parts = [quote(f"{part}".replace("~", "~0").replace("/", "~1"), safe="~", errors="replace") for part in path]
+    # Each part is cut first: a hundred errors in one member would escape its name a hundred times.
+    names = [f"{part}"[:_LONGEST_POINTER].replace("~", "~0").replace("/", "~1") for part in path]
+    parts = [quote(name, safe="~", errors="replace") for name in names]
     return {"detail": detail, "pointer": "#" + "".join(f"/{part}" for part in parts)[:_LONGEST_POINTER]}
 
 
