@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_framework import App, Middleware, PlainTextResponse, Route, TestClient, WebSocketRoute, negotiate
+from asgi_framework import (
+    App,
+    BaseHTTPMiddleware,
+    Middleware,
+    PlainTextResponse,
+    Route,
+    TestClient,
+    WebSocketRoute,
+    negotiate,
+)
 from asgi_framework import UnprocessableContent as Unprocessable
+from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.problems import ProblemDetailsMiddleware
 
 msgspec = pytest.importorskip("msgspec")
@@ -17,6 +27,11 @@ class Order(msgspec.Struct):
 
 async def buy(request):
     return PlainTextResponse(str((await request.json(type=Order)).amount))
+
+
+async def sell(request):
+    async with request.form(type=Order) as order:
+        return PlainTextResponse(str(order.amount))
 
 
 async def find(request):
@@ -33,7 +48,19 @@ async def talk(websocket):
     await websocket.close()
 
 
-ROUTES = [Route("/buy", buy, methods=["POST"]), Route("/find", find), Route("/page", page), WebSocketRoute("/", talk)]
+class ReadsFirst(BaseHTTPMiddleware):
+    async def dispatch(self, request, call_next):
+        await request.body()
+        return await call_next(request)
+
+
+ROUTES = [
+    Route("/buy", buy, methods=["POST"]),
+    Route("/sell", sell, methods=["POST"]),
+    Route("/find", find),
+    Route("/page", page),
+    WebSocketRoute("/", talk),
+]
 
 
 @pytest.mark.parametrize("middleware", [[], [Middleware(ProblemDetailsMiddleware)]], ids=["plain", "problems"])
@@ -49,6 +76,19 @@ def test_what_does_not_fit_is_answered_by_the_exception_itself(middleware, debug
         refused = client.get("/page", headers={"accept": "image/png"})
         assert (refused.status_code, refused.headers["vary"]) == (406, "Accept")
         assert client.get("/page").headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize("limit_outside", [True, False])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_types_are_read_behind_whatever_limits_or_reads_the_body(limit_outside, backend):
+    stack = [Middleware(RequestBodyLimitMiddleware, 100), Middleware(ReadsFirst)]
+    app = App(routes=ROUTES, middleware=stack if limit_outside else stack[::-1])
+    with TestClient(app, backend=backend) as client:
+        for path, key in (("/buy", "json"), ("/sell", "data")):
+            assert client.post(path, **{key: {"amount": "2" if key == "data" else 2}}).text == "2"
+            assert client.post(path, **{key: {"amount": "x"}}).status_code == 422
+            assert client.post(path, **{key: {"amount": "x" * 200}}).status_code == 413
+        assert client.post("/buy", content=iter([b"[" * 60] * 3)).status_code == 413
 
 
 def test_a_handler_of_the_application_answers_instead():
