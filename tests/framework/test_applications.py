@@ -20,6 +20,7 @@ from asgi_framework import (
     URLPath,
     WebSocketRoute,
 )
+from asgi_framework.middleware import ExceptionMiddleware
 from asgi_framework.routing import MethodNotAllowed, NoMatchFound
 from asgi_middleware import ConfigurationWarning
 from asgi_middleware.gzip import GZipMiddleware
@@ -104,6 +105,19 @@ async def test_the_response_of_a_405_is_that_of_any_http_exception():
         "405: Method Not Allowed",
     )
     assert pickle.loads(pickle.dumps(exc)).headers == {"Allow": "POST"}
+
+
+async def test_the_default_handler_returns_a_response_to_a_405():
+    class Own(ExceptionMiddleware):
+        async def http_exception(self, request, exc):
+            response = await super().http_exception(request, exc)
+            response.set_cookie("seen", "1")
+            return response
+
+    app = Router([Route("/", home, methods=["POST"])], middleware=[Middleware(Own)])
+    reply = await request(app)
+    assert (reply.status, reply.body, reply.header("allow")) == (405, b"Method Not Allowed", "POST")
+    assert reply.header("set-cookie").startswith("seen=1")
 
 
 async def test_a_405_denies_a_websocket_as_any_http_exception():

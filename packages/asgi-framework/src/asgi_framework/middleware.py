@@ -59,7 +59,9 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
     async def http_exception(self, request: Request[Any], exc: Exception) -> Response:
         """Return the response to an HTTPException."""
         assert isinstance(exc, HTTPException)
-        if type(exc).__call__ is not HTTPException.__call__:
+        from .routing import MethodNotAllowed  # routing imports this module
+
+        if type(exc).__call__ not in (HTTPException.__call__, MethodNotAllowed.__call__):
             return cast("Response", exc)  # a subclass that sends its own response, as an ASGI application
         if exc.status_code in (204, 304):  # these have no body (RFC 9110 §15.3.5, §15.4.5)
             return Response(status_code=exc.status_code, headers=exc.headers)
