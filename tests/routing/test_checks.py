@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_routing import CONVERTOR_TYPES, BaseRoute, Convertor, Host, Mount, Route, Router, WebSocketRoute
+from asgi_routing.exceptions import RouteWarning
 
 
 async def app(scope, receive, send):
@@ -208,3 +209,15 @@ def test_a_table_shows_the_methods_of_a_class_and_what_middleware_wraps():
         ["*", "/m/h"],
         ["*", "{h.test}/*"],
     ]
+
+
+def test_an_application_that_is_mounted_in_itself_is_checked_once_more():
+    router = Router([get("/{page}", name="page"), get("/about", name="about")])
+    router.mount("/deep/again", router, name="again")
+    router.host("again.test", router, name="host")
+    kinds = [finding.kind for finding in router.check()]
+    assert kinds == ["shadowed"] * 3
+    with pytest.warns(RouteWarning):
+        wrong = Mount("/m", routes=[Route("/<name>", app)])
+    wrong.routes.append(wrong)
+    assert [finding.kind for finding in Router([wrong]).check()] == ["mistake"]

@@ -75,14 +75,20 @@ def check_routes(routes: Sequence[BaseRoute]) -> list[Finding]:
     return [*_shadowed(routes), *_duplicate_names(routes), *_mistakes(routes)]
 
 
-def _shadowed(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
+def _shadowed(routes: Sequence[BaseRoute], around: tuple[int, ...] = ()) -> Iterator[Finding]:
     lookups = {kind: compile_routes(routes, kind) for kind in ("http", "websocket")}
     for place, route in enumerate(routes):
         first = _shadow(route, _earlier(routes, place, lookups))
         if first is not None:
             yield Finding("shadowed", first, route, f"{route} is never reached: {first} answers before it")
         elif isinstance(route, (Mount, Host)):
-            yield from _shadowed(route.routes)
+            yield from _shadowed(*_inside(route, around))
+
+
+def _inside(route: Mount | Host, around: tuple[int, ...]) -> tuple[Sequence[BaseRoute], tuple[int, ...]]:
+    """Return the routes of a mount or host with the applications around them; an application may be one of its own."""
+    app = id(route.base_app)
+    return () if app in around else route.routes, (*around, app)
 
 
 def _earlier(routes: Sequence[BaseRoute], place: int, lookups: dict[str, Lookup]) -> list[BaseRoute]:
@@ -197,24 +203,27 @@ def _has_path(route: BaseRoute) -> bool:
 
 def _duplicate_names(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
     seen: dict[str, tuple[str, BaseRoute]] = {}
-    for name, template, route in _named(routes, "", ""):
+    for name, template, route in _named(routes):
         first_template, first = seen.setdefault(name, (template, route))
         if first_template != template:
             text = f'"{name}" is the name of both {first} and {route}'
             yield Finding("duplicate name", first, route, text)
 
 
-def _named(routes: Sequence[BaseRoute], names: str, prefix: str) -> Iterator[tuple[str, str, BaseRoute]]:
+def _named(
+    routes: Sequence[BaseRoute], around: tuple[int, ...] = (), names: str = "", prefix: str = ""
+) -> Iterator[tuple[str, str, BaseRoute]]:
     for route in routes:
         name = getattr(route, "name", None)
         template = f"{prefix}{getattr(route, 'path_format', None) or getattr(route, 'host_format', '')}"
         if name:
             yield names + name, template, route
         if isinstance(route, (Mount, Host)):
-            yield from _named(route.routes, f"{names}{name}:" if name else names, template.removesuffix("/{path}"))
+            inner = f"{names}{name}:" if name else names
+            yield from _named(*_inside(route, around), inner, template.removesuffix("/{path}"))
 
 
-def _mistakes(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
+def _mistakes(routes: Sequence[BaseRoute], around: tuple[int, ...] = ()) -> Iterator[Finding]:
     for route in routes:
         template = getattr(route, "host", None) if isinstance(route, Host) else getattr(route, "path", None)
         found = [template_mistake(template)] if isinstance(template, str) else []
@@ -223,4 +232,4 @@ def _mistakes(routes: Sequence[BaseRoute]) -> Iterator[Finding]:
         for mistake in filter(None, found):
             yield Finding("mistake", route, route, f"{route}: {mistake}")
         if isinstance(route, (Mount, Host)):
-            yield from _mistakes(route.routes)
+            yield from _mistakes(*_inside(route, around))
