@@ -173,7 +173,7 @@ SERVERS_KEYS = (
     *("headers", "client", "server", "subprotocols", "state", "extensions"),
 )
 # The keys that outlive a call: documented, and meant for those outside.
-LASTING_KEYS = {"session", "user", "auth", "asgi_requests.body", "asgi_middleware.header_index", "contract.tag"}
+LASTING_KEYS = {"session", "user", "auth", "asgi_requests.body", "contract.tag"}
 
 
 def assert_the_servers_keys_are_as_they_were(scope: dict, before: dict, originals: dict) -> None:

@@ -37,10 +37,11 @@ _MOST_REASON_BYTES = 123  # a control frame holds 125 bytes, two of them for the
 class ResponseWatcher:
     """A wrapped `send` of one HTTP exchange; `started` is True once the response has begun."""
 
-    started = False
+    __slots__ = ("_send", "started")
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self.started = False
 
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
@@ -69,6 +70,7 @@ class ChangedResponse(ResponseWatcher):
 
     def __init__(self, send: Send, change: Callable[[Message], Message], starts: Collection[str] = HTTP_START) -> None:
         self._send = send
+        self.started = False
         self._change = change
         self._starts = starts
 

@@ -26,7 +26,7 @@ from ._configuration import paths
 from ._headers import first_value
 from ._in_time import in_time
 from ._replies import reject
-from ._scope import first_header
+from ._scope import request_headers
 from ._watch import ChangedResponse
 from .stores import Limit, MemoryStore, Spent, Store
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -74,7 +74,7 @@ def by_header(name: str) -> Key:
     lower = name.lower().encode("latin-1")
 
     def key(scope: Scope) -> str:
-        value = first_header(scope, lower)
+        value = first_value(request_headers(scope), lower)
         # A digest: the store then holds no secret, and no key as long as a client likes.
         return by_client(scope) if value is None else f"header:{hashlib.sha256(value).hexdigest()[:32]}"
 

@@ -27,7 +27,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ._headers import first_value, without
-from ._scope import header_index
+from ._scope import request_headers
 from ._watch import ChangedResponse
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -122,11 +122,16 @@ class RequestIDMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        index = header_index(scope)
-        ids, traces = index.get(self._header), index.get(b"traceparent")
-        clean = self.trust_client and ids and len(ids) == 1 and _CLEAN.fullmatch(ids[0])
-        identity = ids[0].decode("ascii") if ids and clean else self.generate()
-        trace = parse_traceparent(traces[0]) if traces and len(traces) == 1 else None
+        ids, traces = [], []
+        for key, value in request_headers(scope):
+            name = key.lower()  # ASGI requires lower case, but two spellings must not pass for two different fields
+            if name == self._header:
+                ids.append(value)
+            elif name == b"traceparent":
+                traces.append(value)
+        clean = self.trust_client and len(ids) == 1 and _CLEAN.fullmatch(ids[0])
+        identity = ids[0].decode("ascii") if clean else self.generate()
+        trace = parse_traceparent(traces[0]) if len(traces) == 1 else None
         if trace is None:
             trace = _new_trace()
         scope[SCOPE_KEY] = identity

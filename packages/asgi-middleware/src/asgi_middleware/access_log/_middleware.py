@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from .._headers import first_value
 from .._route import route_of
-from .._scope import header_index
+from .._scope import request_headers
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._formats import Entry, combined, json_lines, logfmt
 from ._writer import Writer
@@ -106,14 +107,14 @@ class AccessLogMiddleware:
         entry.request_id = scope.get(self.request_id_key)
         user = scope.get("user")
         entry.user = str(name) if (name := getattr(user, "display_name", None)) else None
-        given = header_index(scope)
-        if b"referer" in given:
-            entry.referer = self._hidden(given[b"referer"][0].decode("latin-1"))
-        if b"user-agent" in given:
-            entry.user_agent = _text(given[b"user-agent"][0])
+        given = request_headers(scope)
+        if (referer := first_value(given, b"referer")) is not None:
+            entry.referer = self._hidden(referer.decode("latin-1"))
+        if (user_agent := first_value(given, b"user-agent")) is not None:
+            entry.user_agent = _text(user_agent)
         for name, key in self._headers:
-            if key in given:
-                entry.headers[name] = _text(given[key][0])
+            if (value := first_value(given, key)) is not None:
+                entry.headers[name] = _text(value)
         self._writer.write(entry)
 
 

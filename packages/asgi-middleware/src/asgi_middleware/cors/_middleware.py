@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from .._configuration import application
+from .._headers import first_value
 from .._replies import reject, send_text
-from .._scope import first_header
+from .._scope import request_headers
 from .._watch import ERRORS_KEY, ResponseWatcher
 from ..types import ASGIApp, Receive, Scope, Send
 from ._headers import ALLOW_CREDENTIALS, ALLOW_ORIGIN, CORSHeaders, CORSResponse
@@ -111,12 +112,12 @@ class CORSMiddleware:
             is_checked = scope["type"] == "websocket" and self.check_websocket_origin
             call = self._call_websocket if is_checked else self.app
             return await call(scope, receive, send)
-        origin = first_header(scope, b"origin")
+        origin = first_value(request_headers(scope), b"origin")
         allowed = None
         if origin is not None:
             allowed = self._open or self._known.get(origin) or await self._ask(origin, scope)
             if scope["method"] == "OPTIONS":
-                method = first_header(scope, b"access-control-request-method")
+                method = first_value(request_headers(scope), b"access-control-request-method")
                 # Without this field it is an OPTIONS request of the page itself, which the application answers.
                 if method is not None:
                     return await self._preflight.answer(method, allowed, scope, send)
@@ -162,7 +163,7 @@ class CORSMiddleware:
         Browsers let any page open a WebSocket, with cookies and without a preflight (RFC 6455 §10.2): the server has
         to check Origin. Every browser sends it, so a handshake without one comes from another client.
         """
-        origin = first_header(scope, b"origin")
+        origin = first_value(request_headers(scope), b"origin")
         if (
             origin is None
             or self._open is not None

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from .._headers import all_values, without
 from .._host import default_port, parse_host
-from .._scope import header_index
+from .._scope import request_headers
 from ..types import ASGIApp, Receive, Scope, Send
 from ._entries import LONGEST_NODE, Element, Node, parse_forwarded, read_address, read_node, split_list
 
@@ -78,10 +78,12 @@ class ProxyHeadersMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        headers = header_index(scope)
-        if _ALL.isdisjoint(headers):
-            return await self.app(scope, receive, send)
-        return await self.app(self._forwarded(scope, headers), receive, send)
+        headers: dict[bytes, list[bytes]] = {}
+        for key, value in request_headers(scope):
+            name = key.lower()  # ASGI requires lower case; of a server that does not comply no spelling may pass
+            if name in _ALL:
+                headers.setdefault(name, []).append(value)
+        return await self.app(self._forwarded(scope, headers) if headers else scope, receive, send)
 
     def _forwarded(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> Scope:
         """Return a copy of the scope with the values of the proxies, and without the headers that are not trusted."""
