@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +23,7 @@ from asgi_middleware.health import HealthMiddleware
 from asgi_middleware.idempotency import IdempotencyMiddleware
 from asgi_middleware.metrics import PrometheusMiddleware
 from asgi_middleware.order import Finding, findings, stack_of
+from asgi_middleware.order import _findings as rules
 from asgi_middleware.order.__main__ import main
 from asgi_middleware.problems import ProblemDetailsMiddleware
 from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
@@ -81,6 +85,31 @@ def test_each_that_is_wrong_is_named():
 def test_the_order_of_two(outer, inner):
     assert pairs([outer, inner]) == set()
     assert pairs([inner, outer]) == {(outer.__name__, inner.__name__)}
+
+
+RULES = [(outer, inner, reason) for outer, inners, reason in rules._RULES for inner in inners if inner != "*"]
+SOURCES = Path(rules.__file__).parents[1].rglob("*.py")
+CLASSES = {name for path in SOURCES for name in re.findall(r"^class (\w+)", path.read_text(), re.MULTILINE)}
+
+
+def named(name):
+    return type(name, (), {})
+
+
+def test_all_that_have_a_place_can_stand_in_one_stack():
+    places = TopologicalSorter({"DrainMiddleware": ()})
+    for outer, inner, _ in RULES:
+        places.add(inner, outer, "DrainMiddleware")
+        places.add(outer, *{"DrainMiddleware"} - {outer})
+    stack = list(places.static_order())  # raises CycleError for rules that no stack could satisfy
+    assert findings([named(name) for name in stack]) == []
+
+
+@pytest.mark.parametrize(("outer", "inner", "reason"), RULES)
+def test_each_rule_is_kept_and_broken_by_middleware_that_exists(outer, inner, reason):
+    assert {outer, inner} <= CLASSES
+    assert findings([named(outer), named(inner)]) == []
+    assert findings([named(inner), named(outer)]) == [Finding(outer, inner, reason)]
 
 
 def test_what_does_its_work_twice_is_named():

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, nullcontext
+from contextlib import closing
 
 import anyio
 import pytest
@@ -283,7 +283,7 @@ async def test_sqlite_says_what_is_wrong_with_its_file(tmp_path):
 def test_a_sqlite_store_that_is_dropped_closes_its_file(tmp_path):
     store = SQLiteStore(tmp_path / "store.db")
     store._transact(lambda connection, now: None)  # in this thread: a worker thread remembers its last call
-    opened = store._opened.copy()
+    opened = list(store._opened)
     assert len(opened) == 2
     store.itself = store  # left to the garbage collector, as a store is that its application refers to
     del store
@@ -293,16 +293,46 @@ def test_a_sqlite_store_that_is_dropped_closes_its_file(tmp_path):
             connection.execute("select 1")
 
 
-@pytest.mark.parametrize("left", ["in a forked child", "while it is written", "while it is read"])
-async def test_a_sqlite_store_in_use_elsewhere_is_left_alone(tmp_path, left):
+@pytest.mark.parametrize("lock", ["_lock", "_reader_lock"])
+async def test_a_sqlite_store_that_is_in_use_at_the_exit_is_left_alone(tmp_path, lock):
     store = SQLiteStore(tmp_path / "store.db")
     await store.put("a", b"1", 60)
-    owner = os.getpid() + 1 if left == "in a forked child" else os.getpid()
-    used = {"while it is written": store._lock, "while it is read": store._reader_lock}.get(left, nullcontext())
-    with used:
-        sqlite._close_all(store._opened, (store._lock, store._reader_lock), owner)
+    with getattr(store, lock):  # by a daemon thread
+        sqlite._close_all(store._opened, (store._lock, store._reader_lock))
     assert await store.get("a") == b"1"
     await store.aclose()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize("opened_by", ["parent", "child"])
+def test_a_forked_child_closes_the_connections_that_it_has_opened(tmp_path, opened_by):
+    program = f"""
+import gc, os, sqlite3
+from asgi_middleware.stores import SQLiteStore
+
+def is_closed(connection):
+    try:
+        return connection.total_changes < 0
+    except sqlite3.ProgrammingError:
+        return True
+
+store = SQLiteStore({str(tmp_path / "store.db")!r})
+def open_store():
+    store._transact(lambda connection, now: None)
+if {opened_by == "parent"}:
+    open_store()
+child = os.fork()
+if not child:
+    if {opened_by == "child"}:
+        open_store()
+    opened = list(store._opened)
+    del store
+    gc.collect()
+    os._exit(len(opened) * 10 + sum(map(is_closed, opened)))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("22\n" if opened_by == "child" else "20\n", "")
 
 
 def test_a_sqlite_store_is_closed_at_the_exit(tmp_path):

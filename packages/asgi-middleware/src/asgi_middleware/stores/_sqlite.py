@@ -45,8 +45,8 @@ class SQLiteStore:
         self._writes = 0
         # A store that is dropped, or still open at the exit, closes its file. A finalizer keeps the connections outside
         # of the garbage, where the collector would clear them in any order, and in the middle of a method (__del__).
-        self._opened: list[sqlite3.Connection] = []
-        weakref.finalize(self, _close_all, self._opened, (self._lock, self._reader_lock), os.getpid())
+        self._opened: dict[sqlite3.Connection, int] = {}  # and the process that has opened each
+        weakref.finalize(self, _close_all, self._opened, (self._lock, self._reader_lock))
 
     async def _run(self, work: Callable[[sqlite3.Connection, float], Result]) -> Result:
         """Run a transaction in a worker thread."""
@@ -87,7 +87,7 @@ class SQLiteStore:
 
     def _connect(self, timeout: float) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=timeout, isolation_level=None, check_same_thread=False)
-        self._opened.append(connection)
+        self._opened[connection] = os.getpid()
         return connection
 
     @property
@@ -105,7 +105,7 @@ class SQLiteStore:
                 try:
                     return work(self._reader, time.time())
                 except sqlite3.Error as exc:
-                    self._opened.remove(self._reader)
+                    del self._opened[self._reader]
                     self._reader.close()
                     self._reader = None
                     raise OSError(f"the store {self.path} does not answer: {exc}") from exc
@@ -122,7 +122,7 @@ class SQLiteStore:
 
     def _close(self) -> None:
         with self._reader_lock:
-            opened = self._opened.copy()
+            opened = list(self._opened)
             self._opened.clear()
             self._connection = self._reader = None
         for connection in opened:
@@ -192,15 +192,19 @@ class SQLiteStore:
             self._close()
 
 
-def _close_all(opened: list[sqlite3.Connection], locks: Iterable[threading.Lock], owner: int) -> None:
-    """Close what a store has left open, except in a forked child, or while a daemon thread uses it at the exit."""
+def _close_all(opened: dict[sqlite3.Connection, int], locks: Iterable[threading.Lock]) -> None:
+    """Close what a store has left open, except while a daemon thread uses it at the exit.
+
+    A forked child leaves the connections of its parent alone: SQLite must not close them there.
+    """
     with ExitStack() as held:
         for lock in locks:
-            if os.getpid() != owner or not lock.acquire(blocking=False):
+            if not lock.acquire(blocking=False):
                 return
             held.callback(lock.release)
-        for connection in opened:
-            connection.close()
+        for connection, process in opened.items():
+            if process == os.getpid():
+                connection.close()
 
 
 def _value(connection: sqlite3.Connection, key: str, now: float) -> bytes | None:
