@@ -25,7 +25,7 @@ from typing import Any
 LONGEST_COPIED = 64
 """Bounded repeats up to this many times are copied; longer ones count as unbounded."""
 SYMBOLS = [chr(code) for code in range(256)] + ["ſ", "K", "İ", "ı", "٣", "Ω", "中", "\u2028", "\u3002", "😀", "\ud800"]
-"""The characters that are told apart: all of latin-1, and one for each kind of other character that there is."""
+"""The characters that are distinguished: all of latin-1, and one for each kind of other character that there is."""
 BEGIN, END = "<begin>", "<end>"
 """What `^` and `$` read: it stands once in a text, so that no repeat can."""
 _ANCHORS = {op.AT_BEGINNING: BEGIN, op.AT_BEGINNING_STRING: BEGIN, op.AT_END: END, op.AT_END_STRING: END}

@@ -1,4 +1,4 @@
-"""Async tests run on asyncio and on trio; a folder that cannot do both says so in its own conftest."""
+"""Async tests run on asyncio and on trio; a folder that cannot do both has a conftest of its own."""
 
 from __future__ import annotations
 

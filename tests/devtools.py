@@ -76,7 +76,7 @@ class Browser:
         self.process.wait()
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
-        """Call a method and hand out its result; events that come meanwhile go to their pages."""
+        """Call a method and return its result; events that come meanwhile go to their pages."""
         self.number += 1
         wanted = self.number
         message = {"id": wanted, "method": method, "params": parameters} | ({"sessionId": session} if session else {})

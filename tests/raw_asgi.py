@@ -97,7 +97,7 @@ class Reply:
 
 
 async def run(app: Any, scope: dict, messages: Iterable[Message] = (), *, reply: Reply | None = None) -> Reply:
-    """Call the application once; `receive` hands out `messages`, then waits as a quiet client does."""
+    """Call the application once; `receive` returns `messages` in turn, then waits as a quiet client does."""
     reply = Reply() if reply is None else reply
     script = iter(messages)
 

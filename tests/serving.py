@@ -3,7 +3,7 @@
     with Uvicorn("integrations.with_middleware:django", log=tmp_path / "log", factory=True) as server:
         httpx.get(server.url)
 
-A request that comes early waits in the socket's queue, so nobody polls for the server to be ready.
+A request that comes early waits in the socket's queue, so that no test polls for the server to be ready.
 """
 
 from __future__ import annotations

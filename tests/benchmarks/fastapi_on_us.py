@@ -127,7 +127,7 @@ async def measure(app: Any) -> dict[str, float]:
 
 
 async def call(app: Any, method: str, path: str, body: bytes, headers: Any) -> int:
-    """The status of one request, its messages handed over in the same task."""
+    """The status of one request, its messages passed in the same task."""
     status = 0
     scope = {
         "type": "http",

@@ -26,7 +26,7 @@ SECRET = "a secret of some length"
 
 
 async def bare(scope: Any, receive: Any, send: Any) -> None:
-    await send({**START, "headers": [*HEAD]})  # anew: some incumbents write into the list
+    await send({**START, "headers": [*HEAD]})  # a new one: some incumbents write into the list
     await send({**BODY})
 
 

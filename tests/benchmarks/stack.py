@@ -44,7 +44,7 @@ REQUEST = {
 
 
 class Backend:
-    """A backend that knows nobody."""
+    """A backend without users."""
 
     async def authenticate(self, conn: Any) -> None:
         return None

@@ -35,22 +35,22 @@ def resident() -> float:
 
 async def lifespan(app: Any) -> float:
     """CPU milliseconds until the start-up is complete; 0 where the application knows no lifespan."""
-    told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    reported: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     messages = [{"type": "lifespan.startup"}]
 
     async def receive() -> dict:
         return messages.pop() if messages else await asyncio.get_running_loop().create_future()
 
     async def send(message: dict) -> None:
-        told.set_result(None)
+        reported.set_result(None)
 
     start = time.process_time()
     scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
     task = asyncio.ensure_future(app(scope, receive, send))
-    await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([task, reported], return_when=asyncio.FIRST_COMPLETED)
     elapsed = (time.process_time() - start) * 1000
-    if not told.done():
-        told.cancel()
+    if not reported.done():
+        reported.cancel()
         task.exception()
     return elapsed
 

@@ -84,7 +84,7 @@ def websocket(name: str) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def outside(name: str) -> Iterator[Any]:
-    """A client that nobody has entered."""
+    """A client that is not entered."""
     client = CLIENTS[name]()
     yield client
     client.close()

@@ -1,4 +1,4 @@
-"""One framework in a process of its own: told a case and a time, it answers with microseconds per request.
+"""One framework in a process of its own: it reads a case and a time, and answers with microseconds per request.
 
     python worker.py FRAMEWORK CASE          then, on standard input, one line per batch: seconds
 
@@ -44,7 +44,7 @@ class Client:
         if index < len(self.messages):
             self.next = index + 1
             return self.messages[index]
-        # The client waits for the answer. Who listens for its leaving is cancelled, or told when the answer has ended.
+        # The client waits for the answer. A receive that waits is cancelled, or returns when the answer has ended.
         self.waiting = asyncio.get_running_loop().create_future()
         return await self.waiting
 

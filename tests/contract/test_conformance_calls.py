@@ -262,7 +262,7 @@ async def test_an_exception_passes_unchanged(subject: Subject) -> None:
 
 
 @row("C14")
-async def test_what_is_no_error_is_not_answered(subject: Subject) -> None:
+async def test_an_exception_that_is_not_an_error_is_not_answered(subject: Subject) -> None:
     for sent in range(3):
         assert len((await failed(subject, Stop(), sent)).messages) <= sent
 
@@ -287,24 +287,24 @@ async def test_an_exception_of_a_websocket_passes_unchanged(subject: Subject) ->
 
 
 @row("C15")
-async def test_an_application_is_told_at_the_body_that_the_client_has_left(subject: Subject) -> None:
+async def test_an_application_learns_at_the_body_that_the_client_has_left(subject: Subject) -> None:
     await left_at(subject, "http.response.body")
 
 
 @row("C15")
-async def test_an_application_is_told_at_the_start_that_the_client_has_left(subject: Subject) -> None:
+async def test_an_application_learns_at_the_start_that_the_client_has_left(subject: Subject) -> None:
     await left_at(subject, "http.response.start")
 
 
 async def left_at(subject: Subject, failing: str) -> None:
     error = OSError("gone")
-    told: list[BaseException] = []
+    seen: list[BaseException] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         try:
             await sending(*page(b"x" * 1000))(scope, receive, send)
         except OSError as exc:
-            told.append(exc)
+            seen.append(exc)
             raise
 
     async def send(message: Any) -> None:
@@ -313,7 +313,7 @@ async def left_at(subject: Subject, failing: str) -> None:
 
     with pytest.raises(OSError, match="gone") as caught:
         await subject.make(app)(acting_scope(subject), quiet, send)
-    assert told == [error]
+    assert seen == [error]
     assert caught.value is error
 
 
@@ -332,7 +332,7 @@ async def test_an_exception_of_receive_reaches_the_application(subject: Subject)
         with pytest.raises(RuntimeError) as caught:
             await receive()
         assert caught.value is error
-        await sending(*page(b"told"))(scope, receive, send)
+        await sending(*page(b"done"))(scope, receive, send)
 
     reply = Reply()
 
@@ -340,7 +340,7 @@ async def test_an_exception_of_receive_reaches_the_application(subject: Subject)
         reply.messages.append(message)
 
     await subject.make(app)(acting_scope(subject), receive, send)
-    assert decoded(reply) == b"told"
+    assert decoded(reply) == b"done"
 
 
 @row("C16")

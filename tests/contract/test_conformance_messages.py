@@ -37,7 +37,7 @@ CLIENTS: list[list[tuple[bytes, bytes]]] = [
 
 
 @row("C05")
-async def test_an_application_may_reuse_its_messages_for_ever(subject: Subject) -> None:
+async def test_an_application_may_reuse_its_messages_forever(subject: Subject) -> None:
     body = b"x" * 1000
     start, last = page(body, headers=[(b"vary", b"X-A"), (b"etag", b'"a"')])
     before = copy.deepcopy((start, last))

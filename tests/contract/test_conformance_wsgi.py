@@ -131,20 +131,20 @@ async def test_c14_an_exception_passes_unchanged(started: bool) -> None:
     assert caught.value is error
 
 
-async def test_c15_the_application_is_told_that_the_client_has_left() -> None:
-    told: list[Any] = []
+async def test_c15_the_application_learns_that_the_client_has_left() -> None:
+    caught: list[Any] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         try:
             environ["wsgi.input"].read()
         except ClientGone as exc:
-            told.append(exc)
+            caught.append(exc)
             raise
         return []
 
     messages = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
     assert (await run(WSGIMiddleware(app), http_scope("POST"), messages)).messages == []
-    assert len(told) == 1
+    assert len(caught) == 1
 
 
 async def test_c16_cancellation_leaves_no_thread_behind() -> None:

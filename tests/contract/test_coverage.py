@@ -1,4 +1,4 @@
-"""What the workers of pytest-xdist measure reaches the report, however they end."""
+"""The measurements of the workers of pytest-xdist reach the report, however the workers end."""
 
 from __future__ import annotations
 

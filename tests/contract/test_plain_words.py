@@ -1,4 +1,4 @@
-"""Sources, READMEs and documentation are in plain English of the field: none of the phrases of plain_words.txt."""
+"""Sources, tests, READMEs and documentation are in plain English of the field: none of the phrases of plain_words.txt."""
 
 from __future__ import annotations
 
@@ -33,15 +33,21 @@ def places(text: str) -> list[str]:
     ]
 
 
+def named(text: str) -> str:
+    """Return a text with the words of its functions' names apart."""
+    return re.sub(r"(?<=def )\w+", lambda found: found[0].replace("_", " "), text)
+
+
 def test_no_phrase_of_the_list_is_used(root):
     paths = [
         *root.glob("packages/*/src/**/*.py"),
+        *(path for path in root.glob("tests/**/*.py") if path != Path(__file__)),
         *root.glob("packages/*/README.md"),
         *root.glob("docs/**/*.md"),
         *root.glob("*.md"),
     ]
-    assert len(paths) > 300
-    assert [f"{path.relative_to(root)}:{place}" for path in paths for place in places(path.read_text())] == []
+    assert len(paths) > 700
+    assert [f"{path.relative_to(root)}:{place}" for path in paths for place in places(named(path.read_text()))] == []
 
 
 @pytest.mark.parametrize(
@@ -53,10 +59,11 @@ def test_no_phrase_of_the_list_is_used(root):
         "This is\n    no response",
         "She hands it on.",
         "FOR EVER",
+        "def test_what_is_no_token(): ...",
     ],
 )
 def test_a_phrase_is_found_across_lines_and_in_any_case(text):
-    assert places(text)
+    assert places(named(text))
 
 
 @pytest.mark.parametrize(

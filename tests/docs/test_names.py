@@ -21,7 +21,7 @@ WITHOUT_EXAMPLE = {
 
 
 def key(value: object) -> object:
-    """Return what is equal for two names of one object; constants and aliases of types are told apart by their repr."""
+    """Return what is equal for two names of one object; constants and aliases of types are distinguished by their repr."""
     return id(value) if inspect.isclass(value) or inspect.isroutine(value) else repr(value)
 
 

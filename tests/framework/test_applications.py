@@ -175,7 +175,7 @@ async def test_middleware_cannot_be_added_after_the_first_request():
         app.add_middleware(Named, name=b"late")
 
 
-async def test_what_is_no_middleware_is_named_at_the_first_request():
+async def test_a_value_that_is_not_a_middleware_is_named_at_the_first_request():
     def not_a_middleware(app):
         return None
 

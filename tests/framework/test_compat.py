@@ -124,7 +124,7 @@ def test_importing_a_module_imports_nothing_of_ours():
     ("module", "missing", "extra"),
     [("templating", "jinja2", "templates"), ("testclient", "asgi_testclient", "testclient")],
 )
-def test_a_module_that_needs_an_extra_says_so_when_it_is_imported(starlette, monkeypatch, module, missing, extra):
+def test_a_module_that_needs_an_extra_names_it_when_it_is_imported(starlette, monkeypatch, module, missing, extra):
     for name in list(sys.modules):
         if name.startswith((missing, "asgi_framework.testclient", "asgi_requests.templating")):
             monkeypatch.delitem(sys.modules, name)

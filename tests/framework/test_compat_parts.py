@@ -88,8 +88,8 @@ async def test_exceptions_answer_for_themselves_and_so_do_handlers_of_the_middle
     middleware = asgi_middleware.exceptions.ExceptionMiddleware
     for exc, text in ((KeyError(), "now"), (IndexError(), "later"), (HTTPException(403), "Forbidden")):
         assert (await request(middleware(failing(exc), handlers))).text == text
-    with pytest.raises(ValueError, match="nobody"):
-        await request(failing(ValueError("nobody")))
+    with pytest.raises(ValueError, match="unhandled"):
+        await request(failing(ValueError("unhandled")))
     reply = await run(middleware(failing(HTTPException(403))), websocket_scope(), [{"type": "websocket.connect"}])
     assert reply.status == 403
 
@@ -266,7 +266,7 @@ async def test_lifespans_of_an_older_kind():
         assert state is None
 
 
-def test_the_end_of_an_iterator_is_no_stop_iteration():
+def test_the_end_of_an_iterator_is_not_a_stop_iteration():
     from starlette.concurrency import _next, _StopIteration
 
     assert _next(iter([1])) == 1

@@ -48,7 +48,7 @@ def test_a_line_of_the_file_is_a_value(env_file, key, value):
     assert Config(env_file, environ={})(key) == value
 
 
-def test_what_is_not_an_assignment_is_no_value(env_file):
+def test_what_is_not_an_assignment_is_not_a_value(env_file):
     assert not {"I", "no value", "", "# I"} & Config(env_file, environ={}).file_values.keys()
 
 

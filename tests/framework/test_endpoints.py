@@ -159,7 +159,7 @@ def test_a_function_is_described_by_its_name_and_place():
 
 
 @pytest.mark.parametrize(("value", "kind"), [(None, "nothing (None)"), ({"a": 1}, "a dict")])
-async def test_what_is_no_response_is_refused_with_the_place_of_the_function(value, kind):
+async def test_a_value_that_is_not_a_response_is_refused_with_the_place_of_the_function(value, kind):
     async def endpoint(request):
         return value
 
@@ -278,7 +278,7 @@ async def test_a_stream_that_fails_after_its_start_is_not_answered_twice():
     assert isinstance(caught.value.__cause__, Conflict)
 
 
-async def test_a_stream_that_fails_with_what_nobody_handles_raises_it():
+async def test_a_stream_raises_an_exception_without_a_handler():
     class Late(StreamingResponse):
         async def __call__(self, scope, receive, send):
             raise KeyError("x")

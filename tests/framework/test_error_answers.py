@@ -122,7 +122,7 @@ async def upload(request):
 
 
 @pytest.mark.parametrize("middleware", [(), (Middleware(lambda app: app),)], ids=["bare", "with middleware"])
-async def test_an_upload_that_its_client_aborts_is_no_error(middleware):
+async def test_an_upload_that_its_client_aborts_is_not_an_error(middleware):
     app = App(routes=[Route("/", upload, methods=["POST"])], middleware=middleware)
     messages = [{"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.disconnect"}]
     assert (await run(app, http_scope("POST"), messages)).messages == []
@@ -314,7 +314,7 @@ async def test_a_response_of_a_handler_is_dropped_where_the_client_has_left(acce
     assert (await run(app, websocket_scope(), messages)).types == ["websocket.accept"] * accepted
 
 
-async def test_an_application_that_a_handler_returns_may_speak_websocket():
+async def test_an_application_that_a_handler_returns_may_support_websockets():
     async def goodbye(scope, receive, send):
         assert (await receive())["type"] == "websocket.connect"
         await send({"type": "websocket.close", "code": 4001, "reason": (await receive())["text"]})

@@ -148,7 +148,7 @@ async def test_an_engine_writes_dates():
     assert (await request(app, "GET")).text == '{"on":"2027-01-01"}'
 
 
-def test_what_is_no_codec_is_refused_when_the_application_is_made():
+def test_a_value_that_is_not_a_codec_is_refused_when_the_application_is_made():
     for wrong in (json, object(), "orjson"):
         with pytest.raises(TypeError, match=r"json( takes|: dumps must return bytes)"):
             App(json=wrong)

@@ -76,7 +76,7 @@ async def generated(scope):
         ),
     ],
 )
-def test_what_is_no_list_of_middleware_is_refused_at_construction(middleware, message):
+def test_a_value_that_is_not_a_list_of_middleware_is_refused_at_construction(middleware, message):
     with pytest.raises(TypeError, match=message):
         App(middleware=middleware)
 
@@ -115,7 +115,7 @@ def test_debug_is_whatever_is_true_or_false(debug):
 
 
 @pytest.mark.parametrize("size", ["1MB", b"1", [1], True, object()])
-def test_a_size_that_is_no_number_is_refused(size):
+def test_a_size_that_is_not_a_number_is_refused(size):
     with pytest.raises(TypeError, match="max_body_size must be a number of bytes, such as 1_000_000, not"):
         App(max_body_size=size)
 
@@ -129,7 +129,7 @@ def test_a_negative_size_is_refused():
 @pytest.mark.parametrize(
     "lifespan", [lambda: None, lambda app, more: None, "startup", contextlib.nullcontext(), [print]], ids=range(5)
 )
-def test_a_lifespan_that_is_no_function_of_the_application_is_refused(lifespan):
+def test_a_lifespan_that_is_not_a_function_of_the_application_is_refused(lifespan):
     with pytest.raises(
         TypeError, match="lifespan must be an async context manager function that takes the application"
     ):
@@ -137,7 +137,7 @@ def test_a_lifespan_that_is_no_function_of_the_application_is_refused(lifespan):
 
 
 @pytest.mark.parametrize("handler", [None, "sorry", PlainTextResponse, 7])
-def test_a_handler_that_is_no_function_is_refused(handler):
+def test_a_handler_that_is_not_a_function_is_refused(handler):
     if handler is PlainTextResponse:  # a class can be called, and takes (content, status_code): nothing is known
         App(exception_handlers={404: handler})
         return

@@ -237,7 +237,7 @@ async def test_an_app_without_middleware_leaves_no_key_of_error_handling_in_the_
     assert seen == [True, True, "background", "background"]
 
 
-async def test_a_client_that_leaves_is_no_error_of_an_app_without_middleware():
+async def test_a_client_that_leaves_is_not_an_error_of_an_app_without_middleware():
     async def read(request):
         return PlainTextResponse(await request.body())
 

@@ -63,7 +63,7 @@ async def test_a_url_for_a_request_is_made_of_it():
     assert reply.text == "http://e.org/"
 
 
-def test_a_value_that_a_convertor_refuses_says_so():
+def test_a_value_that_a_convertor_refuses_is_named():
     with pytest.raises(InvalidParameter, match="The convertor of \"id\" does not take 'x'"):
         App(routes=ROUTES).url_path_for("m:x", tenant="t", id="x")
 
@@ -87,7 +87,7 @@ def test_a_mistake_in_a_path_is_warned_of_where_it_was_written(make):
     assert caught[0].filename == __file__
 
 
-def test_a_middleware_that_is_no_record_is_named():
+def test_a_middleware_that_is_not_a_record_is_named():
     with pytest.raises(TypeError, match="middleware=int: a list of middleware has Middleware"):
         Mount("/", home, middleware=[int])
 

@@ -62,7 +62,7 @@ def trailers(**extra):
 
 
 class Endless:
-    """An application that goes on for ever, and says how it ended."""
+    """An application that goes on forever, and records how it ended."""
 
     def __init__(self):
         self.ended = threading.Event()

@@ -226,7 +226,7 @@ def test_dependencies_are_opened_and_closed(client):
     assert events[1:] == ["open", "close"]
 
 
-def test_what_is_invalid_is_told(client):
+def test_what_is_invalid_is_reported(client):
     response = client.get("/items/7?limit=11")
     assert response.status_code == 422
     assert response.json()["detail"][0]["loc"] == ["query", "limit"]

@@ -85,7 +85,7 @@ def names():
         return [user.name for user in session.query(User).order_by(User.id)]
 
 
-def test_who_is_not_logged_in_is_sent_to_log_in():
+def test_a_client_that_is_not_logged_in_is_sent_to_log_in():
     client = TestClient(make_app())
     response = client.get("/admin/user/list", follow_redirects=False)
     assert response.status_code == 302

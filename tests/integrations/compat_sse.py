@@ -56,7 +56,7 @@ def test_an_iterator_that_blocks_is_read_in_threads():
     assert response.headers["x-own"] == "1"
 
 
-def test_a_failing_stream_is_told_of():
+def test_a_failing_stream_is_reported():
     client = TestClient(app, raise_server_exceptions=False)
     assert "data: one" in client.get("/failing").text
 

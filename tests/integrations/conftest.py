@@ -32,7 +32,7 @@ def site(request: pytest.FixtureRequest) -> ModuleType:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Other people's software, some of it behind real servers: what fails is tried once more, and told of."""
+    """Other people's software, some of it behind real servers: what fails is tried once more, and reported."""
     for item in items:
         if "foreign" in item.path.parts:
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -11,7 +11,7 @@ from .conftest import PACKAGES, ROOT, run
 
 OURS = {name.replace("-", "_") for name in PACKAGES}
 
-# Modules that nobody imports without what they are for: pytest loads its plugin, the drop-in its test client.
+# Modules that are imported only with what they are for: pytest loads its plugin, the drop-in its test client.
 ONLY_WITH = {
     "asgi_framework.compat._testclient": "No module named 'asgi_testclient'",
     "asgi_testclient._loops.trio_clock": "No module named 'trio'",

@@ -156,12 +156,12 @@ async def test_what_happened_instead_is_said(logged, app, status, outcome, error
 
 
 @pytest.mark.parametrize("started", [False, True])
-async def test_a_client_that_leaves_is_no_failure(logged, started):
+async def test_a_client_that_leaves_is_not_a_failure(logged, started):
     async def app(scope, receive, send):
         if started:
             await send(START)
         assert (await receive())["type"] == "http.disconnect"
-        raise ValueError("nobody is there")
+        raise ValueError("not handled")
 
     (entry,) = await logged(app, None, [{"type": "http.disconnect"}])
     assert (entry["status"], entry["outcome"]) == (200 if started else 499, "disconnected")
@@ -352,7 +352,7 @@ async def test_a_slow_handler_holds_nothing_up(slow):
     assert handler.records[0].created >= handler.records[0].access["began"]
 
 
-async def test_a_queue_that_is_full_drops_the_newest_and_says_so(slow):
+async def test_a_queue_that_is_full_drops_the_newest_and_reports_it(slow):
     logger, handler = slow
     middleware = AccessLogMiddleware(answering(), logger=logger)
     middleware._writer._queue.maxsize = 2

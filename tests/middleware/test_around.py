@@ -707,7 +707,7 @@ async def test_a_plain_generator_may_swallow_or_raise_exceptions():
 
 
 async def test_functions_that_only_return_a_generator_work_both_ways():
-    """As what functools.partial makes: nobody sees from outside which of the two it is."""
+    """As what functools.partial makes: from outside it cannot be seen which of the two it is."""
     for middleware in (tagging, plainly):
         bound = around_http(functools.partial(middleware.function, value="bound"))
         assert (await request(bound(hello))).header("x-tag") == "bound"

@@ -32,7 +32,7 @@ async def whoami(scope, receive, send):
 
 
 @pytest.mark.parametrize(
-    ("headers", "text"), [([], " False []"), ([(b"x-user", b"ann")], "ann True ['read']")], ids=["nobody", "ann"]
+    ("headers", "text"), [([], " False []"), ([(b"x-user", b"ann")], "ann True ['read']")], ids=["anonymous", "ann"]
 )
 async def test_the_user_and_the_credentials_are_in_the_scope(headers, text):
     assert (await request(AuthenticationMiddleware(whoami, Header()), headers=headers)).text == text
@@ -83,7 +83,7 @@ async def test_a_challenge_makes_it_401(challenge):
 
 
 @pytest.mark.parametrize("challenge", ["", " ", "Basic\r\nx: y", "Basic \0"])
-def test_a_challenge_that_is_no_header_value_is_refused(challenge):
+def test_a_challenge_that_is_not_a_header_value_is_refused(challenge):
     with pytest.raises(
         ValueError, match="empty challenge|the value of header 'www-authenticate' has a control character"
     ):
@@ -150,10 +150,10 @@ async def test_any_other_error_of_a_backend_is_its_own():
 
 
 def test_users_say_who_they_are():
-    user, nobody = SimpleUser("bob"), UnauthenticatedUser()
+    user, anonymous = SimpleUser("bob"), UnauthenticatedUser()
     assert (user.identity, user.display_name, user.username, user.is_authenticated) == ("bob", "bob", "bob", True)
-    assert (nobody.identity, nobody.display_name, nobody.is_authenticated) == ("", "", False)
-    assert isinstance(nobody, BaseUser)
+    assert (anonymous.identity, anonymous.display_name, anonymous.is_authenticated) == ("", "", False)
+    assert isinstance(anonymous, BaseUser)
     assert AuthCredentials().scopes == []
     assert AuthCredentials("ab").scopes == ["a", "b"]
 

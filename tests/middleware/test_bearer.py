@@ -1,4 +1,4 @@
-"""Bearer tokens: who has one gets in, who has none is told where to get one."""
+"""Bearer tokens: a valid one lets the request in, none gives a challenge."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ ISSUER, AUDIENCE = "https://login.example", RESOURCE
 
 
 def jwt_of(header):
-    """A token with this header, which nobody has signed."""
+    """A token with this header, without a signature."""
     text = header if isinstance(header, str) else json.dumps({"alg": "RS256"} | header)
     return f"{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}.e30.AAAA"
 
@@ -332,7 +332,7 @@ async def test_keys_grow_old_and_survive_an_issuer_that_is_down(keys):
     assert keys.fetches == 2
 
 
-async def test_without_keys_nobody_is_told_that_the_token_is_not_valid(keys):
+async def test_without_keys_no_client_learns_that_the_token_is_invalid(keys):
     keys.fails = True
     verify = verifier(keys)
     for _ in range(2):  # the second does not ask again
@@ -347,7 +347,7 @@ async def test_without_keys_nobody_is_told_that_the_token_is_not_valid(keys):
     assert reply.messages[0]["status"] == 503
 
 
-async def test_who_fetches_the_keys_may_be_cancelled(keys):
+async def test_fetching_the_keys_may_be_cancelled(keys):
     began, go_on = anyio.Event(), anyio.Event()
     users = []
 
@@ -375,7 +375,7 @@ async def test_who_fetches_the_keys_may_be_cancelled(keys):
 
 
 @pytest.mark.parametrize("document", [[], {}, {"keys": None}, {"keys": {"kid": "one"}}, None])
-async def test_what_is_no_key_set_is_as_good_as_none(document):
+async def test_a_value_that_is_not_a_key_set_is_ignored(document):
     async def fetch():
         return document
 

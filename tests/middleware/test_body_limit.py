@@ -186,7 +186,7 @@ async def test_a_body_without_end_is_read_within_limits(monkeypatch, chunk):
     assert upload.sent[-1][:2] == ("body", False)
 
 
-async def test_a_client_that_sends_nothing_more_is_not_waited_for_for_ever(monkeypatch):
+async def test_a_client_that_sends_nothing_more_is_not_awaited_forever(monkeypatch):
     monkeypatch.setattr("asgi_middleware.body_limit._discard._MOST_SECONDS", 0.01)
     upload = Upload(b"abcde", b"")
     upload.rest.pop()
@@ -221,7 +221,7 @@ async def test_the_limit_cannot_be_caught_and_bypassed(app, declared):
     assert is_413(reply)
 
 
-async def test_an_application_that_knows_may_say_so_in_its_own_words():
+async def test_an_application_that_knows_may_answer_in_its_own_words():
     reply = await request(limited(catching(422)), "POST", body=b"abcd")
     assert (reply.status, reply.text) == (422, "done")
 
@@ -244,7 +244,7 @@ async def test_nothing_is_sent_after_the_413_even_if_the_application_goes_on():
     assert is_413(await request(limited(stubborn), "POST", headers=length("4")))
 
 
-async def test_the_end_of_an_overruled_answer_is_no_exception_to_answer():
+async def test_the_end_of_an_overruled_answer_is_not_answered():
     assert is_413(await request(limited(ExceptionMiddleware(quick)), "POST", headers=length("4")))
 
 
@@ -574,7 +574,7 @@ async def test_a_websocket_message_too_large_closes_with_1009(message, passes):
         ({"size": 1, "max_message_size": "1"}, TypeError, "max_message_size must be .* not '1'"),
     ],
 )
-def test_a_limit_that_is_no_size_is_named(options, error, message):
+def test_a_limit_that_is_not_a_size_is_named(options, error, message):
     with pytest.raises(error, match=message):
         limited(quick, **options)
 

@@ -56,7 +56,7 @@ async def busy(gate, limited, tasks):
     assert limited.running == 1
 
 
-async def test_who_waits_too_long_is_told_when_to_come_again():
+async def test_a_request_that_waits_too_long_is_answered_with_retry_after():
     gate = Gate()
     limited = ConcurrencyLimitMiddleware(gate, 1, queue=1, wait=0.01, retry_after=7)
     async with anyio.create_task_group() as tasks:

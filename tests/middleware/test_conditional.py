@@ -224,7 +224,7 @@ async def test_other_messages_keep_their_order_and_failures_pass():
     assert reply.messages == [start]
 
 
-async def test_messages_that_are_no_response_pass_behind_a_304():
+async def test_messages_other_than_a_response_pass_behind_a_304():
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": OWN})
         await send({"type": "example.note"})

@@ -82,7 +82,7 @@ async def test_a_body_may_have_several_members(coding):
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
-async def test_no_body_is_no_body(coding):
+async def test_an_absent_body_stays_absent(coding):
     assert (await post(b"", coding)).body == b""
     assert (await post(ENCODERS[coding](b""), coding)).body == b""
 
@@ -135,7 +135,7 @@ async def test_a_plain_body_passes_with_the_same_scope():
         assert (inner is scope) is not headers or headers
 
 
-async def test_a_client_that_leaves_is_told():
+async def test_a_client_that_leaves_is_reported():
     seen = []
 
     async def app(scope, receive, send):

@@ -37,7 +37,7 @@ async def test_work_for_a_client_that_stays_is_left_alone():
     assert (await run(CancelOnDisconnectMiddleware(app), http_scope(), [EMPTY])).messages == [START]
 
 
-async def test_a_response_that_has_begun_is_told_and_not_cancelled():
+async def test_a_response_that_has_begun_is_notified_and_not_cancelled():
     async def app(scope, receive, send):
         await send(START)
         assert await receive() == EMPTY

@@ -1,4 +1,4 @@
-"""Draining: endless responses and WebSockets are told to end, everything else finishes within the grace period."""
+"""Draining: endless responses and WebSockets are asked to end, everything else finishes within the grace period."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_head_without_headers_has_an_end():
     assert not is_endless(http_scope(), {"type": "http.response.start", "status": 200})
 
 
-async def test_a_stream_that_begins_while_draining_is_told_at_once():
+async def test_a_stream_that_begins_while_draining_is_notified_at_once():
     middleware = DrainMiddleware(listening)
     middleware.drain.begin()
     middleware.drain.begin()
@@ -123,7 +123,7 @@ async def test_a_stream_that_begins_while_draining_is_told_at_once():
     assert reply.messages[-1] == chunk(b"", more=False)
 
 
-async def test_a_receive_that_was_pending_when_the_stream_began_is_told_too():
+async def test_a_receive_that_was_pending_when_the_stream_began_is_notified_too():
     async def app(scope, receive, send):
         async with anyio.create_task_group() as tasks:
 
@@ -255,14 +255,14 @@ async def test_what_begins_while_draining_has_what_is_left_of_the_grace_period()
     assert reply.status == 503
 
 
-async def test_every_receive_that_waits_is_told():
-    told = []
+async def test_every_receive_that_waits_is_notified():
+    received = []
 
     async def app(scope, receive, send):
         async with anyio.create_task_group() as tasks:
 
             async def wait():
-                told.append((await receive())["type"])
+                received.append((await receive())["type"])
 
             await send(STREAM)
             tasks.start_soon(wait)
@@ -274,7 +274,7 @@ async def test_every_receive_that_waits_is_told():
 
     middleware = DrainMiddleware(app)
     reply = await run(middleware, http_scope())
-    assert told == ["http.disconnect"]
+    assert received == ["http.disconnect"]
     assert reply.messages == [STREAM, chunk(b"", more=False)]
 
 
@@ -306,11 +306,11 @@ async def test_work_that_ends_in_the_very_moment_of_its_cancellation_has_ended()
         try:
             await anyio.sleep_forever()
         finally:
-            raise ValueError("failed in the end")
+            raise ValueError("failed at last")
 
     middleware = DrainMiddleware(app, grace=0.001)
     middleware.drain.begin()
-    with pytest.raises(ValueError, match="^failed in the end$"):
+    with pytest.raises(ValueError, match="^failed at last$"):
         await run(middleware, http_scope())
 
 
@@ -480,7 +480,7 @@ async def test_the_shutdown_of_the_lifespan_begins_the_drain():
     assert middleware.drain.draining
 
 
-async def test_a_signal_that_nobody_handles_is_left_alone(handled):
+async def test_a_signal_without_a_handler_is_left_alone(handled):
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     middleware = DrainMiddleware(lifespan, signals=[signal.SIGUSR1])
     await live(middleware, LIFE)

@@ -104,7 +104,7 @@ class ClientLeft(Exception):
 
 
 @pytest.mark.parametrize("scope", [http_scope(), websocket_scope()], ids=["http", "websocket"])
-async def test_a_client_that_has_left_is_no_error(scope):
+async def test_a_client_that_has_left_is_not_an_error(scope):
     async def app(scope, receive, send):
         if scope["type"] == "websocket":
             await receive()
@@ -191,7 +191,7 @@ async def test_a_client_that_left_does_not_hide_the_exception(kind, handler):
     assert len(sent) == 1
 
 
-async def test_what_is_no_exception_of_the_program_is_let_through():
+async def test_a_base_exception_passes():
     class Cancelled(BaseException):
         pass
 

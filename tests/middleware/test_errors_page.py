@@ -143,7 +143,7 @@ async def test_locals_are_shown_only_on_request_and_secrets_never():
     assert f"<th>secret_word</th><td>{MASK}</td>" in text
 
 
-async def test_causes_contexts_and_notes_are_told_apart():
+async def test_causes_contexts_and_notes_are_distinguished():
     def cause():
         try:
             raise KeyError("first")
@@ -238,7 +238,7 @@ async def test_a_scope_with_little_in_it_is_enough():
     assert_well_formed(reply.text)
 
 
-async def test_text_that_is_no_unicode_is_replaced():
+async def test_text_that_is_not_unicode_is_replaced():
     assert "a?b" in await page(lambda: fail("a\ud800b"))
     assert "a?b" in (await answer(lambda: fail("a\ud800b"), headers=[])).text
 
@@ -260,7 +260,7 @@ def test_a_chain_without_end_is_cut():
     assert depth == 12
 
 
-def test_notes_that_are_no_list_are_left_out():
+def test_notes_that_are_not_a_list_are_left_out():
     error = ValueError("x")
     error.__notes__ = "text"
     assert describe(error, show_locals=False).notes == []

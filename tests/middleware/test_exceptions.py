@@ -99,7 +99,7 @@ async def test_an_exception_that_is_an_application_answers_itself():
 
 
 @pytest.mark.parametrize("exc", [ValueError("x"), type("Callable", (Exception,), {"__call__": lambda self: None})()])
-async def test_what_nobody_answers_passes_unchanged(exc):
+async def test_an_exception_without_a_handler_passes_unchanged(exc):
     with pytest.raises(type(exc)) as caught:
         await request(ExceptionMiddleware(raising(exc), {KeyError: says(b"")}))
     assert caught.value is exc
@@ -382,7 +382,7 @@ async def test_send_is_known_for_a_coroutine_function(scope):
 
 
 @pytest.mark.parametrize("scope", [http_scope(), websocket_scope()], ids=["http", "websocket"])
-async def test_what_is_further_in_finds_the_middleware_in_the_scope_and_the_caller_does_not(scope):
+async def test_inner_applications_find_the_middleware_in_the_scope_and_the_caller_does_not(scope):
     found = []
 
     async def app(scope, receive, send):

@@ -285,7 +285,7 @@ async def test_the_content_length_decides_where_a_body_comes_in_two_messages(con
 
 
 @pytest.mark.parametrize("length", [b"x", b"9" * 30, b"-1"])
-async def test_a_content_length_that_is_no_number_is_dropped(length):
+async def test_a_content_length_that_is_not_a_number_is_dropped(length):
     reply = await get(sending(start([(b"content-length", length)]), body(TEXT, True), body()))
     assert (decoded(reply), reply.header("content-length")) == (TEXT, None)
 

@@ -126,7 +126,7 @@ async def test_https_passes_and_so_does_everything_else():
         ),
     ],
 )
-async def test_browsers_may_be_told_to_come_by_https_alone(options, policy):
+async def test_browsers_may_be_restricted_to_https(options, policy):
     redirect = HTTPSRedirectMiddleware(app, **{"hsts_max_age": 300, **options})
     name = "strict-transport-security"
     assert (await request(redirect, headers=host("e.org"), scheme="https")).header(name) == policy

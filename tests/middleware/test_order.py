@@ -163,7 +163,7 @@ def test_an_application_that_wraps_itself_ends():
     assert stack_of(None) == []
 
 
-def test_the_outermost_of_a_framework_is_no_finding():
+def test_the_outermost_of_a_framework_is_not_a_finding():
     class ServerErrorMiddleware:
         pass
 

@@ -129,7 +129,7 @@ async def test_the_client_decides(accept, wanted):
 
 
 @pytest.mark.parametrize("accept", [b"application/json", b"text/html"])
-async def test_a_cache_is_told_that_the_client_has_decided(accept):
+async def test_a_cache_learns_that_the_client_has_decided(accept):
     app = answering(404, b"no", headers=[TEXT, (b"vary", b"cookie")])
     reply = await request(ProblemDetailsMiddleware(app), headers=[(b"accept", accept)])
     assert reply.header("vary") == "cookie, accept"
@@ -137,7 +137,7 @@ async def test_a_cache_is_told_that_the_client_has_decided(accept):
     assert reply.header("vary") is None
 
 
-async def test_to_head_no_other_length_is_told_than_to_get():
+async def test_to_head_no_other_length_is_reported_than_to_get():
     async def app(scope, receive, send):
         headers = [TEXT, (b"content-length", b"12")]
         await send({"type": "http.response.start", "status": 404, "headers": headers})
@@ -173,7 +173,7 @@ async def test_a_problem_is_raised_with_all_its_members():
     assert (reply.status, reply.header("retry-after"), str(problem)) == (409, "7", "Closed")
 
 
-async def test_a_problem_is_told_to_a_browser_too():
+async def test_a_problem_is_reported_to_a_browser_too():
     app = ProblemDetailsMiddleware(raising(Problem(403)))
     assert (await request(app, headers=[(b"accept", b"text/html")])).status == 403
 

@@ -1,4 +1,4 @@
-"""Rate limits: exactly the quota, told in the fields of the standard, and a store that may fail."""
+"""Rate limits: exactly the quota, reported in the fields of the standard, and a store that may fail."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_exactly_the_quota_of_many_at_once_is_let_through():
     assert [reply.status for reply in replies].count(200) == 10
 
 
-async def test_the_limit_is_told_and_retry_after_only_when_refused():
+async def test_the_limit_is_reported_and_retry_after_only_when_refused():
     limited = RateLimitMiddleware(page, "2/hour", store=frozen())
     first, second, third = [await request(limited) for _ in range(3)]
     assert (first.status, first.header("x-a"), first.header("retry-after")) == (200, "1", None)
@@ -50,7 +50,7 @@ async def test_the_limit_is_told_and_retry_after_only_when_refused():
     assert third.header("retry-after") == "1800"
 
 
-async def test_of_several_limits_the_strictest_is_told():
+async def test_of_several_limits_the_strictest_is_reported():
     limited = RateLimitMiddleware(page, [Limit(100, 60, "minute"), Limit(3, 86400, "day")], store=frozen())
     reply = await request(limited)
     assert reply.header("ratelimit-policy") == '"minute";q=100;w=60, "day";q=3;w=86400'
@@ -156,14 +156,14 @@ async def test_limiters_that_share_a_store_count_apart():
     assert [(await request(app)).status for app in (one, two, one)] == [200, 200, 429]
 
 
-async def test_the_limit_of_a_route_is_told_before_that_of_the_whole():
+async def test_the_limit_of_a_route_is_reported_before_that_of_the_whole():
     route = RateLimitMiddleware(page, "5/hour", name="route")
     reply = await request(RateLimitMiddleware(route, "100/hour"))
     assert reply.header("ratelimit-policy") == '"default";q=5;w=3600'
 
 
 class Failing(MemoryStore):
-    """A store that fails as it is told to."""
+    """A store that fails as configured."""
 
     how = "down"
 

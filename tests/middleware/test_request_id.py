@@ -55,7 +55,7 @@ async def test_a_clean_id_of_the_client_is_kept_and_set_once():
         [(b"x-request-id", b"a\r\nset-cookie: b=c")],
     ],
 )
-async def test_any_other_is_made_anew(headers):
+async def test_any_other_is_replaced_by_a_new_one(headers):
     reply = await ask(*headers)
     assert uuid.UUID(reply.text).version == 7
     assert reply.header("x-request-id") == reply.text
@@ -109,9 +109,9 @@ async def test_log_records_have_it_in_tasks_and_threads(caplog):
     log.warning("outside")
     headers = [(b"x-request-id", b"abc"), (b"traceparent", PARENT)]
     await run(RequestIDMiddleware(app), http_scope(headers=headers))
-    told = [(record.getMessage(), record.request_id, record.trace_id) for record in caplog.records]
+    logged = [(record.getMessage(), record.request_id, record.trace_id) for record in caplog.records]
     trace = "0af7651916cd43dd8448eb211c80319c"
-    assert told == [
+    assert logged == [
         ("outside", "-", "-"),
         ("here", "abc", trace),
         ("in a task", "abc", trace),

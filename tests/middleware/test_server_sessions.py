@@ -281,7 +281,7 @@ async def test_a_stolen_store_holds_no_usable_id(tmp_path):
         assert await thief.read() == {}
 
 
-async def test_a_record_of_another_key_is_given_to_nobody():
+async def test_a_record_of_another_key_is_never_returned():
     class Mixing(MemoryStore):
         async def get(self, key):
             return records.Record("session:session:other", 1.0, 1.0, None, {"user": "bob"}).encode()
@@ -425,7 +425,7 @@ async def test_a_session_that_is_changed_all_the_time_is_a_503():
     assert (await browser.ask(lambda session: session.destroy())).status == 503
 
 
-async def test_who_is_cancelled_in_the_queue_gives_its_turn_on():
+async def test_a_request_cancelled_in_the_queue_passes_its_turn_to_the_next():
     queue, order = turns.Queue(), []
     await queue.enter("a")
 

@@ -105,7 +105,7 @@ async def test_a_look_before_it_was_loaded_says_what_to_write():
         await browser.ask(lambda session: session["a"])
     with pytest.raises(RuntimeError, match="lazy=True"):
         await browser.ask(put(a=2))
-    # request.session, on the way to load(), is no look.
+    # request.session, on the way to load(), is not an access.
     await browser.ask(lambda session: session.mark_accessed())
     assert store.calls == []
 

@@ -39,7 +39,7 @@ async def test_what_fails_is_measured_all_the_same():
     assert reply.header("server-timing").startswith("db;dur=")
 
 
-async def test_only_those_who_may_see_it_are_told():
+async def test_only_clients_that_may_see_it_receive_it():
     middleware = ServerTimingMiddleware(page, visible=lambda scope: scope["path"] == "/internal")
     assert (await run(middleware, http_scope())).all("server-timing") == ["cdn;dur=1"]
     assert "total;dur=" in (await run(middleware, http_scope(path="/internal"))).header("server-timing")

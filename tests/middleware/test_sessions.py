@@ -129,7 +129,7 @@ def test_signatures_are_those_of_itsdangerous(payload, key, digest):
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=80))
-def test_what_nobody_signed_is_no_payload(value):
+def test_an_unsigned_payload_is_ignored(value):
     from asgi_middleware.sessions._signer import PreparedSigner
 
     assert PreparedSigner([b"secret"], b"salt", "sha1").payload(value, 60) is None
@@ -168,8 +168,8 @@ async def test_a_damaged_or_foreign_cookie_is_an_empty_session(cookie):
 
 
 @pytest.mark.parametrize(("age", "values"), [(99, {"a": 1}), (101, {}), (-60, {"a": 1}), (-61, {})])
-async def test_a_cookie_lasts_for_max_age_and_none_lasts_for_ever(monkeypatch, age, values):
-    """A minute by which another server's clock is ahead is no age."""
+async def test_a_cookie_lasts_for_max_age_and_with_none_forever(monkeypatch, age, values):
+    """A minute by which another server's clock is ahead does not age a session."""
     cookie = signed({"a": 1})
     now = int(time.time())
     monkeypatch.setattr(time, "time", lambda: now + age + 0.0)
@@ -271,7 +271,7 @@ async def test_vary_is_merged():
     assert (await request(app)).header("vary") == "Accept, cookie"
 
 
-async def test_a_session_nobody_looks_at_is_not_decoded_and_changes_nothing():
+async def test_a_session_that_is_not_accessed_is_not_decoded_and_changes_nothing():
     start = {"type": "http.response.start", "status": 200, "headers": []}
 
     async def app(scope, receive, send):
@@ -556,7 +556,7 @@ def test_an_unsafe_or_meaningless_configuration_is_an_error(options, message):
 
 
 @pytest.mark.parametrize("key", [123, 1.5, True, {"a": 1}, object(), [123]])
-def test_a_key_that_is_no_text_is_a_type_error(key):
+def test_a_key_that_is_not_text_is_a_type_error(key):
     with pytest.raises(TypeError, match="secret_key must be a str, bytes or a list of them, not [a-z]+$"):
         SessionMiddleware(using(nothing), key)
 
@@ -630,7 +630,7 @@ async def test_the_session_is_in_the_callers_scope_and_the_applications_messages
     assert reply.start["trailers"] is True
 
 
-async def test_whoever_stands_outside_reads_the_session_at_the_head_and_afterwards():
+async def test_outer_code_reads_the_session_at_the_head_and_afterwards():
     seen = []
 
     async def app(scope, receive, send):
@@ -771,7 +771,7 @@ async def test_the_warning_names_the_line_that_came_too_late():
     assert caught[0].filename == __file__
 
 
-async def test_looking_late_is_no_harm():
+async def test_a_late_access_does_no_harm():
     await run(late(lambda session: session.get("cart")), websocket_scope(), [CONNECT])
 
 

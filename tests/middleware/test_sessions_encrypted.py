@@ -99,7 +99,7 @@ async def test_every_changed_bit_is_an_empty_session():
 
 
 @pytest.mark.parametrize("value", [b"", b"null", b"A", b"\xff\xfe", b"=" * 9, b"x" * 60_000, b"AQ" + b"A" * 200])
-async def test_what_is_no_cookie_of_ours_is_an_empty_session(value):
+async def test_a_cookie_of_another_program_is_an_empty_session(value):
     assert await read(b"session=" + value) == {}
 
 
@@ -111,7 +111,7 @@ async def test_a_foreign_key_salt_or_cookie_name_opens_nothing():
     assert await read(cookie) == {"a": 1}
 
 
-async def test_json_that_is_no_object_is_an_empty_session():
+async def test_json_that_is_not_an_object_is_an_empty_session():
     seal = Encryption([b"secret"], b"itsdangerous.Signer", "session")
     for text in (b"[1]", b"null", b"{", b"\xff"):
         assert await read(b"session=" + seal.seal(text)) == {}
@@ -157,7 +157,7 @@ async def test_a_signed_cookie_is_never_read_as_an_encrypted_one_nor_the_other_w
     assert await read(signed + b"; " + await made({"a": 1})) == {"a": 1}
 
 
-async def test_a_cookie_too_large_for_browsers_says_so_and_names_the_way_out():
+async def test_a_cookie_too_large_for_browsers_warns_and_names_the_way_out():
     with pytest.warns(SessionWarning, match=r"has \d+ bytes and browsers drop those over 4096: .*store="):
         await made({"a": "x" * 4000})
     with pytest.raises(ValueError, match=r"browsers drop those over 4096: keep less in the session, or keep it on the"):
@@ -167,7 +167,7 @@ async def test_a_cookie_too_large_for_browsers_says_so_and_names_the_way_out():
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=100))
-def test_random_bytes_are_no_session(value):
+def test_random_bytes_are_not_a_session(value):
     seal = Encryption([b"secret"], b"salt", "session")
     assert seal.unseal(base64.urlsafe_b64encode(b"\x01" + value).rstrip(b"="), None) is None
 

@@ -1,4 +1,4 @@
-"""Shared state while its store fails, is slow, is restarted or is being cancelled: nobody gets what is another's."""
+"""Shared state while its store fails, is slow, is restarted or is being cancelled: each gets only its own values."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_how_many_round_trips_there_are(redis_server):
     await store.aclose()
 
 
-async def test_a_call_that_was_given_up_leaves_its_answer_to_nobody(redis_server):
+async def test_the_result_of_an_abandoned_call_is_dropped(redis_server):
     """The server pauses, callers give up, and those who come later get their own answers."""
     store = RedisStore(redis_server.url, max_connections=2, timeout=30)
     browsers = [Browser(store) for _ in range(8)]

@@ -38,7 +38,7 @@ async def test_an_answer_in_time_is_the_applications():
     assert reply.messages == [START, part(more=False)]
 
 
-async def test_background_work_is_no_part_of_the_response():
+async def test_background_work_is_not_part_of_the_response():
     done = []
 
     async def app(scope, receive, send):
@@ -100,7 +100,7 @@ async def test_each_message_has_the_whole_idle_limit():
     assert len(reply.messages) == 7
 
 
-async def test_an_interim_response_is_no_beginning():
+async def test_an_interim_response_does_not_begin_the_response():
     async def app(scope, receive, send):
         await send({"type": "http.response.early_hint", "links": []})
         await anyio.sleep_forever()
@@ -172,7 +172,7 @@ async def test_what_anyio_shields_is_finished_first():
     assert (finished, reply.status) == ([True], 503)
 
 
-async def test_a_cancellation_from_outside_is_no_timeout():
+async def test_a_cancellation_from_outside_is_not_a_timeout():
     reply = Reply()
     with anyio.move_on_after(0.01):
         await run(TimeoutMiddleware(never, 60), http_scope(), reply=reply)

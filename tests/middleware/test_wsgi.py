@@ -33,7 +33,7 @@ async def test_a_list_of_one_is_sent_with_its_length():
     assert reply.types == ["http.response.start", "http.response.body"]
 
 
-async def test_space_around_a_value_is_no_part_of_it():
+async def test_space_around_a_value_is_not_part_of_it():
     def app(environ, start_response):
         start_response("200 OK", [("Set-Cookie", " a=b; Path=/"), ("X-A", "a b\t")])  # as Django writes its cookies
         return []
@@ -153,7 +153,7 @@ async def test_the_path_is_split_at_the_mount_by_segments(path, root, expected):
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == expected
 
 
-async def test_bytes_that_are_no_utf8_and_missing_keys():
+async def test_bytes_that_are_not_utf8_and_missing_keys():
     environ = await environ_of(
         {"path": "/\ufffd", "raw_path": b"/%ff", "server": None, "client": None, "scheme": "https"}
     )
@@ -318,7 +318,7 @@ async def test_the_result_is_closed_in_its_thread_whatever_happens(fails):
     assert result.closed[0] != threading.get_ident()
 
 
-async def test_a_client_that_leaves_within_its_body_is_no_end_of_the_body():
+async def test_a_client_that_leaves_within_its_body_does_not_end_the_body():
     seen = []
 
     def app(environ, start_response):

@@ -72,7 +72,7 @@ async def test_any_application_is_a_response():
 
 @pytest.mark.parametrize("returned", [None, "text", {"a": 1}, (1, 2)])
 @pytest.mark.parametrize("wrap", [lambda f: f, functools.partial])
-async def test_what_is_no_response_is_refused_with_the_function_file_and_line(returned, wrap):
+async def test_a_value_that_is_not_a_response_is_refused_with_the_function_file_and_line(returned, wrap):
     async def handler(request):
         return returned
 
@@ -108,7 +108,7 @@ async def test_the_error_finds_the_function_behind_decorators_and_objects():
         await request(request_response(id))
 
 
-async def test_a_coroutine_nobody_awaits_is_named_and_closed():
+async def test_a_coroutine_that_is_never_awaited_is_named_and_closed():
     def forgot(request):
         return hello(request)
 
@@ -164,7 +164,7 @@ async def test_other_exceptions_pass_unchanged():
     assert caught.value is error
 
 
-async def test_an_exception_of_a_background_task_is_no_second_answer():
+async def test_an_exception_of_a_background_task_is_not_a_second_answer():
     async def handler(request):
         return PlainTextResponse("x", background=functools.partial(fail, request))
 
@@ -229,7 +229,7 @@ async def test_an_http_exception_closes_what_is_accepted(status, code):
 
 
 @pytest.mark.parametrize("exc", [HTTPException(403), WebSocketException(1008)])
-async def test_a_client_that_has_left_before_the_close_is_no_error(exc):
+async def test_a_client_that_has_left_before_the_close_is_not_an_error(exc):
     async def handler(websocket):
         await websocket.accept()
         raise exc
@@ -254,7 +254,7 @@ async def test_an_http_exception_in_the_middle_of_a_denial_is_raised():
         await run(websocket_session(handler), websocket_scope(), [CONNECT])
 
 
-async def test_a_client_that_leaves_is_no_error_of_the_server():
+async def test_a_client_that_leaves_is_not_an_error_of_the_server():
     async def handler(websocket):
         await websocket.accept()
         await websocket.receive_text()

@@ -158,7 +158,7 @@ def test_cve_2026_48710_a_host_that_swallows_the_path(host):
 
 
 @pytest.mark.parametrize("method", ["_DO_DELETE", "_do_delete"])
-async def test_cve_2026_48817_a_method_of_the_class_is_no_method_of_http(method):
+async def test_cve_2026_48817_a_method_of_the_class_is_not_a_method_of_http(method):
     class Page(HTTPEndpoint):
         def get(self, request):
             return PlainTextResponse("page")
@@ -206,7 +206,7 @@ async def test_cve_2024_53981_and_cve_2026_40347_what_surrounds_the_parts_is_che
 
 
 @pytest.mark.parametrize("filename", [b"../../etc/passwd", b"/etc/passwd", b"..\\\\..\\\\boot.ini"])
-async def test_cve_2026_24486_a_file_name_is_no_path(filename):
+async def test_cve_2026_24486_a_file_name_is_not_a_path(filename):
     async def save(request):
         async with request.form() as form:
             return PlainTextResponse(form["f"].safe_filename)
@@ -260,7 +260,7 @@ async def test_cve_2026_53540_a_content_length_is_not_believed(length):
     assert (await request(form_app, "POST", body=body, headers=headers)).text == "[('a', '1')]"
 
 
-# Measured gaps that became nobody's advisory
+# Measured gaps for which there is no advisory
 
 
 async def test_a_truncated_multipart_body_is_refused():
@@ -269,7 +269,7 @@ async def test_a_truncated_multipart_body_is_refused():
     assert (reply.status, reply.text) == (400, "Multipart data ended before its closing boundary.")
 
 
-def test_a_query_that_is_no_utf_8_has_a_url():
+def test_a_query_that_is_not_utf_8_has_a_url():
     assert url_of(path="/x", query=b"a=\xff").path == "/x"
 
 

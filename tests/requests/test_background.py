@@ -73,7 +73,7 @@ async def test_a_mock_of_an_async_function_is_awaited():
     mock.assert_awaited_once_with(1)
 
 
-async def test_callable_objects_and_partials_are_told_apart():
+async def test_callable_objects_and_partials_are_distinguished():
     class Job:
         async def __call__(self):
             pass

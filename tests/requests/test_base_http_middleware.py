@@ -293,7 +293,7 @@ async def test_a_body_read_and_put_back_is_followed_by_its_trailers():
     assert reply.messages[-1] == trailers
 
 
-async def test_a_message_that_is_no_body_comes_through_the_iterator_as_it_is():
+async def test_a_message_that_is_not_a_body_comes_through_the_iterator_as_it_is():
     pathsend = {"type": "http.response.pathsend", "path": "/x"}
 
     @middleware(messages_app(START, pathsend))
@@ -615,7 +615,7 @@ async def test_a_stream_dropped_half_read_ends_and_is_closed():
     assert closed == [True]
 
 
-async def test_a_dropped_application_is_told_that_nobody_listens():
+async def test_a_dropped_application_receives_a_disconnect():
     heard = []
 
     async def app(scope, receive, send):

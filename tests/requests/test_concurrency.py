@@ -52,7 +52,7 @@ class Async:
         (Mock(), False),
     ],
 )
-def test_async_callables_are_told_apart(callable_, expected):
+def test_async_callables_are_distinguished(callable_, expected):
     assert is_async_callable(callable_) is expected
 
 
@@ -131,7 +131,7 @@ async def test_a_generator_is_closed_when_its_reader_is_cancelled():
     assert closed == [True]
 
 
-async def test_an_iterator_that_is_no_generator_is_left_alone():
+async def test_an_iterator_that_is_not_a_generator_is_left_alone():
     class Steps:
         def __iter__(self):
             return self
@@ -147,7 +147,7 @@ async def test_an_iterator_that_is_no_generator_is_left_alone():
     await iterator.aclose()
 
 
-async def test_an_iterator_that_fails_says_so():
+async def test_an_iterator_that_fails_is_reported():
     def steps():
         yield 1
         raise LookupError

@@ -145,7 +145,7 @@ def test_a_date_has_three_forms(value):
 @pytest.mark.parametrize(
     "value", ["", "x", "Sun, 06 Nov 99999 08:49:37 GMT", "Sun, 99 Nov 1994 08:49:37 GMT", "1" * 5000]
 )
-def test_what_is_no_date_is_none(value):
+def test_a_value_that_is_not_a_date_is_none(value):
     assert parse_http_date(value) is None
 
 

@@ -74,7 +74,7 @@ async def test_an_http_exception_is_the_answer_or_is_raised():
         await run(Page, http_scope("DELETE") | {"asgi_middleware.exceptions": object()})
 
 
-async def test_what_is_no_response_is_refused():
+async def test_a_value_that_is_not_a_response_is_refused():
     with pytest.raises(TypeError, match="Page.post .* returned None"):
         await request(Page, "POST")
 
@@ -168,7 +168,7 @@ async def test_a_disconnect_without_a_code_is_normal(endpoint, events):
     assert events == [1000]
 
 
-async def test_other_messages_are_for_nobody(events):
+async def test_other_messages_are_ignored(events):
     class Refusing(WebSocketEndpoint):
         async def on_connect(self, websocket):
             """Neither accepts nor refuses: the connect comes to the loop."""

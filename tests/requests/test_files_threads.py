@@ -147,7 +147,7 @@ def test_a_call_that_outlives_its_loop_ends_its_thread():
     until(lambda: not ours() - before)
 
 
-def test_a_call_that_nobody_waits_for_frees_its_thread():
+def test_a_call_whose_caller_is_gone_frees_its_thread():
     release = threading.Event()
 
     async def main():

@@ -151,7 +151,7 @@ async def test_all_fields_together_have_a_limit(monkeypatch):
 # multipart
 
 
-async def test_fields_and_files_are_told_apart():
+async def test_fields_and_files_are_distinguished():
     form = await multipart(multipart_body(part("a", b"1"), part("f", b"data", "x.txt", "text/plain"), part("a", b"2")))
     assert form.getlist("a") == ["1", "2"]
     upload = form["f"]
@@ -431,7 +431,7 @@ async def test_a_full_disk_closes_a_shared_file(monkeypatch):
 
 
 @pytest.mark.parametrize("kept", [3, 20, 60, -8, -9, -10])
-async def test_a_body_without_its_closing_boundary_is_no_form(kept):
+async def test_a_body_without_its_closing_boundary_is_not_a_form(kept):
     body = multipart_body(part("a", b"1"), part("f", b"2", "f"))
     files = []
 

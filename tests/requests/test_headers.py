@@ -231,7 +231,7 @@ def test_no_setter_lets_a_value_end_the_header(setter, value):
 
 @pytest.mark.parametrize("setter", [s for name, s in SETTERS.items() if name != "vary"])
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "é", "a\0"])
-def test_no_setter_takes_a_name_that_is_no_token(setter, name):
+def test_no_setter_takes_a_name_that_is_not_a_token(setter, name):
     with pytest.raises(ValueError, match="Invalid header name") as caught:
         setter(name, "value")
     assert repr(name) in str(caught.value)

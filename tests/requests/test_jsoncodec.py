@@ -162,7 +162,7 @@ def test_a_module_may_be_a_codec():
         (orjson_codec, "not <function orjson_codec"),
     ],
 )
-def test_something_else_is_no_codec(codec, message):
+def test_something_else_is_not_a_codec(codec, message):
     with pytest.raises(TypeError, match=message):
         check_codec(codec)
 
@@ -323,7 +323,7 @@ async def test_what_a_codec_cannot_read_is_a_400(exc, detail):
     assert returned == (400, "Invalid JSON: " + detail)
 
 
-async def test_a_fault_of_a_codec_is_no_mistake_of_the_client():
+async def test_a_fault_of_a_codec_is_not_a_mistake_of_the_client():
     async def app(scope, receive, send):
         with pytest.raises(KeyError):
             await Request(scope, receive).json()

@@ -51,7 +51,7 @@ def test_every_module_imports_alone_and_says_what_it_is(module):
     assert (importlib.import_module(f"asgi_requests.{module}").__doc__ or "").strip()
 
 
-def test_a_public_name_of_a_module_is_handed_out_by_the_package():
+def test_a_public_name_of_a_module_is_exported_by_the_package():
     missing = []
     for module in pkgutil.iter_modules(asgi_requests.__path__):
         if module.name.startswith("_") or module.name == "status":

@@ -115,7 +115,7 @@ async def test_each_chunk_is_written_before_the_next_is_received():
     ]
 
 
-async def test_a_file_that_writes_synchronously_is_no_sink(tmp_path):
+async def test_a_file_that_writes_synchronously_is_not_a_sink(tmp_path):
     with (
         open(tmp_path / "f", "wb") as file,
         pytest.raises(TypeError, match=r"^BufferedWriter.write is not asynchronous: save to a DiskSink"),
@@ -291,7 +291,7 @@ async def test_the_disk_is_used_in_threads(tmp_path, monkeypatch):
     assert threading.current_thread() not in threads
 
 
-async def test_a_file_and_its_directory_are_synced_unless_told_otherwise(tmp_path, monkeypatch):
+async def test_a_file_and_its_directory_are_synced_unless_configured_otherwise(tmp_path, monkeypatch):
     order = []
     fsync, link = os.fsync, os.link
     monkeypatch.setattr(os, "fsync", lambda fd: order.append(os.path.isdir(f"/dev/fd/{fd}")) or fsync(fd))

@@ -191,7 +191,7 @@ def test_url_for_needs_a_router():
         request().url_for("x")
 
 
-async def test_a_request_without_channels_says_so():
+async def test_a_request_without_channels_raises():
     with pytest.raises(RuntimeError, match="Receive channel has not been made available"):
         await request().body()
     with pytest.raises(RuntimeError, match="Receive channel has not been made available"):
@@ -323,7 +323,7 @@ def test_state_is_the_same_for_every_request_over_a_scope():
     assert Request(scope).state.user == HTTPConnection(scope).state.user == scope["state"]["user"] == "ada"
 
 
-def test_a_session_that_counts_its_accesses_is_told():
+def test_a_session_that_counts_its_accesses_is_notified():
     class Session(dict):
         accessed = 0
 

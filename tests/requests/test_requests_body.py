@@ -152,7 +152,7 @@ async def read(request, how):
 
 
 @pytest.mark.parametrize("how", ["body", "stream", "json", "form", "replay"])
-async def test_a_client_that_leaves_is_told_of(how):
+async def test_a_client_that_leaves_is_reported(how):
     request = Request(http_scope(headers=FORM), Client(part(b"a"), DISCONNECT))
     with pytest.raises(ClientDisconnect):
         await read(request, how)
@@ -174,7 +174,7 @@ async def test_what_was_read_is_shared_by_every_request_over_the_scope():
     assert client.calls == 2
 
 
-async def test_a_receive_that_cuts_what_another_request_hands_out_is_read_to_its_end():
+async def test_a_receive_that_cuts_what_another_request_gives_is_read_to_its_end():
     outer = Request(http_scope(), chunks(b"abcd"))
     halves = []
 
@@ -417,7 +417,7 @@ async def test_a_form_is_awaited_or_entered():
 
 
 @pytest.mark.parametrize("headers", [[], [(b"content-type", b"text/plain")]])
-async def test_what_is_no_form_is_an_empty_one_and_stays_to_be_read(headers):
+async def test_a_body_that_is_not_a_form_is_an_empty_one_and_stays_to_be_read(headers):
     request = Request(http_scope(headers=headers), chunks(b"x"))
     assert (await request.form()).multi_items() == []
     assert await request.body() == b"x"
@@ -453,7 +453,7 @@ async def test_files_are_closed_with_the_request_or_the_block():
     assert form["f"].file.closed
 
 
-async def test_a_form_closed_by_a_middleware_is_parsed_anew_from_a_body_in_memory():
+async def test_a_form_closed_by_a_middleware_is_parsed_again_from_a_body_in_memory():
     pytest.importorskip("python_multipart")
     scope, client = http_scope(headers=MULTIPART), chunks(UPLOAD)
     outer = Request(scope, client)

@@ -19,7 +19,7 @@ def part(body, *, more=True):
 
 
 class Server:
-    """A receive over a queue, as servers have it; `turns` of the event loop pass before it hands out a message."""
+    """A receive over a queue, as servers have it; `turns` of the event loop pass before it returns a message."""
 
     def __init__(self, *messages, turns=0):
         self.sender, self.receiver = anyio.create_memory_object_stream(1000)
@@ -256,7 +256,7 @@ async def test_the_wait_for_a_client_that_leaves_in_mid_body_ends():
 # Replay
 
 
-async def test_a_replay_hands_out_the_body_then_what_the_server_says():
+async def test_a_replay_gives_the_body_then_what_the_server_says():
     with Server(*body_messages([b"a", b"b"])) as server:
         request = Request(http_scope(), server)
         for _ in range(2):

@@ -334,7 +334,7 @@ async def test_a_handler_outside_gets_the_form_that_was_read(layers):
 @pytest.mark.parametrize("how", ["body", "stream", "form"])
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("layers", LAYERS)
-async def test_a_handler_outside_is_told_of_a_body_that_was_streamed(layers, whole, how):
+async def test_an_outer_handler_raises_where_the_body_was_streamed(layers, whole, how):
     async def consume(request):
         stream = request.stream()
         await anext(stream)
@@ -355,12 +355,12 @@ async def _nothing(request):
 
 
 @pytest.mark.parametrize("layers", LAYERS)
-async def test_a_handler_outside_reads_what_nobody_has_read(layers):
+async def test_an_outer_handler_reads_a_body_that_was_not_read(layers):
     assert await _handle(LAYERS[layers](failing(_nothing)), "body") == b"a=1"
 
 
 @pytest.mark.parametrize("how", ["body", "stream", "form"])
-async def test_a_handler_outside_is_told_of_a_stream_over_the_same_receive(how):
+async def test_an_outer_handler_raises_where_the_same_receive_was_streamed(how):
     async def consume(request):
         assert [chunk async for chunk in request.stream()]
 

@@ -56,7 +56,7 @@ def test_a_long_body_is_counted_too():
 
 
 @pytest.mark.parametrize("status", [100, 103, 204, 304])
-async def test_no_content_length_where_there_can_be_no_body(status):
+async def test_no_content_length_where_a_body_is_not_allowed(status):
     assert (await request(Response(status_code=status))).headers == []
 
 
@@ -158,7 +158,7 @@ def test_headers_and_status_of_another_type_are_refused_by_name():
         Response(status_code="200")
 
 
-async def test_a_message_is_made_anew_for_whoever_sends_it():
+async def test_each_sender_gets_a_new_message():
     response = PlainTextResponse("hello")
     start, again = response.start_message(), response.start_message()
     start["headers"].append((b"x-a", b"1"))
@@ -351,7 +351,7 @@ def test_another_encoder_is_a_two_line_subclass():
         (URL("https://example.org/x y"), "https://example.org/x%20y"),
     ],
 )
-def test_a_redirect_goes_where_it_is_told_percent_encoded(url, location):
+def test_the_target_of_a_redirect_is_percent_encoded(url, location):
     response = RedirectResponse(url)
     assert (response.status_code, response.headers["location"], response.body) == (307, location, b"")
 

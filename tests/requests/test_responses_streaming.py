@@ -78,7 +78,7 @@ async def test_any_iterable_is_a_stream(content):
 
 
 @pytest.mark.parametrize("content", [b"hello", bytearray(b"hello"), memoryview(b"hello"), {"a": 1}, 7, None, nothing])
-def test_content_that_is_no_stream_of_text_is_refused_by_its_type(content):
+def test_content_that_is_not_a_stream_of_text_is_refused_by_its_type(content):
     with pytest.raises(TypeError, match=f"an iterable of str or bytes, or a file, not {type(content).__name__}"):
         StreamingResponse(content)
 
@@ -224,7 +224,7 @@ async def test_the_iterator_can_be_wrapped_afterwards():
 
 @pytest.mark.parametrize("version", VERSIONS)
 @before_and_after_the_first_chunk
-async def test_a_generator_that_sleeps_for_ever_ends_when_the_client_leaves(version, chunks):
+async def test_a_generator_that_sleeps_forever_ends_when_the_client_leaves(version, chunks):
     recorder = Recorder(chunks)
     response = StreamingResponse(recorder(), background=recorder.background())
     messages = [*body_messages(b""), {"type": "http.disconnect"}]

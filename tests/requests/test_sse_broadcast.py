@@ -132,7 +132,7 @@ async def test_after_the_end_there_are_no_events():
     assert board.subscribers == 0
 
 
-async def test_a_subscription_that_nobody_holds_is_not_filled():
+async def test_a_subscription_without_references_is_not_filled():
     board = Broadcast()
     subscription = board.subscribe()
     assert board.subscribers == 1
@@ -172,15 +172,15 @@ async def test_a_slow_subscriber_is_disconnected_after_what_is_queued():
     assert (slow.dropped, fast.dropped, seen, board.subscribers) == (1, 0, list("abcd"), 1)
 
 
-async def test_a_slow_subscriber_loses_the_oldest_and_is_told():
+async def test_a_slow_subscriber_loses_the_oldest_and_is_notified():
     board = Broadcast(2, slow="drop_oldest")
-    told, untold = board.subscribe(if_missed="missed"), board.subscribe()
+    notified, unnotified = board.subscribe(if_missed="missed"), board.subscribe()
     for event in "abcd":
         board.publish(event)
     board.close()
-    assert await rest(told) == ["missed", "c", "d"]
-    assert await rest(untold) == ["c", "d"]
-    assert told.dropped == untold.dropped == 2
+    assert await rest(notified) == ["missed", "c", "d"]
+    assert await rest(unnotified) == ["c", "d"]
+    assert notified.dropped == unnotified.dropped == 2
 
 
 async def test_a_slow_subscriber_gets_the_newest_of_each_kind():
@@ -227,17 +227,17 @@ async def test_one_who_comes_back_gets_what_it_has_missed_and_then_what_is_new()
     assert subscription.gap is False
 
 
-async def test_one_who_has_been_away_too_long_is_told():
+async def test_a_client_that_has_been_away_too_long_is_notified():
     board = Broadcast(log=EventLog(1))
     first = board.publish("a")
     for event in "bc":
         board.publish(event)
-    told, untold = board.subscribe(first.id, if_missed="missed"), board.subscribe(first.id)
+    notified, unnotified = board.subscribe(first.id, if_missed="missed"), board.subscribe(first.id)
     board.close()
-    (missed, event) = await rest(told)
-    assert (missed, event.data, told.gap) == ("missed", "c", True)
-    assert [event.data for event in await rest(untold)] == ["c"]
-    assert untold.gap is True
+    (missed, event) = await rest(notified)
+    assert (missed, event.data, notified.gap) == ("missed", "c", True)
+    assert [event.data for event in await rest(unnotified)] == ["c"]
+    assert unnotified.gap is True
 
 
 async def test_one_who_leaves_before_the_first_event_misses_nothing():
@@ -251,12 +251,16 @@ async def test_one_who_leaves_before_the_first_event_misses_nothing():
     assert await rest(again) == []
 
 
-async def test_without_a_log_one_who_comes_back_is_told():
+async def test_without_a_log_a_client_that_returns_is_notified():
     board = Broadcast()
-    told, untold, new = board.subscribe("1", if_missed="missed"), board.subscribe("1"), board.subscribe(if_missed="m")
+    notified, unnotified, new = (
+        board.subscribe("1", if_missed="missed"),
+        board.subscribe("1"),
+        board.subscribe(if_missed="m"),
+    )
     board.close()
-    assert (await rest(told), await rest(untold), await rest(new)) == (["missed"], [], [])
-    assert (told.gap, untold.gap, new.gap) == (True, True, False)
+    assert (await rest(notified), await rest(unnotified), await rest(new)) == (["missed"], [], [])
+    assert (notified.gap, unnotified.gap, new.gap) == (True, True, False)
 
 
 async def test_threads_publish_and_close():
@@ -299,7 +303,7 @@ async def test_a_waiting_subscriber_is_woken_from_a_thread():
         await anyio.sleep_forever()
 
 
-def test_a_subscriber_whose_loop_has_ended_holds_nobody_up():
+def test_a_subscriber_whose_loop_has_ended_delays_no_other():
     board = Broadcast()
     subscription = board.subscribe()
     loop = asyncio.new_event_loop()

@@ -298,7 +298,7 @@ async def test_what_is_remembered_ages(root, monkeypatch):
     assert {(await conditional(app, path, tag)).status for path, tag in tags.items()} == {304}
     now[0] = 102.0
     assert (await conditional(app, "/app.css", tags["/app.css"])).body == b"changed"
-    # A name that changes with its content is believed for ever, as the client does.
+    # A name that changes with its content is believed without limit, as the client does.
     assert (await conditional(app, "/" + HASHED, tags["/" + HASHED])).status == 304
     assert (await request(app, path="/" + HASHED)).body == b"changed"
     assert (await conditional(app, "/" + HASHED, tags["/" + HASHED])).status == 200

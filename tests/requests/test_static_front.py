@@ -236,7 +236,7 @@ async def test_the_page_stands_in_for_a_404_of_the_application(root):
     front = static(app, root, "/", fallback="index.html")
     reply = await request(front, path="/missing/page", headers=HTML)
     assert (reply.status, reply.body, reply.types.count("http.response.start")) == (200, b"<p>app", 1)
-    # Routes of the application come first, and what is no navigation is answered by it.
+    # Routes of the application come first, and it answers all but navigations.
     assert (await request(front, path="/known", headers=HTML)).text == "app /known"
     assert (await request(front, path="/missing/page")).status == 404
     assert (await request(front, path="/missing.js", headers=HTML)).status == 404

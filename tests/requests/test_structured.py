@@ -33,7 +33,7 @@ def test_a_malformed_field_is_as_one_that_is_absent(kind, absent):
         assert headers.structured(name, kind) == absent
 
 
-def test_two_lines_are_no_item():
+def test_two_lines_are_not_an_item():
     assert Headers(raw=[(b"a", b"1"), (b"a", b"2")]).structured("a", "item") is None
     assert Headers({"a": ""}).structured("a", "list") == []
 

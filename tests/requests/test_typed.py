@@ -261,7 +261,7 @@ async def test_a_pointer_is_escaped_and_cut():
     assert (await errors_of(MsgspecOrder, '{"itemList": [], "counts": {"a": "x"}}'))[0]["pointer"] == "#/counts"
 
 
-async def test_names_that_only_a_validator_has_are_no_part_of_a_pointer():
+async def test_names_that_only_a_validator_has_are_not_part_of_a_pointer():
     class Cat(pydantic.BaseModel):
         kind: Literal["cat"]
         lives: int
@@ -561,7 +561,7 @@ async def test_a_field_that_does_not_fit_is_named(kind):
 
 
 @FORMS
-async def test_another_media_type_is_no_form(kind):
+async def test_another_media_type_is_not_a_form(kind):
     for content_type in ("application/json", "", "multipart/mixed"):
         with pytest.raises(HTTPException) as caught:
             await a_request(b"title=a", content_type).form(type=kind)

@@ -267,7 +267,7 @@ def test_a_base_url_is_encoded_once():
 
 
 @pytest.mark.parametrize("path", ["//evil.com/x", "///evil.com"])
-def test_a_path_of_two_slashes_is_no_host_where_none_is_known(path):
+def test_a_path_of_two_slashes_is_not_a_host_where_none_is_known(path):
     read = url(path=path, server=None)
     assert read.path == "/%2F" + path[2:]
     assert URL(str(read)).hostname is None

@@ -62,7 +62,7 @@ async def test_a_host_matches_without_case_and_port(pattern, sent, endpoint):
     ],
 )
 @pytest.mark.parametrize("pattern", ["api.example.org", "{tenant:int}.example.org"])
-async def test_another_missing_doubled_or_malformed_host_is_no_match(pattern, headers, endpoint):
+async def test_another_missing_doubled_or_malformed_host_is_not_a_match(pattern, headers, endpoint):
     route = Host(pattern, endpoint("app"))
     assert (await request(Router([route]), "GET", "/", headers=headers)).status == 404
     assert route.matches(http_scope(headers=headers)) == (Match.NONE, {})

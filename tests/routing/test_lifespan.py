@@ -118,7 +118,7 @@ async def failing_stop(app):
         (failing_stop, ["lifespan.startup.complete", "lifespan.shutdown.failed"], "still busy"),
     ],
 )
-async def test_a_failure_is_told_with_its_traceback_and_raised(lifespan, types, text):
+async def test_a_failure_is_reported_with_its_traceback_and_raised(lifespan, types, text):
     reply = await live_badly(Router(lifespan=lifespan), ValueError)
     assert reply.types == types
     assert "Traceback (most recent call last)" in reply.messages[-1]["message"]
@@ -147,7 +147,7 @@ async def test_a_generator_sees_what_ends_its_lifespan():
 
 
 def speaking(name, events, *, state=None, at_start=None, at_stop=None, answer_stop=True):
-    """A foreign application: it speaks lifespan, and may fail in either phase."""
+    """A foreign application: it supports the lifespan protocol, and may fail in either phase."""
 
     async def app(scope, receive, send):
         events.append(f"{name} called")
@@ -206,7 +206,7 @@ async def test_mounted_applications_are_left_alone_by_default():
     assert events == []
 
 
-async def test_all_have_started_before_the_server_is_told():
+async def test_all_have_started_before_the_server_is_notified():
     events = []
     router = router_of(speaking("a", events), speaking("b", events), events=events)
 
@@ -267,7 +267,7 @@ async def sends_something_else(scope, receive, send):
         sends_something_else,
     ],
 )
-async def test_applications_that_do_not_speak_lifespan_are_tolerated(mute):
+async def test_applications_without_the_lifespan_protocol_are_tolerated(mute):
     events = []
     router = router_of(speaking("a", events), mute, speaking("b", events), events=events)
     reply, _ = await live(router)
@@ -276,7 +276,7 @@ async def test_applications_that_do_not_speak_lifespan_are_tolerated(mute):
 
 
 @pytest.mark.parametrize("error", [ValueError("down"), None])
-async def test_a_failed_start_stops_what_had_started_and_is_told(error):
+async def test_a_failed_start_stops_what_had_started_and_is_reported(error):
     events = []
     router = router_of(
         speaking("a", events), speaking("b", events, at_start=error or True), speaking("c", events), events=events
@@ -413,7 +413,7 @@ async def test_cancellation_passes_through_the_nest():
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("where", ["own", "mounted", "between others"])
-async def test_whatever_ends_a_lifespan_is_told_to_the_server_and_raised(where, error, started):
+async def test_whatever_ends_a_lifespan_is_reported_to_the_server_and_raised(where, error, started):
     events = []
 
     @contextlib.asynccontextmanager

@@ -124,7 +124,7 @@ def test_a_lazy_expression_of_a_program_has_the_end_that_it_prefers():
     assert values_of("/{a:lazy}-{b}", "/a-b-c") == scan("/{a:lazy}-{b}", "/a-b-c") == {"a": "a", "b": "b-c"}
 
 
-def test_a_brace_that_is_no_parameter_is_text():
+def test_a_brace_that_is_not_a_parameter_is_text():
     path_format, convertors = "/{x}/{a}-{b}", dict.fromkeys("ab", CONVERTOR_TYPES["str"])
     assert compile_extract(path_format, convertors)("/{x}/1-2") == {"a": "1", "b": "2"}
 
@@ -182,7 +182,7 @@ def test_a_lookup_takes_steps_in_proportion_to_the_path(template, before, repeat
     router = Router([Route(template, app), Mount(template, app)], redirect_slashes=False)
     lookup = router._routes.compile("http")
     steps = []
-    # The first is not counted: CPython 3.12 reports no instructions of a function that nobody has traced before.
+    # The first is not counted: CPython 3.12 reports no instructions of a function that has not been traced before.
     for n in (100, 100, 200, 400, 800):
         path = before + repeated * n + after
         with Counter() as counter:

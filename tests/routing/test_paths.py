@@ -143,7 +143,7 @@ def convertors():
 
 
 @pytest.mark.usefixtures("convertors")
-async def test_a_registered_convertor_that_refuses_its_text_is_no_match(endpoint):
+async def test_a_registered_convertor_that_refuses_its_text_is_not_a_match(endpoint):
     router = Router([Route("/{y:year}", endpoint("year")), Route("/{s}", endpoint("other"))])
     assert (await request(router, "GET", "/2021")).text == "year"
     assert (await request(router, "GET", "/2022")).text == "other"
@@ -151,7 +151,7 @@ async def test_a_registered_convertor_that_refuses_its_text_is_no_match(endpoint
 
 
 @pytest.mark.usefixtures("convertors")
-async def test_a_group_in_the_pattern_of_a_convertor_is_no_parameter(endpoint):
+async def test_a_group_in_the_pattern_of_a_convertor_is_not_a_parameter(endpoint):
     last = endpoint("last")
     assert (await request(Router([Route("/{t:tagged}", last)]), "GET", "/a1")).text == "last"
     assert last.seen[0]["path_params"] == {"t": "a1"}
@@ -210,7 +210,7 @@ def test_a_convertor_leaves_both_ways_to_its_subclasses():
         Convertor().to_string("x")
 
 
-def test_parameters_are_replaced_and_the_rest_is_handed_back():
+def test_parameters_are_replaced_and_the_rest_is_returned():
     _, path_format, convertors = compile_path("/{a}/{b:int}")
     assert replace_params(path_format, convertors, {"a": "x", "c": 1}) == ("/x/{b}", {"c": 1})
     assert replace_params(path_format, convertors, {"a": "{b}", "b": 2}) == ("/{b}/2", {})

@@ -119,13 +119,13 @@ def test_a_path_knows_its_protocol_and_host(name, params, protocol, host):
 @pytest.mark.parametrize(
     ("name", "params", "missing", "unexpected"),
     [
-        ("nobody", {"a": 1}, (), ()),
+        ("unknown", {"a": 1}, (), ()),
         ("user", {}, ("id",), ()),
         ("home", {"a": 1}, (), ("a",)),
         ("chat", {"rome": "r"}, ("room",), ("rome",)),
         ("m:b", {"tenant": "t"}, ("c",), ()),
         ("m:b", {"tenant": "t", "c": "c", "d": "d"}, (), ("d",)),
-        ("m:nobody", {"tenant": "t"}, (), ()),
+        ("m:unknown", {"tenant": "t"}, (), ()),
         ("m", {"tenant": "t"}, ("path",), ()),
         ("foreign:x", {}, (), ()),
         ("host", {"sub": "s"}, ("path",), ()),
@@ -228,7 +228,7 @@ del CONVERTOR_TYPES["dated"], CONVERTOR_TYPES["loose"]
         ("loose", "zz"),
     ],
 )
-def test_a_value_that_a_convertor_refuses_is_no_match_and_says_why(kind, value):
+def test_a_value_that_a_convertor_refuses_does_not_match_and_says_why(kind, value):
     with pytest.raises(InvalidParameter) as caught:
         KINDS.url_path_for(kind, v=value)
     error = caught.value

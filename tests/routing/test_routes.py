@@ -31,7 +31,7 @@ def test_a_mount_needs_something_to_mount():
         Mount("/a")
 
 
-def test_a_host_is_no_path():
+def test_a_host_is_not_a_path():
     with pytest.raises(AssertionError, match="Host must not start with '/'"):
         Host("/a", app)
 

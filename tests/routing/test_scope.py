@@ -50,7 +50,7 @@ async def test_a_mount_adds_its_part_to_the_root_path_of_the_one_scope(endpoint)
     ],
     ids=["route", "mount", "two mounts", "host", "mount with middleware"],
 )
-async def test_who_stands_outside_sees_what_matched_when_the_response_starts(table, endpoint):
+async def test_outer_code_sees_what_matched_when_the_response_starts(table, endpoint):
     app, seen = endpoint("app"), []
 
     async def outside(scope, receive, send):
@@ -95,18 +95,18 @@ async def test_what_matched_is_seen_past_an_exception():
 
 
 NESTS = {
-    "router": lambda: Router([Route("/a", nobody)]),
+    "router": lambda: Router([Route("/a", no_application)]),
     "empty": lambda: Router(),
-    "mount": lambda: Router([Mount("/m/{tenant}", routes=[Route("/a", nobody)])]),
-    "two mounts": lambda: Router([Mount("/m", routes=[Mount("/{tenant}", routes=[Route("/a", nobody)])])]),
-    "host": lambda: Router([Host("{tenant}.test", Router([Route("/a", nobody)]))]),
-    "mount alone": lambda: Mount("/m/{tenant}", routes=[Route("/a", nobody)]),
-    "middleware": lambda: Router([Mount("/m", routes=[Route("/a", nobody)], middleware=[(Passing, (), {})])]),
-    "default": lambda: Router(default=Router([Mount("/m", routes=[Route("/a", nobody)])])),
+    "mount": lambda: Router([Mount("/m/{tenant}", routes=[Route("/a", no_application)])]),
+    "two mounts": lambda: Router([Mount("/m", routes=[Mount("/{tenant}", routes=[Route("/a", no_application)])])]),
+    "host": lambda: Router([Host("{tenant}.test", Router([Route("/a", no_application)]))]),
+    "mount alone": lambda: Mount("/m/{tenant}", routes=[Route("/a", no_application)]),
+    "middleware": lambda: Router([Mount("/m", routes=[Route("/a", no_application)], middleware=[(Passing, (), {})])]),
+    "default": lambda: Router(default=Router([Mount("/m", routes=[Route("/a", no_application)])])),
 }
 
 
-async def nobody(scope, receive, send):
+async def no_application(scope, receive, send):
     raise NotImplementedError
 
 
@@ -124,7 +124,9 @@ async def test_what_matches_nothing_leaves_the_scope_as_it_found_it(make, extra)
 
 async def test_two_applications_may_be_tried_with_one_scope(endpoint):
     app = endpoint("app")
-    first = Router([Mount("/m/{tenant}", routes=[Route("/a", nobody)]), Route("/named", nobody, name="x")])
+    first = Router(
+        [Mount("/m/{tenant}", routes=[Route("/a", no_application)]), Route("/named", no_application, name="x")]
+    )
     second = Router([Mount("/m", routes=[Route("/{id}/b", app, name="x")])])
 
     async def cascade(scope, receive, send):
@@ -147,7 +149,7 @@ async def test_two_applications_may_be_tried_with_one_scope(endpoint):
 
 async def test_a_mount_that_found_nothing_can_still_be_named():
     scope = http_scope("GET", "/api/missing")
-    await run(Router([Mount("/api", routes=[Mount("/v1", nobody)])]), scope)
+    await run(Router([Mount("/api", routes=[Mount("/v1", no_application)])]), scope)
     assert scope["route"].path_format == "/api"
 
 
@@ -166,7 +168,7 @@ async def test_a_404_that_is_raised_restores_the_scope_too():
 async def test_a_router_in_place_of_a_404_keeps_what_it_finds(endpoint):
     second = Router([Mount("/n", routes=[Route("/{id}", endpoint("second"))])])
     scope = http_scope("GET", "/n/7")
-    first = Router([Route("/a", nobody)], default=second)
+    first = Router([Route("/a", no_application)], default=second)
     assert (await run(Router([Mount("", first)]), scope)).text == "second"
     assert (scope["root_path"], scope["path_params"]) == ("/n", {"id": "7"})
 
@@ -202,7 +204,7 @@ async def test_the_whole_template_of_a_route_is_a_documented_attribute(endpoint)
     ):
         await run(router, scope)
         assert scope["route"].full_path_format == template
-    assert Host("h", nobody).full_path_format is None
+    assert Host("h", no_application).full_path_format is None
 
 
 async def test_a_class_with_a_template_of_its_own_is_shown_with_its_mounts(endpoint):
@@ -446,10 +448,10 @@ async def test_subclasses_choose_the_classes_they_make():
 
     assert type(OwnMount("/m", routes=[]).app) is OwnRouter
     router = Made()
-    router.add_route("/a", nobody)
-    router.add_websocket_route("/b", nobody)
-    router.mount("/c", nobody)
-    router.host("d", nobody)
+    router.add_route("/a", no_application)
+    router.add_websocket_route("/b", no_application)
+    router.mount("/c", no_application)
+    router.host("d", no_application)
     assert [type(route).__name__ for route in router.routes] == ["OwnRoute", "OwnSocket", "OwnMount", "OwnHost"]
 
 

@@ -55,7 +55,7 @@ def command(kind: str, application: str, port: int) -> list[str]:
 
 
 def unused_port() -> int:
-    """A port below those that the system gives to outgoing connections: nobody takes it before the server does."""
+    """A port below those that the system gives to outgoing connections: no other process takes it before the server does."""
     for port in random.sample(range(12_000, 30_000), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
@@ -143,7 +143,7 @@ class Answer:
 
 
 class Wire:
-    """A connection that sends what it is told and reads answers one after another (RFC 9112)."""
+    """A connection that sends bytes and reads answers one after another (RFC 9112)."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
@@ -333,7 +333,7 @@ def examples() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real servers on a machine that may be loaded: what fails is tried once more, and told of."""
+    """Real servers on a machine that may be loaded: what fails is tried once more, and reported."""
     for item in items:
         if "servers" in item.path.parts:
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -1,4 +1,4 @@
-"""Work that is cancelled when its client leaves, and says so."""
+"""Work that is cancelled when its client leaves, and logs it."""
 
 from __future__ import annotations
 

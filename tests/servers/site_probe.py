@@ -1,4 +1,4 @@
-"""An application that says what a server gave it, and keeps a log of what happened to it: `/log` hands it out."""
+"""An application that answers with what a server gave it, and keeps a log of what happened to it, for `/log`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A site behind ProxyHeaders, CSRF and SecurityHeaders.
 
-It says who asked, takes a form, has two inline scripts, an event stream that waits to be told to go on, and a WebSocket.
+It says who asked, takes a form, has two inline scripts, an event stream that waits for a request to go on, and a WebSocket.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ async def transfer(request: Request) -> HTMLResponse:
     return HTMLResponse("<title>Transferred</title>")
 
 
-told = asyncio.Event()
+asked = asyncio.Event()
 
 
 async def events(request: Request) -> StreamingResponse:
     async def stream() -> AsyncIterator[str]:
         yield "data: one\n\n"
-        await told.wait()
-        told.clear()
+        await asked.wait()
+        asked.clear()
         yield "data: two\n\n"
 
     headers = {"x-accel-buffering": "no"} if "unbuffered" in request.query_params else None
@@ -73,7 +73,7 @@ async def events(request: Request) -> StreamingResponse:
 
 
 async def go_on(request: Request) -> Response:
-    told.set()
+    asked.set()
     return Response(status_code=204)
 
 

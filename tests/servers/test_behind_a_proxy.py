@@ -118,7 +118,7 @@ def test_what_a_client_writes_itself_is_not_believed_beyond_the_trusted_proxies(
     }
     seen = httpx.get(f"{proxy.url}/who", headers=headers, timeout=60).json()
     # nginx appends 127.0.0.1, which is trusted here: the entry before it is the client, the first one is anybody's
-    # guess. Caddy believes no client's header and starts anew.
+    # guess. Caddy believes no client's header and starts a new list.
     assert seen["client"] == ("203.0.113.7" if proxy.appends else "127.0.0.1")
     assert seen["url"] == f"{proxy.url}/who"
 

@@ -1,4 +1,4 @@
-"""Chromium's EventSource: it comes back with the last id it has seen, and misses nothing or is told."""
+"""Chromium's EventSource: it comes back with the last id it has seen, and misses nothing, or is notified."""
 
 from __future__ import annotations
 

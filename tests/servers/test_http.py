@@ -113,7 +113,7 @@ def test_an_upload_that_grows_too_large_is_refused(server, connect):
 
 
 def test_expect_100_continue(server, connect):
-    """The client sends its body when it is told to, or with the final answer in hand."""
+    """The client sends its body after a 100 Continue, or after the final answer."""
     wire = connect(server)
     wire.send("POST /echo HTTP/1.1\ncontent-length: 5\nexpect: 100-continue")
     assert wire.head().status == 100
@@ -121,7 +121,7 @@ def test_expect_100_continue(server, connect):
     assert wire.read().body == b"hello"
 
 
-def test_a_body_that_nobody_reads(server, connect):
+def test_a_body_that_is_never_read(server, connect):
     wire = connect(server)
     wire.send("POST /refuse HTTP/1.1\ncontent-length: 5", b"hello")
     answer = wire.read()

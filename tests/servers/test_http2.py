@@ -137,7 +137,7 @@ def test_a_stream_that_is_reset_ends_and_its_neighbours_live(server, client, hap
     assert client.read(client.ask("GET", "/"))["body"] == b"at /"
 
 
-def test_an_error_in_mid_stream_is_told(server, client):
+def test_an_error_in_mid_stream_is_reported(server, client):
     """By a reset of the stream; hypercorn ends the connection with all its streams."""
     stream = client.ask("GET", "/fails-late")
     if server.kind == "granian":

@@ -21,7 +21,7 @@ def name():
 
 
 @pytest.mark.parametrize("query", ["", "?wait=forever"], ids=["busy", "silent"])
-def test_who_leaves_a_stream_ends_it(server, connect, happened, until, name, query):
+def test_a_client_that_leaves_a_stream_ends_it(server, connect, happened, until, name, query):
     """The generator is closed and the background task runs, whether or not anything is being sent."""
     wire = connect(server)
     wire.send(f"GET /ticks/{name}{query} HTTP/1.1")
@@ -32,7 +32,7 @@ def test_who_leaves_a_stream_ends_it(server, connect, happened, until, name, que
     assert happened(server, name) == ["began", "closed", "background"]
 
 
-def test_who_leaves_a_stream_before_its_first_byte_harms_nobody(server, connect):
+def test_a_client_that_leaves_a_stream_before_its_first_byte_does_no_harm(server, connect):
     for _ in range(5):
         wire = connect(server)
         wire.send("GET /ticks/gone HTTP/1.1")
@@ -41,7 +41,7 @@ def test_who_leaves_a_stream_before_its_first_byte_harms_nobody(server, connect)
 
 
 @pytest.mark.parametrize("framing", ["content-length: 5000000", "transfer-encoding: chunked"])
-def test_who_leaves_an_upload_ends_it(server, connect, happened, until, name, framing):
+def test_a_client_that_leaves_an_upload_ends_it(server, connect, happened, until, name, framing):
     wire = connect(server)
     wire.send(f"POST /upload/{name} HTTP/1.1\n{framing}", b"5\r\nhello\r\n")
     if server.kind in KEEPS_UPLOADS:
@@ -56,7 +56,7 @@ def test_who_leaves_an_upload_ends_it(server, connect, happened, until, name, fr
     assert connect(server).ask("GET / HTTP/1.1").status == 200
 
 
-def test_who_says_goodbye_is_understood(server, happened, until, name):
+def test_a_client_that_says_goodbye_is_understood(server, happened, until, name):
     with websocket(f"{server.ws}/talk/{name}") as session:
         session.send("hello")
         assert session.recv(60) == "hello"
@@ -66,7 +66,7 @@ def test_who_says_goodbye_is_understood(server, happened, until, name):
     assert (began, left.split()[0], over) == ("began", "1006" if server.kind in FORGETS_CODES else "3001", "over")
 
 
-def test_who_drops_a_websocket_is_noticed(server, happened, until, name):
+def test_a_client_that_drops_a_websocket_is_noticed(server, happened, until, name):
     with websocket(f"{server.ws}/talk/{name}") as session:
         session.send("hello")
         assert session.recv(60) == "hello"

@@ -103,7 +103,7 @@ def answers(port: int) -> bool:
         return False
 
 
-def test_nginx_passes_the_answer_and_is_no_bad_gateway(behind_nginx):
+def test_nginx_passes_the_answer_instead_of_a_bad_gateway(behind_nginx):
     seen = [upload(behind_nginx, path, size) for size in SIZES for path in ("/read", "/ignore") for _ in range(3)]
     assert seen == [(413, b"Content Too Large")] * len(seen)
 

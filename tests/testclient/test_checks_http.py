@@ -356,14 +356,14 @@ def test_broken_headers_do_not_hide_a_missing_length() -> None:
     ],
     ids=["generator", "iterator", "iterator pairs", "both"],
 )
-def test_headers_that_can_be_read_once_are_handed_on_whole(spent: Any) -> None:
+def test_headers_that_can_be_read_once_are_passed_whole(spent: Any) -> None:
     response = start(headers=spent())
     checks([response], strict="all")
     assert [tuple(pair) for pair in response["headers"]] == [(b"a", b"1"), (b"b", b"2")]
     assert [tuple(pair) for pair in response["headers"]] == [(b"a", b"1"), (b"b", b"2")]
 
 
-def test_links_that_can_be_read_once_are_handed_on_whole() -> None:
+def test_links_that_can_be_read_once_are_passed_whole() -> None:
     hint = message("early_hint", links=iter([b"</a>"]))
     checks([hint])
     assert list(hint["links"]) == [b"</a>"]
@@ -404,7 +404,7 @@ def test_a_message_is_not_changed_for_the_next_send() -> None:
         watched.sent(chunk)
 
 
-def test_one_message_may_be_sent_for_ever() -> None:
+def test_one_message_may_be_sent_forever() -> None:
     chunk = body(b"a", True)
     response = start(headers=[(b"a", b"b")])
     for _ in range(2):
@@ -439,7 +439,7 @@ def test_keys_are_added_to_the_scope_in_place() -> None:
     assert watched.violations == []
 
 
-def test_who_edits_the_scope_is_not_told_by_default() -> None:
+def test_editing_the_scope_is_not_reported_by_default() -> None:
     scope = http_scope()
     watched = play(HTTPChecks(scope), [start(), body()])
     scope["app"] = 1
@@ -498,7 +498,7 @@ def test_a_long_value_is_cut() -> None:
     assert len(caught.value.violation.message) < 150
 
 
-def test_a_warning_is_told_even_where_no_code_is_to_be_named() -> None:
+def test_a_warning_is_reported_even_where_no_code_is_to_be_named() -> None:
     watched = checks([start(), body()])
     watched.application = 3
     with pytest.warns(ProtocolWarning, match="at 3\n"):

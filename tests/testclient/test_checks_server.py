@@ -1,4 +1,4 @@
-"""Every rule about servers: the scopes they build, and the messages their receive hands out."""
+"""Every rule about servers: the scopes they build, and the messages their receive returns."""
 
 from __future__ import annotations
 

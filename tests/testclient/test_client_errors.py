@@ -97,7 +97,7 @@ def test_the_note_is_given_once_to_an_exception_that_is_raised_again_and_again()
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, BaseException])
 @BACKENDS
-def test_an_exception_that_is_no_error_is_raised_as_it_is(kind: Any, backend: Any) -> None:
+def test_an_exception_that_is_not_an_error_is_raised_as_it_is(kind: Any, backend: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise kind("bye")
 
@@ -107,7 +107,7 @@ def test_an_exception_that_is_no_error_is_raised_as_it_is(kind: Any, backend: An
     client.close()
 
 
-def test_a_cancellation_that_nobody_asked_for_is_named() -> None:
+def test_an_unexpected_cancellation_is_named() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise asyncio.CancelledError
 

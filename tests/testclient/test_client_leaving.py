@@ -15,7 +15,7 @@ LEAVING: dict[str, Any] = {"disconnect_grace": 0, "lifespan": "off"}
 
 
 class Endless:
-    """Goes on for ever, and tells how it ended; with `hears`, it ends by itself when it hears of the disconnect."""
+    """Goes on forever, and tells how it ended; with `hears`, it ends by itself when it hears of the disconnect."""
 
     def __init__(self, hears: bool = False) -> None:
         self.hears = hears

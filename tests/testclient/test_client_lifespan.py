@@ -211,7 +211,7 @@ async def test_what_goes_wrong_in_the_lifespan_is_an_error_of_the_async_client(
             pass
 
 
-def test_who_waits_for_a_message_after_the_last_word_is_ended_at_once() -> None:
+def test_waiting_for_a_message_after_the_last_one_ends_at_once() -> None:
     client = TestClient(App("receive", "startup.failed", "receive"), timeout=None, disconnect_grace=3600)
     with pytest.raises(LifespanFailed, match="no database") as caught:
         client.__enter__()
@@ -220,7 +220,7 @@ def test_who_waits_for_a_message_after_the_last_word_is_ended_at_once() -> None:
         pass
 
 
-async def test_who_waits_for_a_message_after_the_last_word_is_ended_at_once_by_the_async_client() -> None:
+async def test_waiting_for_a_message_after_the_last_one_ends_at_once_in_the_async_client() -> None:
     client = AsyncTestClient(App("receive", "startup.failed", "receive"), timeout=None, disconnect_grace=3600)
     with pytest.raises(LifespanFailed, match="no database"):
         await client.__aenter__()
@@ -253,7 +253,7 @@ def test_a_lifespan_that_ends_early_is_never_asked_to_shut_down() -> None:
     assert app.notes == ["lifespan.startup"]
 
 
-def test_a_lifespan_that_fails_early_is_told_at_the_next_request_once() -> None:
+def test_a_lifespan_that_fails_early_is_reported_at_the_next_request_once() -> None:
     failing = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -274,7 +274,7 @@ def test_a_lifespan_that_fails_early_is_told_at_the_next_request_once() -> None:
         assert client.get("/").status_code == 200
 
 
-def test_a_lifespan_that_fails_early_is_told_at_the_end() -> None:
+def test_a_lifespan_that_fails_early_is_reported_at_the_end() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send(COMPLETE)
@@ -298,7 +298,7 @@ async def test_the_async_tests_own_error_wins_over_one_of_the_shutdown() -> None
     assert any("LookupError: in the lifespan" in note for note in caught.value.__notes__)
 
 
-def test_several_problems_at_the_end_are_all_told() -> None:
+def test_several_problems_at_the_end_are_all_reported() -> None:
     tasks: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -313,7 +313,7 @@ def test_several_problems_at_the_end_are_all_told() -> None:
     assert any("stray" in note for note in caught.value.__notes__)
 
 
-def test_a_violation_that_lint_raises_is_no_refusal_of_the_lifespan() -> None:
+def test_a_violation_that_lint_raises_is_not_a_refusal_of_the_lifespan() -> None:
     with pytest.raises(ProtocolViolation, match="E28"):
         TestClient(Lint(App("startup.complete"))).__enter__()
 

@@ -127,7 +127,7 @@ def test_the_call_of_a_task_is_found_on_every_python() -> None:
     assert tasks._call_of(since_3_12) is tasks._call_of(before) is call
 
 
-def test_a_client_used_on_another_loop_than_its_own_says_so() -> None:
+def test_a_client_used_on_another_loop_than_its_own_raises() -> None:
     client = AsyncTestClient(Leaves())
     loop = asyncio.new_event_loop()
     loop.run_until_complete(client.__aenter__())
@@ -140,7 +140,7 @@ def test_a_client_used_on_another_loop_than_its_own_says_so() -> None:
     loop.close()
 
 
-def test_a_lifespan_manager_left_on_another_loop_says_so() -> None:
+def test_a_lifespan_manager_left_on_another_loop_raises() -> None:
     manager = LifespanManager(Leaves())
     loop = asyncio.new_event_loop()
     loop.run_until_complete(manager.__aenter__())
@@ -162,7 +162,7 @@ def test_without_a_loop_the_client_says_which_one_to_use() -> None:
         request.send(None)
 
 
-def test_on_trio_there_are_no_tasks_that_nobody_waits_for() -> None:
+def test_on_trio_every_task_is_awaited() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await answer(send)
 

@@ -82,7 +82,7 @@ def test_a_request_has_the_scope_a_server_makes() -> None:
     assert seen["state"] == {}
 
 
-def test_the_scope_is_what_the_client_was_told() -> None:
+def test_the_scope_is_what_the_client_was_given() -> None:
     client = TestClient(
         mirror,
         "https://example.org:8443/prefix",
@@ -153,7 +153,7 @@ def test_cookies_given_in_a_jar_are_sent() -> None:
     assert ["cookie", "name=value"] in TestClient(mirror, cookies=source.jar).get("/").json()["headers"]
 
 
-def test_redirects_are_followed_unless_told_otherwise() -> None:
+def test_redirects_are_followed_unless_configured_otherwise() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/old":
             return await reply(send, status=307, headers=[(b"location", b"/new")])
@@ -416,7 +416,7 @@ def test_the_trio_client_has_no_stray_tasks() -> None:
         assert client.wait_idle(1)
 
 
-def test_options_of_the_loop_are_handed_on() -> None:
+def test_options_of_the_loop_are_passed() -> None:
     import asyncio
 
     made: list[Any] = []
@@ -458,7 +458,7 @@ def test_wrong_options_for_trio_are_an_error_and_not_a_hang() -> None:
         TestClient(mirror, backend="trio", backend_options={"nonsense": 1}).get("/")
 
 
-def test_a_client_that_nobody_closes_ends_its_loop_when_it_is_forgotten() -> None:
+def test_a_client_that_is_never_closed_ends_its_loop_when_it_is_collected() -> None:
     import asyncio
 
     loops: list[Any] = []

@@ -108,7 +108,7 @@ def test_what_the_application_changes_after_sending_does_not_matter() -> None:
 
 
 @BACKENDS
-def test_an_application_is_held_back_while_nobody_reads(backend: Any) -> None:
+def test_an_application_is_held_back_while_its_stream_is_not_read(backend: Any) -> None:
     sent: list[int] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -126,7 +126,7 @@ def test_an_application_is_held_back_while_nobody_reads(backend: Any) -> None:
     client.close()
 
 
-def test_a_stream_that_nobody_reads_is_named_when_it_is_waited_for() -> None:
+def test_an_unread_stream_is_named_when_it_is_awaited() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(START)
         while True:
@@ -336,7 +336,7 @@ def test_sending_after_the_client_left_does_what_the_version_says(version: str, 
     client.close()
 
 
-def test_a_task_group_that_learns_of_the_disconnect_by_sending_is_no_error() -> None:
+def test_a_task_group_that_learns_of_the_disconnect_by_sending_is_not_an_error() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(START)
         await send(body(b"x"))

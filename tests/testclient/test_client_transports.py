@@ -153,7 +153,7 @@ print([name for name in ("asyncio", "anyio", "trio", "concurrent.futures") if na
     assert run_cold(code) == "[]"
 
 
-def test_a_process_ends_quietly_with_clients_that_nobody_closed() -> None:
+def test_a_process_ends_quietly_with_clients_left_open() -> None:
     code = """
 from asgi_testclient import TestClient
 async def app(scope, receive, send):
@@ -182,7 +182,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
         asgi_testclient.Nothing
 
 
-def test_threads_are_used_again_by_the_next_client_and_end_when_nobody_needs_them(
+def test_threads_are_used_again_by_the_next_client_and_end_when_they_are_not_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from asgi_testclient._loops import workers
@@ -228,7 +228,7 @@ def test_synchronous_code_runs_on_the_thread_of_the_test(asgiref: Any) -> None:
     assert TestClient(app).get("/").status_code == 200
 
 
-def test_it_stays_where_it_was_if_told_so(asgiref: Any) -> None:
+def test_it_stays_where_it_was_if_asked_to(asgiref: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         assert await asgiref.sync_to_async(threading.get_ident)() != threading.main_thread().ident
         await send({"type": "http.response.start", "status": 200})

@@ -346,7 +346,7 @@ async def test_what_the_application_raises_after_the_close_is_raised_when_the_as
             pass
 
 
-def test_an_endpoint_that_lets_the_disconnect_through_is_no_error() -> None:
+def test_an_endpoint_that_lets_the_disconnect_through_is_not_an_error() -> None:
     class WebSocketDisconnect(Exception):
         pass
 
@@ -455,7 +455,7 @@ class TheirDisconnect(Exception):
         self.reason = reason
 
 
-def test_a_client_raises_the_disconnect_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_raises_the_disconnect_where_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "starlette.websockets", raising=False)
 
     class Client(TestClient):

@@ -1,4 +1,4 @@
-"""lifespan="auto" goes on without a lifespan where an application refuses it, and says so where one is broken."""
+"""lifespan="auto" goes on without a lifespan where an application refuses it, and warns where one is broken."""
 
 from __future__ import annotations
 

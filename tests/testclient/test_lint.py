@@ -126,7 +126,7 @@ async def test_a_swallowed_error_is_raised_again_at_the_end() -> None:
     assert caught.value.violation is error.violation
 
 
-async def test_an_error_swallowed_further_out_is_still_found_by_assert_clean() -> None:
+async def test_an_error_swallowed_by_outer_code_is_still_found_by_assert_clean() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(BODY)
         await send(BODY)
@@ -213,7 +213,7 @@ def plain(scope: Any, receive: Any, send: Any) -> int:
 
 
 @pytest.mark.parametrize("app", [asgi2, plain, 3, lambda: None])
-async def test_what_is_no_application_is_said_to_be_none(app: Any) -> None:
+async def test_a_value_that_is_not_an_application_is_reported(app: Any) -> None:
     _, error = await broken(app)
     assert error.violation.code == "E16"
     assert "async def app(scope, receive, send)" in str(error)
@@ -228,7 +228,7 @@ async def test_a_type_error_of_the_application_is_its_own() -> None:
 
 
 @pytest.mark.parametrize("app", [asgi2, plain])
-async def test_what_is_no_application_fails_with_the_rule_ignored_too(app: Any) -> None:
+async def test_a_value_that_is_not_an_application_fails_with_the_rule_ignored_too(app: Any) -> None:
     with pytest.raises(TypeError):
         await request(Lint(app, ignore=["E16"]))
 
@@ -280,7 +280,7 @@ async def test_a_send_without_await_is_found_when_the_application_raises_for_it(
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_task_that_has_not_begun_is_no_forgotten_call(anyio_backend: str) -> None:
+async def test_a_task_that_has_not_begun_is_not_a_forgotten_call(anyio_backend: str) -> None:
     tasks: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -365,7 +365,7 @@ async def test_an_application_that_changes_the_scope_is_found_when_all_is_strict
     assert error.violation.code == "W05"
 
 
-async def test_who_blocks_the_loop_is_found_when_all_is_strict() -> None:
+async def test_blocking_the_loop_is_found_when_all_is_strict() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await anyio.sleep(0)
         time.sleep(0.15)
@@ -377,7 +377,7 @@ async def test_who_blocks_the_loop_is_found_when_all_is_strict() -> None:
     assert "ms" in error.violation.message
 
 
-async def test_who_blocks_the_loop_in_the_end_is_found_too() -> None:
+async def test_blocking_the_loop_at_the_end_is_found_too() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await hello(scope, receive, send)
         time.sleep(0.15)

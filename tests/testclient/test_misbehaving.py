@@ -135,7 +135,7 @@ CASES = [
     Case("W06", "the event loop for", (lambda *_: time.sleep(0.11), START, BODY)),
     Case("W07", "HTTP/1.0", (START, BODY), "http", {"http_version": "1.0"}),
 ]
-UNSEEN = {"W05", "W06"}  # without strict="all" nobody looks for these
+UNSEEN = {"W05", "W06"}  # only strict="all" looks for these
 AT_THE_END = {"E07", "E16", "E17", "E29", *UNSEEN}
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[f"{case.code} {case.came}"[:40] for case in CASES])
@@ -175,14 +175,14 @@ async def provoke_async(case: Case, client: AsyncTestClient) -> None:
             await client.get("/")
 
 
-def agrees(case: Case, told: Any) -> bool:
+def agrees(case: Case, warned: Any) -> bool:
     """Return whether an error or a warning names the code, the message, its place and what to do."""
-    violation = told.violation
+    violation = warned.violation
     assert violation.code == case.code
     assert case.came in violation.message
     assert violation.where is not None
     assert "test_misbehaving" in violation.where
-    text = str(told)
+    text = str(warned)
     return text.startswith(f"{case.code}: ") and RULES[case.code] in text
 
 
@@ -235,9 +235,9 @@ async def test_an_application_that_swallows_the_error_does_not_hide_it(case: Cas
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.code in WARNINGS - UNSEEN], ids=lambda case: case.code)
 def test_what_works_today_is_only_a_warning(case: Case) -> None:
-    with pytest.warns(ProtocolWarning) as told:
+    with pytest.warns(ProtocolWarning) as warned:
         provoke(case, TestClient(application(case), **options(case, "errors")))
-    assert [agrees(case, warning.message) for warning in told] == [True]
+    assert [agrees(case, warning.message) for warning in warned] == [True]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.code in WARNINGS], ids=lambda case: case.code)
@@ -247,7 +247,7 @@ def test_a_code_may_be_left_out(case: Case) -> None:
     assert client.last_exchange is None or client.last_exchange.violations == []
 
 
-async def test_what_is_sent_after_the_application_has_returned_is_told_to_who_sends_it() -> None:
+async def test_sending_after_the_application_has_returned_raises_in_the_sender() -> None:
     errors: list[ProtocolViolation] = []
 
     async with anyio.create_task_group() as tasks:
@@ -350,7 +350,7 @@ HANGS = [
         r"waits in receive\(\): the request body is complete, only a disconnect can follow",
         Script("receive", "receive"),
     ),
-    Hang("streams for ever", AppTimeout, r'use client.stream\("GET", \.\.\.\) and leave its block', ticking),
+    Hang("streams forever", AppTimeout, r'use client.stream\("GET", \.\.\.\) and leave its block', ticking),
     Hang("swallows its cancellation", AppTimeout, f"no http.response.start .*{HERE}stubborn", stubborn),
     Hang(
         "never answers startup",

@@ -81,7 +81,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     pytester.makepyfile(site_app=APP)
     pytester.makeini(INI)
-    assert CLIENTS  # imported once, and not anew in every run
+    assert CLIENTS  # imported once, and not in every run
     return pytester
 
 
@@ -151,7 +151,7 @@ def test_an_attribute_of_an_attribute_can_be_named(project: pytest.Pytester) -> 
         ("missing:app", "No module named 'missing'"),
     ],
 )
-def test_what_is_no_application_is_explained(project: pytest.Pytester, setting: str, advice: str) -> None:
+def test_a_value_that_is_not_an_application_is_explained(project: pytest.Pytester, setting: str, advice: str) -> None:
     project.makeini(INI.replace("site_app:app", setting))
     project.makepyfile("def test_it(asgi_client): pass")
     run(project, errors=1).stdout.fnmatch_lines([f"*{advice}*"])
@@ -198,7 +198,7 @@ def test_settings_reach_the_clients(project: pytest.Pytester) -> None:
     run(project, passed=2)
 
 
-def test_there_may_be_no_time_limit(project: pytest.Pytester) -> None:
+def test_the_time_limit_may_be_none(project: pytest.Pytester) -> None:
     project.makeini(INI + "asgi_timeout = none\n")
     project.makepyfile("def test_it(asgi_client): assert asgi_client.timeout.read is None")
     run(project, passed=1)
@@ -508,7 +508,7 @@ def test_a_server_whose_application_does_not_start_shows_where(project: pytest.P
     result.stdout.fnmatch_lines(['>*raise LookupError("no database")', "site_app.py:3: LookupError"])
 
 
-def test_a_server_that_nobody_knows_is_named(project: pytest.Pytester) -> None:
+def test_an_unknown_server_is_named(project: pytest.Pytester) -> None:
     project.makeini(f"{INI}asgi_server = apache\n")
     project.makepyfile("def test_it(asgi_server):\n    raise AssertionError")
     result = run(project, errors=1)

@@ -108,7 +108,7 @@ def test_requests_are_answered_once_in_any_order(path: Path) -> None:
     assert [repeating.get("/a").status_code for _ in range(3)] == [201, 201, 201]
 
 
-async def test_a_request_that_differs_is_told_how(path: Path) -> None:
+async def test_a_request_that_differs_raises_with_the_difference(path: Path) -> None:
     await to_thread.run_sync(recorded, path, ("GET", "/a?b=c", b""), ("POST", "/b", b"one"))
     client = AsyncTestClient(Replay(path))
     with pytest.raises(ReplayMismatch) as caught:

@@ -1,4 +1,4 @@
-"""The rows of the checklist: each test is run for every middleware, or expected to fail for a reason that is written.
+"""The rows of the checklist: each test is run without endy middleware, or expected to fail for a reason that is written.
 
     @row("C05")
     async def test_an_application_may_reuse_its_messages(subject): ...
@@ -21,7 +21,7 @@ CHECKLIST = {
     "C03": "A WebSocket is relayed in order; it is refused in words that its server knows, and only before its accept.",
     "C04": "One scope: added keys are seen outside at once, the server's keys are never overwritten, nothing private is "
     "left, and another application may be tried with it.",
-    "C05": "An application may reuse one message and one header list for ever.",
+    "C05": "An application may reuse one message and one header list without end.",
     "C06": "Headers of requests and responses are lists, tuples, iterators, of lists or tuples, or missing.",
     "C07": "Title-Case names (Django's) are the same names.",
     "C08": "Repeated Set-Cookie, bytes over 0x7f and empty values survive byte for byte.",
@@ -31,7 +31,7 @@ CHECKLIST = {
     "C12": "Each piece arrives before the next is made.",
     "C13": "A client that reads slowly slows the application.",
     "C14": "An exception is the same object outside, before, during and after the response, with nothing added.",
-    "C15": "The application is told by send that the client has left, and hears what receive raises.",
+    "C15": "send raises in the application when the client has left, and so does a receive that raises.",
     "C16": "Cancellation reaches the application, and leaves no task behind.",
     "C17": "The application runs in the caller's task; context variables flow both ways.",
     "C18": "A receive that is cancelled while it waits, and called again, loses no message.",
@@ -62,7 +62,7 @@ HELD = "compression holds the head until the first piece of body says how to enc
 OWN_TASK = "it runs the application in a task of its own, as Starlette's does: around_http does not"
 BETWEEN = "dispatch stands between the application and the head of its response"
 NO_RESPONSE = "call_next promises a response: RuntimeError, in Starlette's words"
-SHUTDOWN = "it is told of the shutdown by the lifespan"
+SHUTDOWN = "the lifespan notifies it of the shutdown"
 BASE = "asgi_requests.middleware.BaseHTTPMiddleware"
 # (test, middleware): why it cannot do that. Strict: a pair that passes after all fails, so that this list stays true.
 EXEMPT = {
@@ -72,8 +72,8 @@ EXEMPT = {
     ("test_the_application_runs_in_the_callers_task", BASE): OWN_TASK,
     ("test_a_lifespan_reaches_the_application_as_it_is", "drain.DrainMiddleware"): SHUTDOWN,
     ("test_a_lifespan_reaches_the_application_as_it_is", "health.HealthMiddleware"): SHUTDOWN,
-    ("test_what_is_no_error_is_not_answered", BASE): OWN_TASK,
-    ("test_an_application_is_told_at_the_start_that_the_client_has_left", BASE): BETWEEN,
+    ("test_an_exception_that_is_not_an_error_is_not_answered", BASE): OWN_TASK,
+    ("test_an_application_learns_at_the_start_that_the_client_has_left", BASE): BETWEEN,
     ("test_nothing_is_invented_for_an_application_that_sends_nothing", BASE): NO_RESPONSE,
 }
 
