@@ -81,29 +81,40 @@ class PathPattern:
     def __get__(self, route: Any, owner: type | None = None) -> Any:
         if route is None:
             return self
-        # The instance has it from now on: a descriptor without __set__ comes after the attributes of an instance.
-        pattern = vars(route)["path_regex"] = build_pattern(route.path_format, route.param_convertors)
-        return pattern
+        own = vars(route)
+        if "path_regex" not in own:
+            own["path_regex"] = build_pattern(route.path_format, route.param_convertors)
+        return own["path_regex"]
+
+    def __set__(self, route: Any, pattern: re.Pattern[str]) -> None:
+        vars(route).update(path_regex=pattern, _extract=None)
+
+    def __delete__(self, route: Any) -> None:
+        del vars(route)["path_regex"]
+        vars(route)["_extract"] = None
 
 
 def extract_of(route: Any) -> Extract:
     """Return the function of a route with a path: by its `path_regex` where a program has set another."""
-    own = vars(route)
-    pattern = own.get("path_regex")
-    known: tuple[Any, Extract] | None = own.get("_extract")
-    if known is not None and known[0] is pattern:
-        return known[1]
+    if route._extract is not None:
+        return route._extract  # type: ignore[no-any-return]
     if is_own_pattern(route):
         extract = compile_extract(route.path_format, route.param_convertors)
     else:
         extract = by_pattern(route.path_regex, route.param_convertors)
-    own["_extract"] = pattern, extract  # kept with the pattern, which a program may replace
+    if has_path_pattern(route):  # any other `path_regex` changes without notice
+        route._extract = extract
     return extract
+
+
+def has_path_pattern(route: Any) -> bool:
+    """Return whether the class of a route has left `path_regex` as it is here."""
+    return isinstance(getattr(type(route), "path_regex", None), PathPattern)
 
 
 def is_own_pattern(route: Any) -> bool:
     """Return whether `path_regex` is the pattern of the route's template, and not another or with other flags."""
-    if not route.path_format.startswith("/") or not isinstance(getattr(type(route), "path_regex", None), PathPattern):
+    if not route.path_format.startswith("/") or not has_path_pattern(route):
         return False
     pattern = vars(route).get("path_regex")
     # A pattern that a program compiled from the same text, with the same flags, may be split in linear time as well.

@@ -11,7 +11,7 @@ from enum import Enum
 from inspect import iscoroutinefunction
 from typing import Any, ClassVar
 
-from .._patterns import PathPattern, extract_of
+from .._patterns import extract_of, has_path_pattern
 from .._replies import reject
 from .._urlpath import URLPath, is_query
 from ..convertors import Convertor
@@ -129,9 +129,9 @@ def with_mount_prefix(route: BaseRoute, prefix: str) -> BaseRoute:
     # Without __init__, whose parameters a subclass may have changed.
     shown = object.__new__(type(route))
     shown.__dict__.update(own, path_format=prefix + template or "/")
-    if isinstance(getattr(type(route), "path_regex", None), PathPattern):
+    if has_path_pattern(route):
         pattern = route.path_regex  # type: ignore[attr-defined]
-        shown.__dict__.update(path_regex=pattern, _extract=(pattern, extract_of(route)))
+        shown.__dict__.update(path_regex=pattern, _extract=extract_of(route))
     return shown
 
 

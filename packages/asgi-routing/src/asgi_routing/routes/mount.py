@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from .._mistakes import template_mistake, warn_of
-from .._patterns import PathPattern, extract_of
+from .._patterns import Extract, PathPattern, extract_of
 from .._scope import get_route_path
 from .._urlpath import URLPath
 from ..convertors import Convertor
@@ -41,6 +41,7 @@ class Mount(BaseRoute):
 
     router_class: ClassVar[Callable[[list[BaseRoute]], ASGIApp]]
     path_regex = PathPattern()
+    _extract: Extract | None = None
 
     def __init__(
         self,

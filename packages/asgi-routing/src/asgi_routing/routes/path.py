@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .._mistakes import endpoint_mistake, template_mistake, warn_of
-from .._patterns import PathPattern, extract_of
+from .._patterns import Extract, PathPattern, extract_of
 from .._scope import get_route_path
 from .._urlpath import URLPath
 from ..convertors import Convertor
@@ -36,6 +36,7 @@ class PathRoute(BaseRoute):
 
     scope_type: ClassVar[str]
     path_regex = PathPattern()
+    _extract: Extract | None = None
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class PathRoute(BaseRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != self.scope_type:
             return _NONE, {}
-        params = extract_of(self)(get_route_path(scope) if scope.get("root_path") else scope["path"])
+        params = (self._extract or extract_of(self))(get_route_path(scope) if scope.get("root_path") else scope["path"])
         if params is None or (self.when is not None and not self.when(scope)):
             return _NONE, {}
         return _FULL, {"endpoint": self.endpoint, "path_params": {**scope.get("path_params", {}), **params}}

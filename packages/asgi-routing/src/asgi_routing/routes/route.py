@@ -65,10 +65,10 @@ class Route(PathRoute):
                 self.methods.add("HEAD")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child_scope = PathRoute.matches(self, scope)
-        if match is _FULL and self.methods and scope["method"] not in self.methods:
-            return _PARTIAL, child_scope
-        return match, child_scope
+        found = PathRoute.matches(self, scope)
+        if found[0] is _FULL and self.methods and scope["method"] not in self.methods:
+            return _PARTIAL, found[1]
+        return found
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.methods and scope["method"] not in self.methods:
