@@ -71,7 +71,12 @@ class PathRoute(BaseRoute):
         params = (self._extract or extract_of(self))(get_route_path(scope) if scope.get("root_path") else scope["path"])
         if params is None or (self.when is not None and not self.when(scope)):
             return _NONE, {}
-        return _FULL, {"endpoint": self.endpoint, "path_params": {**scope.get("path_params", {}), **params}}
+        child_scope = {"endpoint": self.endpoint, "path_params": {**scope.get("path_params", {}), **params}}
+        return self._match_method(scope), child_scope
+
+    def _match_method(self, scope: Scope) -> Match:
+        """Return how the route matches a connection on its path."""
+        return _FULL
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         if name != self.name:

@@ -64,11 +64,8 @@ class Route(PathRoute):
             if "GET" in self.methods:  # RFC 9110 §9.1: a server supports both
                 self.methods.add("HEAD")
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        found = PathRoute.matches(self, scope)
-        if found[0] is _FULL and self.methods and scope["method"] not in self.methods:
-            return _PARTIAL, found[1]
-        return found
+    def _match_method(self, scope: Scope) -> Match:
+        return _PARTIAL if self.methods and scope["method"] not in self.methods else _FULL
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.methods and scope["method"] not in self.methods:
