@@ -378,3 +378,29 @@ class Application:
     async def __call__(self, scope, receive, send):
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
+
+
+def test_a_pattern_may_be_replaced_and_deleted_between_requests(endpoint):
+    import re
+
+    for route in (Route("/a", endpoint("a")), WebSocketRoute("/a", endpoint("a"))):
+        scope = {"type": route.scope_type, "path": "/b", "method": "GET"}
+        assert route.matches(scope)[0] is Match.NONE
+        route.path_regex = re.compile("^/(a|b)$")
+        assert route.matches(scope)[0] is Match.FULL
+        del route.path_regex
+        assert route.matches(scope)[0] is Match.NONE
+
+
+def test_a_class_whose_patterns_are_computed_is_asked_each_time(endpoint):
+    import re
+
+    class Changing(Route):
+        allowed = "a"
+        path_regex = property(lambda self: re.compile(f"^/({self.allowed})$"))
+
+    route = Changing("/a", endpoint("a"))
+    scope = {"type": "http", "path": "/b", "method": "GET"}
+    assert route.matches(scope)[0] is Match.NONE
+    route.allowed = "b"
+    assert route.matches(scope)[0] is Match.FULL

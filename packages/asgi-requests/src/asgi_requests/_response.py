@@ -63,7 +63,11 @@ class Response:
         if headers is None and status_code == 200 and self.__class__.init_headers is _INIT_HEADERS:
             # The headers of most responses, without a call; a patched or overridden init_headers is still called.
             field = _TYPES.get(self.media_type)
-            if field is not None and self.charset == "utf-8":
+            if field is None:
+                if self.media_type is None:
+                    self.raw_headers = [length_field(len(body))]
+                    return
+            elif self.charset == "utf-8":
                 size = len(body)
                 self.raw_headers = [LENGTHS[size] if size < 1024 else length_field(size), field]
                 return
