@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
+from .._accept import elements
 from ..types import Scope
 
 VARY = ("Accept", "Sec-Fetch-Mode", "Sec-Fetch-Dest")
 """The headers that decide, for caches."""
 
 _WANTED = {b"sec-fetch-mode": (b"navigate",), b"sec-fetch-dest": (b"document", b"iframe", b"frame")}
-_HTML = re.compile(rb"(?:^|,)[ \t]*(?:text/html|application/xhtml\+xml)[ \t]*(;[^,]*)?(?=,|$)", re.IGNORECASE).finditer
-_REFUSED = re.compile(rb";[ \t]*q=0(?:\.0{0,3})?[ \t]*(?:;|$)", re.IGNORECASE).search
+_HTML = frozenset({"text/html", "application/xhtml+xml"})
 _LONGEST = 4096
 # Not the table of media types, which differs between systems and holds "com": a path may end in an address.
 _ASSETS = re.compile(
@@ -35,7 +35,9 @@ def is_navigation(scope: Scope) -> bool:
             accept += b"," + value
         elif value not in _WANTED.get(name, (value,)):
             return False
-    return len(accept) <= _LONGEST and any(_REFUSED(match[1] or b"") is None for match in _HTML(accept))
+    if len(accept) > _LONGEST:
+        return False
+    return any(name in _HTML and weight for name, _, weight in elements(accept.decode("latin-1")))
 
 
 def _is_asset(path: str) -> bool:
