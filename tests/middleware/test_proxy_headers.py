@@ -120,6 +120,20 @@ async def test_an_entry_of_any_length_is_not_kept():
     assert middleware._node.cache_info().currsize == 1
 
 
+async def test_a_peer_of_any_length_is_not_kept():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(scope["client"])
+
+    middleware = ProxyHeadersMiddleware(app, trusted=["10.0.0.0/8"])
+    headers = [(b"x-forwarded-for", b"203.0.113.7")]
+    for host in ("x" * 65, "10.1.1.1%" + "x" * 65, "10.1.1.1"):
+        await run(middleware, http_scope(client=(host, 1), headers=headers))
+    assert seen == [("x" * 65, 1), ("203.0.113.7", 0), ("203.0.113.7", 0)]
+    assert middleware._peer.cache_info().currsize == 1
+
+
 async def test_the_other_family_is_removed():
     headers = [*for_("203.0.113.7"), ("forwarded", "for=6.6.6.6")]
     scope = await forwarded(headers)

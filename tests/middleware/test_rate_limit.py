@@ -7,7 +7,7 @@ import logging
 import anyio
 import pytest
 
-from asgi_middleware.rate_limit import Limit, RateLimitMiddleware, by_client, by_header, by_user
+from asgi_middleware.rate_limit import Limit, RateLimitMiddleware, _network, by_client, by_header, by_user
 from asgi_middleware.stores import MemoryStore, Spent, SQLiteStore
 from raw_asgi import http_scope, request, run, websocket_scope
 
@@ -94,6 +94,13 @@ async def test_what_costs_nothing_passes_and_nothing_gives_quota_back():
 )
 def test_a_client_is_its_address_or_its_network(client, key):
     assert by_client({"client": client}) == key
+
+
+def test_an_address_of_any_length_is_cut_and_not_kept():
+    kept = _network.cache_info().currsize
+    assert by_client({"client": ("x" * 65_000, 1)}) == "x" * 64
+    assert by_client({"client": ("fe80::1%" + "x" * 65_000, 1)}) == "fe80::/64"
+    assert _network.cache_info().currsize == kept
 
 
 async def test_every_client_has_a_quota_of_its_own():

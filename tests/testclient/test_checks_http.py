@@ -535,6 +535,9 @@ def test_names_are_looked_up_in_a_table_that_stays_small() -> None:
         for number in range(module.MOST_KINDS + 10):
             checks(headers((b"x-%d" % number, b"a")))
         assert len(module.KINDS) == module.MOST_KINDS
+        module.KINDS.clear()
+        module._kind(b"x" * (module.LONGEST_KIND + 1))
+        assert not module.KINDS
     finally:
         module.KINDS.clear()
         module.KINDS.update(known)

@@ -37,6 +37,7 @@ Key = Callable[[Scope], str | None | Awaitable[str | None]]
 """`key(scope)` returns the identity to count by, or an awaitable of it; None is not limited."""
 
 _STARTS = ("http.response.start", "websocket.accept")
+_LONGEST_ADDRESS = 64
 
 _log = logging.getLogger("asgi_middleware.rate_limit")
 
@@ -44,7 +45,10 @@ _log = logging.getLogger("asgi_middleware.rate_limit")
 def by_client(scope: Scope) -> str:
     """Return the address of the client: IPv6 by its /64 network, an IPv4-mapped one as IPv4; `local` without one."""
     client = scope.get("client")
-    return _network(client[0]) if client else "local"
+    if not client:
+        return "local"
+    # A server that reads X-Forwarded-For by itself may give any text of a client as its address: not one to keep.
+    return (_network if len(client[0]) <= _LONGEST_ADDRESS else _network.__wrapped__)(client[0])
 
 
 @lru_cache(maxsize=4096)
@@ -52,7 +56,7 @@ def _network(host: str) -> str:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
-        return host[:64]
+        return host[:_LONGEST_ADDRESS]
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)

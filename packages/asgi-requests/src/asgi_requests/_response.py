@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 Field = tuple[bytes, bytes]
 RawHeaders = list[Field]
 
+# Names and content types come from the program, but some programs take them from a client: neither table may grow
+# without limit, in entries or in bytes.
+_LONGEST_REMEMBERED = 128
 _encode_name = lru_cache(maxsize=512)(encode_name)
-# Content types come from the program, but some programs take them from a client: the table must not grow forever.
 _MAX_TYPES = 256
 _TYPES: dict[str | None, Field] = {}
 """The Content-Type field of each media type, in UTF-8."""
@@ -109,7 +111,8 @@ class Response:
             body = None
         if headers is not None:
             for name, value in headers.items():
-                key = _encode_name(name)
+                is_long = name.__class__ is str and len(name) > _LONGEST_REMEMBERED
+                key = (encode_name if is_long else _encode_name)(name)
                 plain = type(value) is str and value.isprintable()
                 raw.append((key, value.encode("latin-1") if plain else encode_value(value, name)))
                 if key == b"content-length":
@@ -234,7 +237,7 @@ def _content_type(media_type: str, charset: str) -> Field:
     if value.startswith("text/") and "charset=" not in value.lower():
         value = f"{value}; charset={charset}"
     field = b"content-type", encode_value(value)
-    if charset == "utf-8" and len(_TYPES) < _MAX_TYPES:
+    if charset == "utf-8" and len(_TYPES) < _MAX_TYPES and len(media_type) <= _LONGEST_REMEMBERED:
         _TYPES[media_type] = field
     return field
 

@@ -71,7 +71,8 @@ class ProxyHeadersMiddleware:
         self._anyone = "*" in entries
         self._unix = "unix" in entries
         self._networks = tuple(_network(entry) for entry in entries if entry not in ("*", "unix"))
-        # Addresses recur, those of proxies with every request; the caches are bounded because clients choose entries.
+        # Addresses recur, those of proxies with every request; the caches are bounded because clients choose entries,
+        # and none longer than an address is kept.
         self._peer = lru_cache(maxsize=1024)(self._read_peer)
         self._node = lru_cache(maxsize=4096)(self._read_node)
 
@@ -88,7 +89,7 @@ class ProxyHeadersMiddleware:
     def _forwarded(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> Scope:
         """Return a copy of the scope with the values of the proxies, and without the headers that are not trusted."""
         client = scope.get("client")
-        trusted = self._unix or self._anyone if not client else self._peer(client[0])
+        trusted = self._unix or self._anyone if not client else self._trusts_peer(client[0])
         inner: dict[str, Any] = {**scope, SCOPE_KEY: _originals(scope)}
         unread = _ALL if not trusted else _X_FORWARDED if self.family == "forwarded" else _FORWARDED
         if not unread.isdisjoint(headers):
@@ -132,7 +133,6 @@ class ProxyHeadersMiddleware:
             return []
         steps: list[tuple[str, int]] = []
         for entry in reversed(entries):
-            # No address is that long; without the limit a client could fill the cache with huge keys.
             peer = None if entry is None or len(entry) > LONGEST_NODE else self._node(entry)
             if peer is None:
                 break
@@ -146,6 +146,10 @@ class ProxyHeadersMiddleware:
         scheme = _SCHEMES[scope["type"]].get((proto or "").lower())
         if scheme is not None:
             scope["scheme"] = scheme
+
+    def _trusts_peer(self, host: str) -> bool:
+        # A server that reads X-Forwarded-For by itself may give any text of a client as its address.
+        return self._peer(host) if len(host) <= LONGEST_NODE else self._read_peer(host)
 
     def _read_peer(self, host: str) -> bool:
         address = read_address(host)

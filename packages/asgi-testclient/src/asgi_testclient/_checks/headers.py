@@ -19,6 +19,7 @@ CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"tra
 UPPER, HOP, LENGTH, BROKEN, UPGRADE = 1, 2, 4, 8, 16
 KINDS: dict[bytes, int] = {}
 MOST_KINDS = 2048
+LONGEST_KIND = 64
 PAIRS = frozenset({tuple, list})
 
 
@@ -87,7 +88,7 @@ def _kind(name: bytes) -> int:
     kind |= UPGRADE * (lower == b"upgrade")
     if not name or name.translate(None, TOKEN):
         kind = BROKEN
-    if len(KINDS) < MOST_KINDS:
+    if len(KINDS) < MOST_KINDS and len(name) <= LONGEST_KIND:
         KINDS[name] = kind
     return kind
 
