@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import zlib
+from collections.abc import Generator
 
 import pytest
 
 # Every middleware by every rule, and in front of every framework: thousands of combinations of the same code.
 MATRICES = ("contract/test_conformance_", "integrations/test_middleware_")
 SLICE = 6
-# Other projects' software, consoles, thousands of connections: seconds each, and no code that other tests do not cover.
+# Type checkers, browsers, other projects' software, consoles: seconds each, and no code that other tests do not cover.
 SLOW = (
+    "contract/test_any_application_type_checks",
     "docs/test_consoles",
     "integrations/test_compat_foreign",
     "integrations/test_mcp_server",
     "integrations/test_testclient_schemathesis",
+    "servers/test_browser",
+    "servers/test_live_server_browser",
     "servers/test_many_connections",
+    "servers/test_protection",
+    "servers/test_static_resume.py::test_a_browser",
+    "testclient/test_types",
 )
 
 
@@ -35,13 +43,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("whole")
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Leave the collected tests out of every garbage collection: millions of objects, which live to the end anyway."""
-    gc.collect()
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_sessionfinish() -> None:
     """Write what coverage has measured: pytest-xdist kills a worker that takes ten seconds to exit, and what it would write."""
     if (coverage := sys.modules.get("coverage")) and (measured := coverage.Coverage.current()):
         measured.save()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors: many tests wait for a server that starts or ends."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1

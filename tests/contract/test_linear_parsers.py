@@ -73,11 +73,12 @@ def patterns() -> Iterator[tuple[str, re.Pattern[Any], str]]:
     """The module or class that holds a pattern, the pattern, and each method that it is used by."""
     found = modules()
     everything = "\n".join(Path(module.__file__).read_text() for module in found if module.__file__)
+    calls = {*re.findall(rf"\b(\w+)\.({'|'.join(METHODS)})\(", everything)}
     for module in found:
         spaces = [vars(module), *(vars(value) for value in vars(module).values() if isinstance(value, type))]
         for name, value in [(name, value) for space in spaces for name, value in space.items()]:
             for pattern, methods in held(value):
-                used = methods | ({*re.findall(rf"\b{re.escape(name)}\.(\w+)\(", everything)} & {*METHODS})
+                used = methods | {method for method in METHODS if (name, method) in calls}
                 for method in sorted(used) or ["fullmatch", "search"]:
                     yield f"{module.__name__}.{name}", pattern, method
 
