@@ -24,6 +24,12 @@ def examples(readme: Path) -> list[tuple[str, str | None]]:
     return [("\n" * text.count("\n", 0, block.start(1)) + block[1], block[2]) for block in BLOCK.finditer(text)]
 
 
+def block(page: Path, language: str) -> str:
+    """Return the only block of a page that is written in a language."""
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
 def docstring_examples(package: str) -> dict[str, list[str]]:
     """Return the indented blocks of the docstrings of a package's modules, classes and functions, by their place."""
     found = {}

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import random
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,10 +43,23 @@ NEEDS = {
     "uvicorn-httptools": ("httptools", "websockets"),
     "hypercorn-trio": ("trio",),
 }
+NGINX = """
+daemon off; master_process off; pid nginx.pid; error_log error.log; user root;
+events {}
+http {
+    access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u;
+    scgi_temp_path s;
+    BEFORE
+    server {
+        listen 127.0.0.1:PORT;
+        LOCATION
+    }
+}
+"""
 
 
 def command(kind: str, application: str, port: int) -> list[str]:
-    """The words after `python -m`; skips where something is not installed."""
+    """The words after `python`; skips where something is not installed."""
     module, options = KINDS[kind]
     for needed in (module, *NEEDS.get(kind, ())):
         if importlib.util.find_spec(needed) is None:
@@ -75,7 +89,7 @@ def wait_until(holds: Callable[[], object], otherwise: Callable[[], str] = str) 
 class Server:
     """A server process in a group of its own; `output` is what it has printed."""
 
-    def __init__(self, words: list[str], port: int, log: Path, kind: str = "", **environment: str) -> None:
+    def __init__(self, command: list[str], port: int, log: Path, kind: str = "", **environment: str) -> None:
         self.kind, self.port, self.log = kind, port, log
         self.url = f"http://127.0.0.1:{port}"
         self.ws = f"ws://127.0.0.1:{port}"
@@ -83,7 +97,7 @@ class Server:
         environment = {"PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"} | environment
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, *words],
+                command,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -250,12 +264,17 @@ def free_port() -> int:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """start(word, ..., port=): `python word ...`, listening; killed at the end of the test if it still runs."""
+    """start(word, ..., port=): `python word ...`, listening; killed at the end of the test if it still runs.
+
+    `program` is another program than Python.
+    """
     servers: list[Server] = []
 
-    def start(*words: object, port: int, wait: bool = True, kind: str = "", **environment: str) -> Server:
+    def start(
+        *words: object, port: int, wait: bool = True, kind: str = "", program: str = sys.executable, **environment: str
+    ) -> Server:
         log = tmp_path / f"server{len(servers)}.log"
-        server = Server([*map(str, words)], port, log, kind, **environment)
+        server = Server([program, *map(str, words)], port, log, kind, **environment)
         servers.append(server)
         if wait:
             wait_until(server.is_listening, lambda: server.output)
@@ -277,6 +296,21 @@ def serve(start: Callable[..., Server]) -> Callable[..., Server]:
     return serve
 
 
+@pytest.fixture
+def nginx(start: Callable[..., Server], tmp_path: Path) -> Callable[..., Server]:
+    """nginx(location, before=""): nginx with that in its `server` block, and other lines before the block."""
+
+    def nginx(location: str, before: str = "") -> Server:
+        path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+        program = shutil.which("nginx", path=path) or pytest.skip("nginx is not installed: apt-get install nginx-light")
+        port = unused_port()
+        text = NGINX.replace("PORT", str(port)).replace("BEFORE", before).replace("LOCATION", location)
+        (tmp_path / "nginx.conf").write_text(text if os.geteuid() == 0 else text.replace(" user root;", ""))
+        return start("-p", tmp_path, "-c", "nginx.conf", program=program, port=port)
+
+    return nginx
+
+
 @pytest.fixture(scope="session", params=KINDS)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, many_files: int
@@ -295,7 +329,8 @@ def pinned(
 
 def shared(kind: str, application: str, folder: Path, **environment: str) -> Iterator[Server]:
     port = unused_port()
-    server = Server(command(kind, application, port), port, folder / "server.log", kind, **environment)
+    words = [sys.executable, *command(kind, application, port)]
+    server = Server(words, port, folder / "server.log", kind, **environment)
     try:
         wait_until(server.is_listening, lambda: server.output)
         yield server

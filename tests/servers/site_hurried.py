@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,7 @@ from asgi_middleware.stores import MemoryStore
 from asgi_middleware.timeout import TimeoutMiddleware
 from asgi_requests.sse import EventSourceResponse
 
-FOLDER = Path(tempfile.mkdtemp(prefix="hurried"))
-(FOLDER / "large.bin").write_bytes(os.urandom(2_000_000))
-(FOLDER / "small.js").write_text("run();" * 1000)
+FOLDER = Path(os.environ["FILES"])
 
 
 async def plain(request: Request) -> PlainTextResponse:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,20 +12,9 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "behind-a-proxy.md"
-NGINX = """
-daemon off; master_process off; pid nginx.pid; error_log error.log; user root;
-events {}
-http {
-    access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u;
-    scgi_temp_path s;
-    MAP
-    server {
-        listen 127.0.0.1:PORT;
-        LOCATION
-    }
-}
-"""
+from documented import ROOT, block
+
+PAGE = ROOT / "docs" / "behind-a-proxy.md"
 CADDY = """
 {
     admin off
@@ -43,63 +29,40 @@ http://127.0.0.1:PORT {
 
 def documented(language: str, upstream: int) -> str:
     """Return the block that the page shows, with the port of the application under test."""
-    found = re.search(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert found is not None, f"the page has no {language} block"
-    assert "127.0.0.1:8000" in found[1]
-    return found[1].replace("127.0.0.1:8000", f"127.0.0.1:{upstream}")
+    found = block(PAGE, language)
+    assert "127.0.0.1:8000" in found
+    return found.replace("127.0.0.1:8000", f"127.0.0.1:{upstream}")
 
 
-def nginx_command(folder: Path, port: int, upstream: int) -> list[str]:
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-    program = shutil.which("nginx", path=path) or pytest.skip("nginx is not installed: apt-get install nginx-light")
-    location = documented("nginx", upstream)
-    mapping = re.search(r"`(map \$http_upgrade .*?})`", PAGE.read_text())
-    assert mapping is not None
-    text = NGINX.replace("PORT", str(port)).replace("MAP", mapping[1]).replace("LOCATION", location)
-    (folder / "nginx.conf").write_text(text if os.geteuid() == 0 else text.replace(" user root;", ""))
-    return [program, "-p", str(folder), "-c", "nginx.conf"]
+@pytest.fixture
+def caddy(start, free_port, tmp_path: Path):
+    def caddy(directives: str):
+        program = shutil.which("caddy") or pytest.skip("caddy is not installed: apt-get install caddy")
+        (tmp_path / "Caddyfile").write_text(CADDY.replace("PORT", str(free_port)).replace("BLOCK", directives))
+        folders = dict.fromkeys(["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"], str(tmp_path))
+        words = ["run", "--config", tmp_path / "Caddyfile", "--adapter", "caddyfile"]
+        return start(*words, program=program, port=free_port, **folders)
 
-
-def caddy_command(folder: Path, port: int, upstream: int) -> list[str]:
-    program = shutil.which("caddy") or pytest.skip("caddy is not installed: apt-get install caddy")
-    text = CADDY.replace("PORT", str(port)).replace("BLOCK", documented("caddy", upstream))
-    (folder / "Caddyfile").write_text(text)
-    return [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    return caddy
 
 
 @dataclass
 class Proxy:
-    """A proxy in front of the site, and what it passes of the X-Forwarded-For that a client sends."""
+    """A proxy in front of the site; `appends` is true if it passes the X-Forwarded-For that a client sends."""
 
     url: str
     appends: bool
 
 
-COMMANDS = {"nginx": (nginx_command, True), "caddy": (caddy_command, False)}
-
-
-@pytest.fixture(params=COMMANDS)
-def proxy(request, serve, free_port, until, tmp_path: Path) -> Iterator[Proxy]:
-    command, appends = COMMANDS[request.param]
+@pytest.fixture(params=["nginx", "caddy"])
+def proxy(request, serve, nginx, caddy) -> Proxy:
     site = serve("uvicorn-httptools", "site_protected:app", "--no-proxy-headers")
-    words = command(tmp_path, free_port, site.port)
-    url, log = f"http://127.0.0.1:{free_port}", tmp_path / "log"
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{url}/who", timeout=5).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    environment = os.environ | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-    with log.open("wb") as output:
-        process = subprocess.Popen(words, stdout=output, stderr=output, start_new_session=True, env=environment)
-    try:
-        until(lambda: answers() or process.poll() is not None, log.read_text)
-        yield Proxy(url, appends)
-    finally:
-        process.kill()
-        process.wait()
+    directives = documented(request.param, site.port)
+    if request.param == "caddy":
+        return Proxy(caddy(directives).url, appends=False)
+    mapping = re.search(r"`(map \$http_upgrade .*?})`", PAGE.read_text())
+    assert mapping is not None
+    return Proxy(nginx(directives, mapping[1]).url, appends=True)
 
 
 def test_the_client_and_the_scheme_are_known(proxy):
@@ -117,8 +80,8 @@ def test_what_a_client_writes_itself_is_not_believed_beyond_the_trusted_proxies(
         "x-forwarded-host": "evil.example",
     }
     seen = httpx.get(f"{proxy.url}/who", headers=headers, timeout=60).json()
-    # nginx appends 127.0.0.1, which is trusted here: the entry before it is the client, the first one is anybody's
-    # guess. Caddy believes no client's header and starts a new list.
+    # nginx appends 127.0.0.1, which is trusted here: the entry before it is the client, the first one may be
+    # false. Caddy ignores the header of a client.
     assert seen["client"] == ("203.0.113.7" if proxy.appends else "127.0.0.1")
     assert seen["url"] == f"{proxy.url}/who"
 

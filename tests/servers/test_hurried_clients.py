@@ -72,11 +72,18 @@ def hurry(port: int, random: random.Random) -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "large.bin").write_bytes(os.urandom(2_000_000))
+    (tmp_path / "small.js").write_text("run();" * 1000)
+    return tmp_path
+
+
 @pytest.mark.whole
 @pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="looks at open connections through Linux's /proc")
 @pytest.mark.parametrize("kind", QUIET)
-def test_clients_that_leave_at_any_moment_leave_no_error_and_nothing_open(serve, connect, until, kind):
-    server = serve(kind, "site_hurried:app")
+def test_clients_that_leave_at_any_moment_leave_no_error_and_nothing_open(serve, connect, until, kind, folder):
+    server = serve(kind, "site_hurried:app", FILES=str(folder))
     assert connect(server).ask("GET /plain HTTP/1.1").status == 200
 
     def some(seed: int) -> None:
