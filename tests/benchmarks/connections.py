@@ -13,43 +13,17 @@ import argparse
 import base64
 import contextlib
 import os
-import resource
 import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from slow_readers import resident_kb, settled_kb
-from sockets import free_port
+from serving import allow_files, free_port, resident_kb, serving, settled_kb, words_of
 
-HERE = Path(__file__).parent
 MOST_ADDED_KB = 3.0
 FRAMEWORKS = ("bare", "ours", "starlette")
-SERVERS = {
-    "uvicorn": "uvicorn connections_app:app --port {port} --loop uvloop --http httptools --no-access-log --log-level error",
-    "granian": "granian --interface asgi connections_app:app --port {port} --workers 1 --loop uvloop --no-log",
-}
 MASK = b"\0\0\0\0"
 HELLO = bytes([0x81, 0x80 | 5]) + MASK + b"hello"
-
-
-@contextlib.contextmanager
-def serving(server: str, framework: str, port: int) -> Iterator[int]:
-    """Run a server, and give the id of the process that serves."""
-    command = [sys.executable, "-m", *SERVERS[server].format(port=port).split()]
-    process = subprocess.Popen(command, cwd=HERE, env={**os.environ, "ASGI_BENCHMARK": framework})
-    try:
-        for _ in range(200):
-            with contextlib.suppress(OSError):
-                open_stream(port).close()
-                break
-            time.sleep(0.05)
-        yield worker_of(process.pid)
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def worker_of(pid: int) -> int:
@@ -108,10 +82,12 @@ KINDS: dict[str, Callable[[int], socket.socket]] = {"WebSocket": open_websocket,
 def measure(server: str, framework: str, kind: str, connections: int) -> float:
     """Return the kilobytes of one connection."""
     port = free_port()
-    with serving(server, framework, port) as pid, contextlib.ExitStack() as held:
+    words = words_of(server, "connections_app:app", port)
+    with serving(*words, port=port, ASGI_BENCHMARK=framework) as process, contextlib.ExitStack() as held:
         # What the first connections load and allocate once is not theirs.
         for _ in range(20):
             held.enter_context(KINDS[kind](port))
+        pid = worker_of(process)
         before = settled_kb(pid)
         for _ in range(connections):
             held.enter_context(KINDS[kind](port))
@@ -125,8 +101,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--servers", default="uvicorn,granian")
     options = parser.parse_args()
-    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(files, 3 * options.connections), most), most))
+    allow_files(3 * options.connections)
     print(f"{options.connections} open connections, KB of memory for each\n")
     print("| server, kind | " + " | ".join(FRAMEWORKS) + " | ours less bare |\n|---|" + "---:|" * (len(FRAMEWORKS) + 1))
     dear = []

@@ -13,17 +13,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from sockets import free_port
+from serving import HERE, free_port, serving
 
-HERE = Path(__file__).parent
 WORK_S, STEPS = 0.05, 50
 PATIENCE_S = 1.0
 SETTLING_S = 3.0
@@ -52,18 +48,13 @@ def limited() -> Any:
 
 
 @contextlib.contextmanager
-def serving(name: str) -> Iterator[int]:
+def serving_one(name: str) -> Iterator[int]:
     """Run uvicorn with one of the two, and give its port."""
     port = free_port()
-    options = ["--factory"] if name == "limited" else []
-    command = [sys.executable, "-m", "uvicorn", f"overload:{name}", "--port", str(port), *options]
-    command += ["--log-level", "critical", "--http", "httptools", "--lifespan", "off"]
-    server = subprocess.Popen(command, cwd=HERE, env={**os.environ, "PYTHONPATH": str(HERE)})
-    try:
+    words = ["uvicorn", f"overload:{name}", "--port", str(port), *(["--factory"] if name == "limited" else [])]
+    words += ["--log-level", "critical", "--http", "httptools", "--lifespan", "off"]
+    with serving(*words, port=port, PYTHONPATH=str(HERE)):
         yield port
-    finally:
-        server.kill()
-        server.wait()
 
 
 class Clients:
@@ -104,19 +95,8 @@ class Clients:
             writer.close()
 
 
-async def listening(port: int) -> None:
-    for _ in range(200):
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return
-        await asyncio.sleep(0.05)
-    raise RuntimeError("uvicorn does not listen")
-
-
 async def best(port: int, seconds: float) -> float:
     """Answers a second where two clients ask again as soon as they have one."""
-    await listening(port)
     clients = Clients(port)
     begun = time.monotonic()
 
@@ -131,7 +111,6 @@ async def best(port: int, seconds: float) -> float:
 
 async def overloaded(port: int, rate: float, seconds: float) -> tuple[float, int, int]:
     """Answers in time a second, and how many were refused and how many left, where so many a second arrive."""
-    await listening(port)
     clients = Clients(port)
     begun = time.monotonic()
     tasks = set()
@@ -148,14 +127,14 @@ async def overloaded(port: int, rate: float, seconds: float) -> tuple[float, int
 
 async def measure(seconds: float) -> bool:
     """Print the table, and return whether the middleware keeps what it promises."""
-    with serving("unlimited") as port:
+    with serving_one("unlimited") as port:
         # The better of two: what else the machine does may have fallen into one of them.
         most = max([await best(port, seconds / 2), await best(port, seconds / 2)])
     shares = {}
     print(f"| {OVERLOAD} times the load | in time a second | of the best | refused | left |\n|---|---:|---:|---:|---:|")
     print(f"| the best, {most:.0f} a second arrive | {most:.1f} | 100 % | 0 | 0 |", flush=True)
     for name in ("unlimited", "limited"):
-        with serving(name) as port:
+        with serving_one(name) as port:
             figure, refused, left = await overloaded(port, OVERLOAD * most, seconds)
         shares[name] = figure / most
         print(f"| {name} | {figure:.1f} | {shares[name]:.0%} | {refused} | {left} |", flush=True)

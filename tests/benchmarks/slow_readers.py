@@ -12,60 +12,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import resource
 import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from sockets import free_port
+from serving import allow_files, free_port, serving, settled_kb
 
-HERE = Path(__file__).parent
 LIMIT_KB = 200
 
 
 @contextlib.contextmanager
-def serving(framework: str, file: str, port: int) -> Iterator[int]:
+def serving_files(framework: str, file: str, port: int) -> Iterator[int]:
     """Run uvicorn with the file response of a framework, and give its process id."""
-    command = [sys.executable, "-m", "uvicorn", f"slow_readers_app:{framework}", "--port", str(port)]
-    command += ["--log-level", "error", "--http", "httptools", "--lifespan", "off"]
-    server = subprocess.Popen(command, cwd=HERE, env={**os.environ, "SLOW_READERS_FILE": file})
-    try:
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as client:
-                client.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\nrange: bytes=0-9\r\n\r\n")
-                status = b"200" if framework == "events" else b"206"
-                if (head := client.recv(1000)) and not head.startswith(b"HTTP/1.1 " + status):
-                    raise RuntimeError(f"{framework} does not serve: {head.decode('latin-1')}")
-                break
-            time.sleep(0.05)
-        yield server.pid
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def resident_kb(pid: int) -> int:
-    """Return the resident memory of a process in kilobytes."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    raise RuntimeError(f"no VmRSS for process {pid}")
-
-
-def settled_kb(pid: int) -> int:
-    """Return the resident memory once it has not changed by more than a hundredth for a second."""
-    last, since = resident_kb(pid), time.monotonic()
-    while time.monotonic() - since < 1:
-        time.sleep(0.1)
-        now = resident_kb(pid)
-        if abs(now - last) > last / 100:
-            last, since = now, time.monotonic()
-    return resident_kb(pid)
+    words = ["uvicorn", f"slow_readers_app:{framework}", "--port", str(port)]
+    words += ["--log-level", "error", "--http", "httptools", "--lifespan", "off"]
+    with serving(*words, port=port, SLOW_READERS_FILE=file) as pid:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\nrange: bytes=0-9\r\n\r\n")
+            head = client.recv(1000)
+        if not head.startswith(b"HTTP/1.1 " + (b"200" if framework == "events" else b"206")):
+            raise RuntimeError(f"{framework} does not serve: {head.decode('latin-1')}")
+        yield pid
 
 
 def held_kb(pid: int, port: int, clients: int) -> int:
@@ -90,7 +58,7 @@ def measure(framework: str, clients: int, size: int) -> list[float]:
     with tempfile.NamedTemporaryFile() as file:
         file.truncate(size)
         port = free_port()
-        with serving(framework, file.name, port) as pid:
+        with serving_files(framework, file.name, port) as pid:
             before = settled_kb(pid)
             figures = [held_kb(pid, port, clients), settled_kb(pid)]
             trim(port)
@@ -101,7 +69,7 @@ def measure(framework: str, clients: int, size: int) -> list[float]:
 def measure_events(clients: int) -> list[float]:
     """Return the kilobytes for each client that waits for events: before there are any, and behind by 5,000 of 1 KiB."""
     port = free_port()
-    with serving("events", "", port) as pid, contextlib.ExitStack() as waiting:
+    with serving_files("events", "", port) as pid, contextlib.ExitStack() as waiting:
         before = settled_kb(pid)
         for _ in range(clients):
             client = waiting.enter_context(socket.socket())
@@ -130,8 +98,7 @@ def print_events(clients: int = 1000) -> bool:
 
 def print_table(clients: int = 1000, size: int = 8 << 20) -> bool:
     """Print ours beside Starlette's, and return whether ours is within the limit."""
-    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(files, 3 * clients), most), most))
+    allow_files(3 * clients)
     print(f"\n{clients} clients that do not read a file of {size} bytes, KB of memory for each\n")
     print("| framework | held | left behind | after malloc_trim | held again |\n|---|---:|---:|---:|---:|")
     figures = {framework: measure(framework, clients, size) for framework in ("ours", "starlette")}

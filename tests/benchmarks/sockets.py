@@ -25,12 +25,10 @@ from pathlib import Path
 from cases import CASES
 from run import FRAMEWORKS
 
-HERE = Path(__file__).parent
+from serving import free_port, listens, start, stop, words_of
+
 CONNECTIONS = 64
-SERVERS = {
-    "uvicorn": "uvicorn sockets_app:app --port {port} --loop uvloop --http httptools --no-access-log --log-level error",
-    "granian": "granian --interface asgi sockets_app:app --port {port} --workers 1 --loop uvloop --no-ws --no-log",
-}
+WITHOUT_WEBSOCKETS = {"granian": ["--no-ws"]}
 
 
 class Server:
@@ -41,23 +39,16 @@ class Server:
         exchange = CASES[case].exchanges()[0]
         self.method, self.path, self.status = exchange.scope["method"], exchange.scope["path"], exchange.status
         self.figures: list[tuple[float, float]] = []
-        command = [sys.executable, "-m", *SERVERS[server].format(port=self.port).split()]
-        environment = {**os.environ, "ASGI_BENCHMARK": f"{framework}/{case}"}
-        self.process = subprocess.Popen(
-            command, cwd=HERE, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        words = [*words_of(server, "sockets_app:app", self.port), *WITHOUT_WEBSOCKETS.get(server, ())]
+        self.process = start(*words, ASGI_BENCHMARK=f"{framework}/{case}")
 
     def answers(self) -> bool:
-        """Wait until the server answers as the case asks, for ten seconds at most."""
-        for _ in range(100):
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
-                    connection.sendall(request(self.method, self.path, self.port))
-                    return connection.recv(4096).startswith(b"HTTP/1.1 %d" % self.status)
-            except OSError:
-                if self.process.poll() is not None:
-                    return False
-                time.sleep(0.1)
+        """Wait until the server listens, and return whether it answers as the case asks."""
+        if not listens(self.process, self.port):
+            return False
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(request(self.method, self.path, self.port))
+            return connection.recv(4096).startswith(b"HTTP/1.1 %d" % self.status)
         return False
 
     def load(self, seconds: float) -> None:
@@ -77,15 +68,6 @@ class Server:
             rate, count = asyncio.run(own_load(self.method, self.path, self.port, seconds))
         self.figures.append((rate, (cpu_seconds(self.process.pid) - before) / max(count, 1) * 1e6))
 
-    def stop(self) -> None:
-        """End the process."""
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
 
 def cpu_seconds(pid: int) -> float:
     """The CPU time of a process and its children."""
@@ -96,13 +78,6 @@ def cpu_seconds(pid: int) -> float:
             if str(pid) in (path.parent.name, fields[1]):
                 ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    """A port without a listener."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def request(method: str, path: str, port: int) -> bytes:
@@ -146,7 +121,7 @@ def row(server: str, case: str, frameworks: list[str], rounds: int, seconds: flo
                 order[(i + turn) % len(order)].load(seconds)
     finally:
         for one in servers.values():
-            one.stop()
+            stop(one.process)
     return {
         name: (better_quartile([-rate for rate, _ in one.figures]) * -1, better_quartile([c for _, c in one.figures]))
         for name, one in ready.items()
