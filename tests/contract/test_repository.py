@@ -22,6 +22,13 @@ def test_this_stands_at_the_top_and_nothing_else(root):
     assert {path.relative_to(root).parts[0] for path in tracked(root)} == TOP
 
 
+def test_ci_begins_with_the_test_command_of_the_readme(root):
+    (command,) = re.findall(r"^    (pip install .*hatch test.*)$", (root / "README.md").read_text(), re.MULTILINE)
+    first = re.search(r'^say ".*"\n(.*)$', (root / ".ci" / "run").read_text(), re.MULTILINE)[1]
+    # The variable, which adds the choice of an interpreter, is empty unless it is set.
+    assert first.removesuffix(' ${TEST_PYTHON:+-py "$TEST_PYTHON"}') == command
+
+
 def test_there_is_no_unfinished_code(root):
     for path in tracked(root, "packages/*.py"):
         assert not re.search(r"\b(TODO|FIXME|XXX)\b", path.read_text()), path

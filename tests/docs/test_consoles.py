@@ -25,8 +25,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("packages/*/*.md")), *sorted(ROOT.glob("**/docs/**/*.md"))]
+from documented import PAGES, ROOT
+
 BLOCK = re.compile(r'^```(?:\w+ title="([^"]+)"|(console))\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 ELSEWHERE = re.compile(r"\$ (pip|python3? -m venv|git|docker|sudo|systemctl|hatch)\b")
 END = "end of command"
