@@ -7,7 +7,6 @@ CORS header that a mount adds is on its error responses too, and the handler get
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from asgi_middleware.exceptions import SCOPE_KEY, ExceptionResponder, answer_itself
@@ -21,8 +20,9 @@ from ._signatures import fitting, not_a_response
 from .middleware import ExceptionMiddleware
 from .types import ASGIApp, Message, Receive, Scope, Send
 
+# Captured at import, before anything can be patched.
 RESPONSE_CALL = Response.__call__
-"""Captured at import, before anything can be patched."""
+HTTP_EXCEPTION_CALL = HTTPException.__call__
 
 
 def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
@@ -31,30 +31,34 @@ def request_response(func: Callable[[Request[Any]], Any]) -> ASGIApp:
     Warns at once of an endpoint that does not take the request as its only argument; when called, the application then
     raises TypeError. It also does if the function returns anything but a response. Both name its file and line.
     """
-    return partial(serve_function, as_async(fitting(func, 1, "an endpoint takes the request alone")), func)
+    return FunctionApplication(as_async(fitting(func, 1, "an endpoint takes the request alone")), func)
 
 
-async def serve_function(
-    call: Callable[[Request[Any]], Awaitable[Any]], func: Any, scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Serve a request with an async function; errors name `func`."""
-    request: Request[Any] = Request(scope, receive, send)
-    try:
-        response = await call(request)
-    except Exception as exc:
-        if not await answer_exception(exc, request, scope, receive, send):
-            raise
-        return
-    # Response.__call__ does the same for a request; without it a coroutine is saved. A subclass that overrides it, and
-    # instrumentation that has replaced it, is called.
-    if response.__class__.__call__ is RESPONSE_CALL:
-        start, body = response.messages(scope)
-        await send(start)
-        await send(body)
-        if response.background is not None:
-            await response.background()
-    else:
-        await send_response(response, func, request, scope, receive, send)
+class FunctionApplication:
+    """The ASGI application of a function: `call` is the async form of `function`, which errors name."""
+
+    def __init__(self, call: Callable[[Request[Any]], Awaitable[Any]], function: Callable[..., Any]) -> None:
+        self.call = call
+        self.function = function
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request: Request[Any] = Request(scope, receive, send)
+        try:
+            response = await self.call(request)
+        except Exception as exc:
+            if not await answer_exception(exc, request, scope, receive, send):
+                raise
+            return
+        # Response.__call__ does the same for a request; without it a coroutine is saved. A subclass that overrides it,
+        # and instrumentation that has replaced it, is called.
+        if response.__class__.__call__ is RESPONSE_CALL:
+            start, body = response.messages(scope)
+            await send(start)
+            await send(body)
+            if response.background is not None:
+                await response.background()
+        else:
+            await send_response(response, self.function, request, scope, receive, send)
 
 
 async def send_response(
@@ -111,16 +115,26 @@ def websocket_session(func: Callable[[WebSocket[Any]], Awaitable[None]]) -> ASGI
     return app
 
 
-async def answer_exception(exc: Exception, connection: Any, scope: Scope, receive: Receive, send: Send) -> bool:
-    """Let the active middleware answer, with the endpoint's own request; return False if it has no handler."""
+async def answer_exception(
+    exc: Exception, connection: Any, scope: Scope, receive: Receive, send: Send, *, started: bool = False
+) -> bool:
+    """Let the active middleware answer, with the endpoint's own request; return False if it has no handler.
+
+    Raises RuntimeError if it has one, but the response has `started`.
+    """
     responder: ExceptionResponder | None = scope.get(SCOPE_KEY)
     if responder is None:
         return False
     handler = responder.handler_for(exc)
     if handler is None:
         return False
-    if handler is answer_itself and isinstance(exc, HTTPException):  # the most common, without another coroutine
-        await exc(scope, receive, send)
+    if started:
+        raise RuntimeError("Caught handled exception, but response already started.") from exc
+    # HTTPException.__call__ does the same for a request; one that is overridden or has been patched is called.
+    if handler is answer_itself and exc.__class__.__call__ is HTTP_EXCEPTION_CALL:
+        start, body = exc.messages(scope)  # type: ignore[attr-defined]
+        await send(start)
+        await send(body)
     else:
         await responder.respond(handler, exc, scope, receive, send, connection)
     # One exception object may be raised for every request, and each time the frames of that request are appended.

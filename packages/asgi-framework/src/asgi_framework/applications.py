@@ -27,7 +27,7 @@ from typing import Any, ParamSpec
 
 from asgi_middleware import Middleware, MiddlewareFactory
 from asgi_middleware.errors import ERRORS_KEY, ResponseWatcher
-from asgi_middleware.exceptions import SCOPE_KEY
+from asgi_middleware.exceptions import SCOPE_KEY, answer_itself
 from asgi_requests.jsoncodec import JSONCodec, check_codec, current_codec, serve_with_codec
 from asgi_requests.requests import Request
 from asgi_requests.state import State
@@ -35,7 +35,7 @@ from asgi_routing import BaseRoute, URLPath
 from asgi_routing.lifespan import Lifespan
 
 from ._checks import check_debug, check_handlers, check_lifespan, check_middleware, check_record, check_size
-from ._endpoints import RESPONSE_CALL, answer_exception, send_response, serve_function
+from ._endpoints import HTTP_EXCEPTION_CALL, RESPONSE_CALL, FunctionApplication, answer_exception, send_response
 from ._signatures import describe
 from .middleware import (
     EXCEPTION_CALL,
@@ -128,15 +128,14 @@ class App:
             or _current_codec() is not None  # that of an application which calls this one within a request
             or scope["type"] != "http"
             or SCOPE_KEY in scope  # this application is mounted in another
-            or (exceptions := stack.app) is not stack.exceptions
-            or exceptions.app is not stack.entrance
+            or (exceptions := stack.exceptions).app is not stack.entrance
             or ServerErrorMiddleware.__call__ is not SERVER_ERROR_CALL
             or ExceptionMiddleware.__call__ is not EXCEPTION_CALL
         ):
             serve: ASGIApp = self._start if stack is None else stack
-            if self.json is None and _current_codec() is None:
-                return await serve(scope, receive, send)
-            return await serve_with_codec(self.json, serve, scope, receive, send)
+            if self.json is not None or _current_codec() is not None:
+                serve = partial(serve_with_codec, self.json, serve)
+            return await serve(scope, receive, send)
         # What the stack, the router and the adapter of a function do, in one coroutine instead of four.
         scope[SCOPE_KEY] = exceptions
         request: Any = None
@@ -144,33 +143,35 @@ class App:
         try:
             try:
                 app: Any = stack.router.application_for(scope)
-                if app.__class__ is partial and app.func is serve_function:
-                    call, func = app.args
+                if app.__class__ is FunctionApplication:
                     request = Request(scope, receive, send)
                     try:
-                        response = await call(request)
+                        response = await app.call(request)
+                        sends = response.__class__.__call__
                     except Exception as exc:
-                        watcher = _watcher_of(request, send)
-                        if not await answer_exception(exc, request, scope, receive, watcher.send):
+                        sends = exc.__class__.__call__
+                        if sends is not HTTP_EXCEPTION_CALL or exceptions.handler_for(exc) is not answer_itself:
                             raise
-                        return None
-                    if response.__class__.__call__ is RESPONSE_CALL:
+                        response = exc
+                        exc.__traceback__ = None  # it refers to this frame, and the frame to the exception
+                    if (sends is RESPONSE_CALL and response.background is None) or sends is HTTP_EXCEPTION_CALL:
                         start, body = response.messages(scope)
                         request.response_started = True
                         await send(start)
                         await send(body)
-                        if response.background is not None:
-                            await response.background()
                         return None
-                    app = partial(send_response, response, func, request)
-                watcher = _watcher_of(request, send)
-                await _serve_watched(app, watcher, scope, receive)
+                    app = partial(send_response, response, app.function, request)
+                scope[ERRORS_KEY] = watcher = _watcher_of(request, send)
+                await app(scope, receive, watcher.send)
             except Exception as exc:
                 watcher = watcher or _watcher_of(request, send)
-                if not await exceptions.answer(exc, scope, receive, watcher.send, started=watcher.started):
+                if not await answer_exception(exc, request, scope, receive, watcher.send, started=watcher.started):
                     raise
             finally:
                 del scope[SCOPE_KEY]
+                if watcher is not None:
+                    # Otherwise a reference cycle remains: a server's `send` is bound to an object that holds the scope.
+                    scope.pop(ERRORS_KEY, None)
         except Exception as exc:
             if not await stack.answer(exc, scope, receive, watcher):
                 raise
@@ -242,15 +243,6 @@ class App:
         handler that could never be called; raises TypeError for one that is not callable.
         """
         self.exception_handlers.update(check_handlers({exc_class_or_status_code: handler}))
-
-
-async def _serve_watched(app: ASGIApp, watcher: ResponseWatcher, scope: Scope, receive: Receive) -> None:
-    scope[ERRORS_KEY] = watcher
-    try:
-        await app(scope, receive, watcher.send)
-    finally:
-        # Otherwise a reference cycle remains: a server's `send` is bound to an object that holds the scope.
-        scope.pop(ERRORS_KEY, None)
 
 
 def _watcher_of(request: Request[Any] | None, send: Send) -> ResponseWatcher:

@@ -9,7 +9,6 @@ unchanged.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MethodType
 from typing import Any, Protocol, cast
 
 import asgi_middleware.authentication
@@ -49,6 +48,8 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
         defaults: dict[Any, Any] = {HTTPException: self.http_exception, WebSocketException: self.websocket_exception}
         for key, default in defaults.items():
             super().add_exception_handler(key, default)
+        # Neither overridden nor patched: the exceptions send the same response, without a Request for the handler.
+        self._unchanged = [it for it in defaults.values() if getattr(it, "__func__", None) in _DEFAULT_HANDLERS]
         for key, handler in (handlers or {}).items():
             self.add_exception_handler(key, handler)
 
@@ -59,9 +60,7 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
     async def http_exception(self, request: Request[Any], exc: Exception) -> Response:
         """Return the response to an HTTPException."""
         assert isinstance(exc, HTTPException)
-        from .routing import MethodNotAllowed  # routing imports this module
-
-        if type(exc).__call__ not in (HTTPException.__call__, MethodNotAllowed.__call__):
+        if type(exc).__call__ is not HTTPException.__call__:
             return cast("Response", exc)  # a subclass that sends its own response, as an ASGI application
         if exc.status_code in (204, 304):  # these have no body (RFC 9110 §15.3.5, §15.4.5)
             return Response(status_code=exc.status_code, headers=exc.headers)
@@ -75,9 +74,7 @@ class ExceptionMiddleware(asgi_middleware.exceptions.ExceptionMiddleware):
     def handler_for(self, exc: Exception) -> Any:
         """Return the handler of an exception, or None; `answer_itself` for an unchanged default handler."""
         handler = asgi_middleware.exceptions.ExceptionMiddleware.handler_for(self, exc)  # super() takes twice as long
-        if type(handler) is MethodType and handler.__func__ in _DEFAULT_HANDLERS:
-            return answer_itself  # the exception sends the same response, without a Request for the handler
-        return handler
+        return answer_itself if handler in self._unchanged else handler
 
     async def respond(
         self, handler: Any, exc: Exception, scope: Scope, receive: Receive, send: Send, connection: Any = None
@@ -140,14 +137,23 @@ class ErrorMiddleware(ServerErrorMiddleware):
     request whether one of them, or its `__call__`, has been replaced, by instrumentation say.
     """
 
-    app: Any
-
     def __init__(self, app: ExceptionMiddleware, handler: ExceptionHandler | None = None, debug: bool = False) -> None:
-        super().__init__(app, handler, debug)
         self.exceptions: Any = app
+        super().__init__(app, handler, debug)
         entrance: Any = app.app
         self.entrance = entrance
         self.router: Any = entrance.__self__
+
+    @property
+    def app(self) -> Any:
+        """The ExceptionMiddleware; with another application in its place this is a ServerErrorMiddleware."""
+        return self.exceptions
+
+    @app.setter
+    def app(self, app: ASGIApp) -> None:
+        if app is not self.exceptions:
+            self.__class__ = ServerErrorMiddleware  # type: ignore[assignment]
+            self.app = app
 
     @classmethod
     def fits(cls, outer: object, app: Any) -> bool:

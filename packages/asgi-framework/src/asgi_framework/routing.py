@@ -15,7 +15,7 @@ raised within an App, so that its exception handlers see it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Unpack
 
@@ -30,7 +30,7 @@ from asgi_routing.routes import AllowedMethods, Predicate, RouteOptions
 
 from ._endpoints import handle_exceptions, request_response, websocket_session
 from ._signatures import is_function
-from .types import ASGIApp, Receive, Scope, Send
+from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = [
     "BaseRoute",
@@ -165,11 +165,11 @@ class Router(asgi_routing.Router):
         records = _limited(middleware, max_body_size)
         super().__init__(routes, redirect_slashes, default, lifespan, middleware=records, **options)
 
-    async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raise HTTPException(404) for the exception handlers of an App; outside one, answer it."""
+    def not_found(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """Raise HTTPException(404) for the exception handlers of an App; outside one, return what answers it."""
         if scope["type"] == "http" and SCOPE_KEY in scope:
             raise HTTPException(404)
-        await super().not_found(scope, receive, send)
+        return super().not_found(scope, receive, send)
 
 
 # Set here because the two classes refer to each other.
@@ -198,18 +198,14 @@ class MethodNotAllowed(HTTPException):
         """The headers of the response, as every HTTPException has them."""
         return {"Allow": ", ".join(self.allowed)}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response, as HTTPException does; made before unless a handler has looked at it or changed it."""
-        if (
-            "headers" in self.__dict__
-            or self.detail is not _DETAIL
-            or self.status_code != 405
-            or scope["type"] != "http"
-        ):
-            return await super().__call__(scope, receive, send)
-        await send({"type": "http.response.start", "status": 405, "headers": [self.allowed.field, *_FIELDS]})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else _BODY})
-        return None
+    def messages(self, scope: Scope) -> tuple[Message, Message]:
+        """Return the messages of the response; made before unless a handler has looked at it or changed it."""
+        if "headers" in self.__dict__ or self.detail is not _DETAIL or self.status_code != 405:
+            return super().messages(scope)
+        return (
+            {"type": "http.response.start", "status": 405, "headers": [self.allowed.field, *_FIELDS]},
+            {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else _BODY},
+        )
 
 
 class BodyTooLarge(HTTPException):

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from ._close import check_close_code, check_reason, close_message, code_for_status
-from ._fields import WITHOUT_BODY, RawHeaders, encode_field, framed_without_body, length_field
+from ._fields import LENGTHS, WITHOUT_BODY, RawHeaders, encode_field, framed_without_body, length_field
 from ._text import encode_text
 from .types import Message, Receive, Scope, Send
 
@@ -65,17 +65,26 @@ class HTTPException(Exception):
         if scope["type"] == "websocket":
             await self._deny(scope, receive, send)
             return
-        status, given = self.status_code, self.headers
-        if given or status in WITHOUT_BODY:
-            headers, body = _parts(status, self.detail, given)
+        start, body = self.messages(scope)
+        await send(start)
+        await send(body)
+
+    def messages(self, scope: Scope) -> tuple[Message, Message]:
+        """Return the two messages of the response to a request; a subclass may build others.
+
+        Raises ValueError for an invalid header (RFC 9110 §5).
+        """
+        status, given, detail = self.status_code, self.headers, self.detail
+        if given or status in WITHOUT_BODY or detail.__class__ is not str or not detail.isascii():
+            headers, body = _parts(status, detail, given)
         else:  # what _parts does, without the calls
-            try:
-                body = f"{self.detail}".encode()
-            except UnicodeEncodeError:
-                body = encode_text(f"{self.detail}")
-            headers = [length_field(len(body)), _PLAIN_TEXT]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
+            body = detail.encode()
+            size = len(body)
+            headers = [LENGTHS[size] if size < 1024 else length_field(size), _PLAIN_TEXT]
+        return (
+            {"type": "http.response.start", "status": status, "headers": headers},
+            {"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body},
+        )
 
     def close_message(self) -> Message:
         """Return the message that closes an accepted WebSocket: 1011 for a 5xx, otherwise 1008, with the detail."""

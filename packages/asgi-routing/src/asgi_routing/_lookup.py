@@ -16,6 +16,7 @@ from ._allow import AllowedMethods, JoinedMethods
 from ._params import ExtractParams
 from ._patterns import Params
 from ._scope import requested_host
+from ._slashes import other_slash
 from .routes import BaseRoute, Match, PathRoute
 from .routes.base import with_mount_prefix
 from .types import Scope
@@ -117,6 +118,12 @@ class Lookup:
                     return indexed, params
                 partial.append((indexed, params))
         return None, partial
+
+    def may_redirect(self, path: str) -> bool:
+        """Return whether a route may match but for the last slash; false means that none does, without asking them."""
+        if not self.has_unindexed and not self.may_end_in_slash and not path.endswith("/"):
+            return False
+        return self.may_match(other_slash(path))
 
     def may_match(self, path: str) -> bool:
         """Return whether any route may match this path; false means that none does, without asking them."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._allow import AllowedMethods
 from ._lookup import IndexedRoute, Lookup
 from ._replies import send_text
-from ._slashes import other_slash, slash_redirect
+from ._slashes import slash_redirect
 from .routes import Mount, Route
 from .routes.base import PREFIX, UNMATCHED, serve_match
 from .routes.route import ALLOWED_METHODS
@@ -28,8 +28,8 @@ def serve_unmatched(
     router: Router, lookup: Lookup, path: str, scope: Scope, receive: Receive, send: Send
 ) -> Awaitable[None]:
     """Return what serves a connection that no route matches, to be awaited."""
-    # `may_match` first: most paths that are not found have no route with the other slash either.
-    if router.redirect_slashes and path != "/" and scope["type"] == "http" and lookup.may_match(other_slash(path)):
+    # `may_redirect` first: most paths that are not found have no route with the other slash either.
+    if router.redirect_slashes and path != "/" and scope["type"] == "http" and lookup.may_redirect(path):
         location = slash_redirect(router, scope)
         if location is not None:
             return send_text(scope, send, router.redirect_status, headers=[(b"location", location)])
