@@ -397,10 +397,13 @@ async def test_the_handler_of_the_server_errors_is_the_function_that_was_given()
 
 async def test_a_request_that_fails_leaves_no_cycle():
     app = App(
-        routes=[Mount("/in", routes=[Route("/", raising(Conflict())), Route("/nowhere", raising(HTTPException(404)))])],
+        routes=[
+            Mount("/in", routes=[Route("/", raising(Conflict())), Route("/nowhere", raising(HTTPException(404)))]),
+            Route("/raises", raising(HTTPException(404))),
+        ],
         exception_handlers={Conflict: lambda request, exc: PlainTextResponse("x")},
     )
-    for path in ("/in/nowhere", "/nowhere"):
+    for path in ("/in/nowhere", "/nowhere", "/raises"):
         assert await garbage_of(functools.partial(request, app, path=path)) == 0
 
 

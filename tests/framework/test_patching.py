@@ -89,9 +89,12 @@ async def test_the_parts_of_the_stack_may_be_replaced():
     await request(app)
     assert isinstance(app.middleware_stack, ErrorMiddleware)
     assert isinstance(app.middleware_stack.app, ExceptionMiddleware)
+    app.middleware_stack.app = app.middleware_stack.app
+    assert isinstance(app.middleware_stack, ErrorMiddleware)
     app.middleware_stack.app.app = PlainTextResponse("no router")
     assert (await request(app)).body == b"no router"
     app.middleware_stack.app = PlainTextResponse("nothing inside")
+    assert type(app.middleware_stack) is ServerErrorMiddleware
     assert (await request(app)).body == b"nothing inside"
 
 
@@ -193,6 +196,49 @@ async def test_the_error_middleware_answers_as_its_parts_do(monkeypatch):
         ("/value", 400, b"value", None),
     ]
     assert reported == [("/fail", "KeyError('x')"), ("/late", late_failure)] * 2
+
+
+class OwnAnswer(HTTPException):
+    async def __call__(self, scope, receive, send):
+        await PlainTextResponse("its own", 418)(scope, receive, send)
+
+
+@pytest.mark.parametrize("middleware", [(), (Middleware(Passing),)], ids=["bare", "with middleware"])
+@pytest.mark.parametrize("returned", [False, True])
+async def test_an_http_exception_is_sent_by_its_own_call_where_that_is_overridden_or_patched(
+    monkeypatch, middleware, returned
+):
+    async def fail(request):
+        exc = OwnAnswer(404) if request.url.path == "/own" else HTTPException(404)
+        if returned:
+            return exc
+        raise exc
+
+    app = App(routes=[Route("/own", fail), Route("/plain", fail)], middleware=middleware)
+    for _ in range(2):
+        assert (await request(app, path="/own")).text == "its own"
+        assert (await request(app, path="/plain")).text == "Not Found"
+    calls = watch(monkeypatch, HTTPException, "__call__")
+    assert (await request(app, path="/plain")).text == "Not Found"
+    assert (await request(app, path="/nowhere")).text == "Not Found"
+    assert calls == ["/plain", "/nowhere"]
+
+
+@pytest.mark.parametrize("middleware", [(), (Middleware(Passing),)], ids=["bare", "with middleware"])
+async def test_a_client_that_leaves_while_an_exception_is_answered_is_sent_nothing_more(middleware):
+    async def fail(request):
+        raise HTTPException(404)
+
+    async def send(message):
+        sent.append(message["type"])
+        raise OSError("gone")
+
+    app = App(routes=[Route("/", fail)], middleware=middleware)
+    await request(app)
+    sent = []
+    with pytest.raises(OSError, match="gone"):
+        await app(http_scope(), None, send)
+    assert sent == ["http.response.start"]
 
 
 @pytest.mark.parametrize("middleware", [(), (Middleware(Passing),)], ids=["bare", "with middleware"])

@@ -57,6 +57,25 @@ def test_exceptions_are_copied_and_pickled(exc):
         assert vars(twin) == vars(exc)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "exc",
+    [
+        HTTPException(404),
+        HTTPException(418, "x" * 2000),
+        HTTPException(400, "é \ud800"),
+        HTTPException(400, {"not": "text"}),
+        HTTPException(401, headers={"www-authenticate": "Basic"}),
+        HTTPException(304),
+    ],
+)
+async def test_its_messages_are_those_that_it_sends(exc, method):
+    scope = http_scope(method)
+    reply = await run(exc, scope)
+    assert list(exc.messages(scope)) == reply.messages
+    assert reply.messages[1]["body"] == (b"" if method == "HEAD" or exc.status_code == 304 else reply.body)
+
+
 async def test_it_answers_with_its_detail_as_plain_text():
     reply = await request(HTTPException(403, "Not yours é", {"X-Why": "rules"}))
     assert reply.status == 403

@@ -135,7 +135,8 @@ class App:
             serve: ASGIApp = self._start if stack is None else stack
             if self.json is not None or _current_codec() is not None:
                 serve = partial(serve_with_codec, self.json, serve)
-            return await serve(scope, receive, send)
+            await serve(scope, receive, send)
+            return
         # What the stack, the router and the adapter of a function do, in one coroutine instead of four.
         scope[SCOPE_KEY] = exceptions
         request: Any = None
@@ -153,13 +154,13 @@ class App:
                         if sends is not HTTP_EXCEPTION_CALL or exceptions.handler_for(exc) is not answer_itself:
                             raise
                         response = exc
-                        exc.__traceback__ = None  # it refers to this frame, and the frame to the exception
+                        exc.__traceback__ = None  # it holds this frame, and the frame would hold the exception
                     if (sends is RESPONSE_CALL and response.background is None) or sends is HTTP_EXCEPTION_CALL:
                         start, body = response.messages(scope)
                         request.response_started = True
                         await send(start)
                         await send(body)
-                        return None
+                        return
                     app = partial(send_response, response, app.function, request)
                 scope[ERRORS_KEY] = watcher = _watcher_of(request, send)
                 await app(scope, receive, watcher.send)
@@ -175,7 +176,6 @@ class App:
         except Exception as exc:
             if not await stack.answer(exc, scope, receive, watcher):
                 raise
-        return None
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Build the middleware, and serve the first connection with it.

@@ -70,10 +70,7 @@ class HTTPException(Exception):
         await send(body)
 
     def messages(self, scope: Scope) -> tuple[Message, Message]:
-        """Return the two messages of the response to a request; a subclass may build others.
-
-        Raises ValueError for an invalid header (RFC 9110 §5).
-        """
+        """Return the two messages of the response to a request; raises ValueError for an invalid header."""
         status, given, detail = self.status_code, self.headers, self.detail
         if given or status in WITHOUT_BODY or detail.__class__ is not str or not detail.isascii():
             headers, body = _parts(status, detail, given)

@@ -121,19 +121,14 @@ class Lookup:
 
     def may_redirect(self, path: str) -> bool:
         """Return whether a route may match but for the last slash; false means that none does, without asking them."""
-        if not self.has_unindexed and not self.may_end_in_slash and not path.endswith("/"):
-            return False
-        return self.may_match(other_slash(path))
-
-    def may_match(self, path: str) -> bool:
-        """Return whether any route may match this path; false means that none does, without asking them."""
         if self.has_unindexed:
             return True
-        if path.endswith("/") and not self.may_end_in_slash:
+        if not self.may_end_in_slash and not path.endswith("/"):
             return False
-        segments = path.split("/")
+        other = other_slash(path)
+        segments = other.split("/")
         probes = self._probes.get(len(segments), self._deep)
-        return path in self.paths or any(key_of(segments) in table for key_of, table in probes)
+        return other in self.paths or any(key_of(segments) in table for key_of, table in probes)
 
     def at_path(self, path: str) -> list[IndexedRoute]:
         """Return the routes that a path may be for, in order, but for those that are asked about every path."""
