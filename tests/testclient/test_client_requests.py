@@ -453,6 +453,38 @@ def test_uvloop_is_used_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -
     assert len(made) == 1
 
 
+def test_uvloop_itself_runs_requests_and_websockets() -> None:
+    uvloop: Any = pytest.importorskip("uvloop")
+    loops: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        import asyncio
+
+        loops.append(asyncio.get_running_loop())
+        if scope["type"] == "http":
+            return await reply(send, b"x")
+        await receive()
+        await send({"type": "websocket.accept"})
+        return await send({"type": "websocket.send", "text": "y"})
+
+    with TestClient(app, backend_options={"use_uvloop": True}, lifespan="off") as client:
+        assert client.get("/").text == "x"
+        with client.websocket_connect("/") as session:
+            assert session.receive_text() == "y"
+    assert all(isinstance(loop, uvloop.Loop) for loop in loops)
+
+
+def test_uvloop_that_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    with pytest.raises(ImportError, match="^use_uvloop needs uvloop: pip install uvloop$"):
+        TestClient(mirror, backend_options={"use_uvloop": True}).get("/")
+    with (
+        pytest.raises(ImportError, match="pip install uvloop"),
+        TestClient(mirror, backend_options={"use_uvloop": True}, lifespan="off"),
+    ):
+        raise AssertionError
+
+
 def test_wrong_options_for_trio_are_an_error_and_not_a_hang() -> None:
     with pytest.raises(TypeError, match="nonsense"):
         TestClient(mirror, backend="trio", backend_options={"nonsense": 1}).get("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -293,20 +294,65 @@ def test_a_server_that_does_not_listen_is_an_error(monkeypatch: pytest.MonkeyPat
         LiveServer(app, "granian", startup_timeout=0.1, shutdown_timeout=0).__enter__()
 
 
-def test_a_server_that_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asgi_testclient.server.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"granian is not installed: pip install 'asgi-testclient\[granian\]>=1'"):
-        LiveServer(Site(), "granian")
-    with pytest.raises(ImportError, match=r"no server is installed: pip install 'asgi-testclient\[uvicorn\]>=1'"):
+@pytest.mark.parametrize(
+    ("name", "missing", "extra"),
+    [
+        ("uvicorn", "uvicorn", "uvicorn"),
+        ("granian", "granian", "granian"),
+        ("hypercorn", "hypercorn", "hypercorn"),
+        ("hypercorn-trio", "hypercorn", "hypercorn"),
+        ("hypercorn-trio", "trio", "hypercorn"),
+    ],
+)
+def test_a_server_that_is_not_installed_says_how_to_install_it(
+    name: Any, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=rf"^{name} is not installed: pip install 'asgi-testclient\[{extra}\]>=1'$"):
+        LiveServer(Site(), name)
+
+
+def test_the_first_server_that_is_installed_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing, found in (("uvicorn", "granian"), ("granian", "hypercorn")):
+        monkeypatch.setitem(sys.modules, missing, None)
+        assert LiveServer(Site()).server == found
+    monkeypatch.setitem(sys.modules, "hypercorn", None)
+    with pytest.raises(ImportError, match=r"^no server is installed: pip install 'asgi-testclient\[uvicorn\]>=1'$"):
         LiveServer(Site())
-    monkeypatch.setattr("asgi_testclient.server.find_spec", lambda name: name == "hypercorn" or None)
-    assert LiveServer(Site()).server == "hypercorn"
-    with pytest.raises(
-        ImportError, match=r"hypercorn-trio is not installed: pip install 'asgi-testclient\[hypercorn\]>=1'"
-    ):
-        LiveServer(Site(), "hypercorn-trio")
     with pytest.raises(ValueError, match="server is one of 'uvicorn', .*, not 'gunicorn'"):
         LiveServer(Site(), "gunicorn")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("uvicorn", "uvicorn"),
+        ("granian", "granian.server.embed"),
+        ("hypercorn", "hypercorn.asyncio"),
+        ("hypercorn-trio", "hypercorn.trio"),
+    ],
+)
+def test_a_server_that_cannot_be_imported_says_so_and_leaves_no_socket(
+    name: Any, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = LiveServer(Site(), name)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, broken, None)
+        with pytest.raises(ImportError, match=rf"^{name} cannot be imported: pip install 'asgi-testclient\[") as caught:
+            server.__enter__()
+        assert isinstance(caught.value.__cause__, ImportError)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))
+    with server:
+        assert server.client().get("/").status_code == 200
+
+
+def test_a_server_that_refuses_its_configuration_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = LiveServer(Site(), "uvicorn", shutdown_timeout=float("nan"))
+    with pytest.raises(ValueError, match="NaN"):
+        server.__enter__()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))
 
 
 def test_websockets_say_what_they_need(client: LiveClient, monkeypatch: pytest.MonkeyPatch) -> None:

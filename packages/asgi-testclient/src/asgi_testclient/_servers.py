@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from math import ceil
 from typing import Any, ClassVar
 
 from .types import ASGIApp
-
-# Of the loop after its server, which note the connections that clients have just closed: asyncio warns of others.
-PASSES = 3
 
 
 class Runner(ABC):
@@ -57,8 +55,6 @@ class OnAsyncio(Runner):
         self._task = asyncio.ensure_future(self.serve())
         with suppress(asyncio.CancelledError):
             await self._task
-        for _ in range(PASSES):
-            await asyncio.sleep(0)
 
     @abstractmethod
     async def serve(self) -> None:
@@ -102,8 +98,8 @@ class Granian(OnAsyncio):
     drains = False
 
     def __init__(self, app: ASGIApp, listener: socket.socket, grace: float) -> None:
-        granian = import_module("granian.server.embed")
         super().__init__(app, listener, grace)
+        granian = import_module("granian.server.embed")
         # It opens its own socket. Ours is closed first: both would be given connections.
         host, port = listener.getsockname()
         listener.close()
@@ -117,22 +113,26 @@ class Granian(OnAsyncio):
         self.post(self._server.stop)
 
 
-def _hypercorn_config(listener: socket.socket, grace: float) -> Any:
+def _hypercorn(backend: str, app: ASGIApp, listener: socket.socket, grace: float) -> Callable[..., Awaitable[None]]:
+    """Return the function that serves an application, with its configuration."""
     hypercorn = import_module("hypercorn.config")
     config = hypercorn.Config()
     config.create_sockets = lambda: hypercorn.Sockets([], [listener], [])
     config.graceful_timeout = config.shutdown_timeout = grace
     config.loglevel = "ERROR"
-    return config
+    return partial(import_module(f"hypercorn.{backend}").serve, app, config)
 
 
 class Hypercorn(OnAsyncio):
     """Hypercorn on asyncio."""
 
+    def __init__(self, app: ASGIApp, listener: socket.socket, grace: float) -> None:
+        super().__init__(app, listener, grace)
+        self._hypercorn = _hypercorn("asyncio", app, listener, grace)
+
     async def serve(self) -> None:
         self._stopping = asyncio.Event()
-        config = _hypercorn_config(self.listener, self.grace)
-        await import_module("hypercorn.asyncio").serve(self.app, config, shutdown_trigger=self._stopping.wait)
+        await self._hypercorn(shutdown_trigger=self._stopping.wait)
 
     def stop(self) -> None:
         self.post(lambda: self._stopping.set())
@@ -143,6 +143,10 @@ class HypercornTrio(Runner):
 
     _post: Callable[..., object] | None = None
 
+    def __init__(self, app: ASGIApp, listener: socket.socket, grace: float) -> None:
+        super().__init__(app, listener, grace)
+        self._hypercorn = _hypercorn("trio", app, listener, grace)
+
     def run(self) -> None:
         import trio
 
@@ -152,10 +156,9 @@ class HypercornTrio(Runner):
         import trio
 
         self._stopping = trio.Event()
-        config = _hypercorn_config(self.listener, self.grace)
         with trio.CancelScope() as self._scope:
             self._post = trio.lowlevel.current_trio_token().run_sync_soon
-            await import_module("hypercorn.trio").serve(self.app, config, shutdown_trigger=self._stopping.wait)
+            await self._hypercorn(shutdown_trigger=self._stopping.wait)
 
     def stop(self) -> None:
         self._call(lambda: self._stopping.set())

@@ -75,9 +75,9 @@ class Clock:
         That is how AsyncTestClient, which uses the loop of the test, has a clock. Such a loop needs no waiting thread.
         """
         if name == "trio":
-            from ._loops.backends import check_trio
+            from ._loops.backends import required
 
-            check_trio()
+            required("trio", "the backend 'trio'")
             from ._loops.trio_clock import TrioClock
 
             return name, {"clock": TrioClock(self.timeline, lone=True)}

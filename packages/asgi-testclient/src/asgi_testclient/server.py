@@ -83,7 +83,13 @@ class LiveServer:
         listener.setblocking(False)
         port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self._runner = RUNNERS[self.server](self._watched, listener, self.shutdown_timeout)
+        try:
+            self._runner = RUNNERS[self.server](self._watched, listener, self.shutdown_timeout)
+        except BaseException as exc:
+            listener.close()
+            if isinstance(exc, ImportError):
+                raise ImportError(f"{self.server} cannot be imported: {_to_install(self.server)}") from exc
+            raise
         self._thread = threading.Thread(target=self._serve, name=f"asgi-testclient {self.server}", daemon=True)
         self._thread.start()
         try:
@@ -226,9 +232,12 @@ def _installed(name: str | None) -> str:
     for known in RUNNERS if name is None else (name,):
         if all(find_spec(module) is not None for module in known.split("-")):
             return known
-    requirement = f"asgi-testclient[{(name or 'uvicorn').partition('-')[0]}]>=1"
     wanted = "no server is installed" if name is None else f"{name} is not installed"
-    raise ImportError(f"{wanted}: pip install '{requirement}'")
+    raise ImportError(f"{wanted}: {_to_install(name or 'uvicorn')}")
+
+
+def _to_install(name: str) -> str:
+    return f"pip install 'asgi-testclient[{name.partition('-')[0]}]>=1'"
 
 
 LiveServer.__module__ = __name__.partition(".")[0]

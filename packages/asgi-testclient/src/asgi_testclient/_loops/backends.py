@@ -148,12 +148,12 @@ class TrioTask:
         self.scope.cancel()
 
 
-def check_trio() -> None:
-    """Raise ImportError, which says what to install, if there is no trio."""
+def required(name: str, option: str) -> Any:
+    """Return the module that an option needs. Raises ImportError, which says what to install."""
     try:
-        import_module("trio")
+        return import_module(name)
     except ImportError as exc:
-        raise ImportError("the backend 'trio' needs trio: pip install trio") from exc
+        raise ImportError(f"{option} needs {name}: pip install {name}") from exc
 
 
 class TrioLoop:

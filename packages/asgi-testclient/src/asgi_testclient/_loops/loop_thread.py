@@ -8,12 +8,11 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from .._errors import warn
 from ..exceptions import UnfinishedTasks
-from .backends import AsyncioLoop, Loop, ThreadWaiter, TrioLoop, check_trio
+from .backends import AsyncioLoop, Loop, ThreadWaiter, TrioLoop, required
 from .workers import POOL, Worker
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from .timeline import ClockLoop
-
-UVLOOP = "uvloop"  # imported by its name: a test that asks for it has installed it
 
 
 class LoopThread:
@@ -157,7 +154,7 @@ class LoopThread:
 
         factory = self._options.get("loop_factory")
         if factory is None and self._options.get("use_uvloop"):
-            factory = import_module(UVLOOP).new_event_loop
+            factory = required("uvloop", "use_uvloop").new_event_loop
         if self._timeline is not None:
             from .timeline import ClockLoop
 
@@ -204,7 +201,7 @@ class LoopThread:
         await native.shutdown_default_executor()
 
     def _start_trio(self) -> None:
-        check_trio()
+        required("trio", "the backend 'trio'")
         ready = threading.Event()
         self._launch(partial(self._run_trio, ready))
         ready.wait()
