@@ -12,7 +12,8 @@ import asgi_middleware.exceptions
 import asgi_requests.responses
 import asgi_routing
 from asgi_framework import App, HTTPException, Middleware, PlainTextResponse, Route
-from asgi_framework.middleware import ErrorMiddleware, ExceptionMiddleware, ServerErrorMiddleware
+from asgi_framework._stack import ErrorMiddleware, RoutingMiddleware
+from asgi_framework.middleware import ExceptionMiddleware, ServerErrorMiddleware
 from raw_asgi import Reply, body_messages, http_scope, request, run
 
 METHODS = [
@@ -105,6 +106,45 @@ async def test_a_stack_made_of_patched_parts_is_the_usual_one(monkeypatch, cls):
     assert type(app.build_middleware_stack()) is ServerErrorMiddleware
     assert (await request(app)).status == 404
     assert calls == ["/"]
+
+
+class Plain:
+    """A middleware whose `send` is a function that nothing knows."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        async def wrapped(message):
+            await send(message)
+
+        await self.app(scope, receive, wrapped)
+
+
+@pytest.mark.parametrize("middleware", [(), (Middleware(Passing),), (Middleware(Plain),)], ids=["", "passing", "plain"])
+async def test_an_exception_with_a_handler_is_not_answered_once_an_application_has_started_its_response(middleware):
+    async def late(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise HTTPException(409)
+
+    class Late:
+        __call__ = staticmethod(late)
+
+    app = App(routes=[Route("/", Late())], middleware=middleware)
+    for _ in range(2):
+        reply = Reply()
+        with pytest.raises(RuntimeError, match="response already started"):
+            await run(app, http_scope(), body_messages(b""), reply=reply)
+        assert [message["type"] for message in reply.messages] == ["http.response.start"]
+
+
+async def test_the_router_behind_middleware_may_be_replaced():
+    app = App(routes=[Route("/", home)], middleware=[Middleware(Passing)])
+    assert (await request(app)).body == b"home"
+    inner = app.middleware_stack.app.app
+    assert type(inner) is RoutingMiddleware
+    inner.app = PlainTextResponse("no router")
+    assert (await request(app)).body == b"no router"
 
 
 async def test_a_router_of_ones_own_is_called():

@@ -384,7 +384,6 @@ SUBJECTS = [
 
 # Found, and no middleware around an ASGI application: where it is tested instead.
 NOT_HERE = {
-    "asgi_framework.middleware.ErrorMiddleware": "takes an ExceptionMiddleware around a Router: test_patching.py",
     "asgi_middleware.MiddlewareFactory": "the type of all of them",
     "asgi_middleware.wsgi.WSGIMiddleware": "wraps a WSGI application: test_conformance_wsgi.py",
 }

@@ -26,7 +26,7 @@ from functools import partial
 from typing import Any, ParamSpec
 
 from asgi_middleware import Middleware, MiddlewareFactory
-from asgi_middleware.errors import ERRORS_KEY, ResponseWatcher
+from asgi_middleware.errors import ERRORS_KEY
 from asgi_middleware.exceptions import SCOPE_KEY, answer_itself
 from asgi_requests.jsoncodec import JSONCodec, check_codec, current_codec, serve_with_codec
 from asgi_requests.requests import Request
@@ -35,16 +35,17 @@ from asgi_routing import BaseRoute, URLPath
 from asgi_routing.lifespan import Lifespan
 
 from ._checks import check_debug, check_handlers, check_lifespan, check_middleware, check_record, check_size
-from ._endpoints import HTTP_EXCEPTION_CALL, RESPONSE_CALL, FunctionApplication, answer_exception, send_response
-from ._signatures import describe
-from .middleware import (
-    EXCEPTION_CALL,
-    SERVER_ERROR_CALL,
-    ErrorMiddleware,
-    ExceptionHandler,
-    ExceptionMiddleware,
-    ServerErrorMiddleware,
+from ._serving import (
+    HTTP_EXCEPTION_CALL,
+    RESPONSE_CALL,
+    FunctionApplication,
+    answer_exception,
+    send_response,
+    watcher_of,
 )
+from ._signatures import describe
+from ._stack import EXCEPTION_CALL, SERVER_ERROR_CALL, ErrorMiddleware, RoutingMiddleware
+from .middleware import ExceptionHandler, ExceptionMiddleware, ServerErrorMiddleware
 from .routing import BodyTooLarge, Endpoint, Router
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -109,8 +110,10 @@ class App:
         records.append(Middleware(ExceptionMiddleware, handlers=handlers, debug=self.debug))
         app: ASGIApp = self.router.entrance
         for cls, args, kwargs in reversed(records):
-            # With a codec the parts are called one by one, within `serve_with_codec`.
-            if self.json is None and ErrorMiddleware.fits(cls, app):
+            # An App with a codec is served by its stack, within `serve_with_codec`.
+            if RoutingMiddleware.fits(cls, app):
+                cls = RoutingMiddleware
+            elif self.json is None and ErrorMiddleware.fits(cls, app):
                 cls = ErrorMiddleware
             app = _build(cls, app, args, kwargs)
         if self.debug:
@@ -128,7 +131,7 @@ class App:
             or _current_codec() is not None  # that of an application which calls this one within a request
             or scope["type"] != "http"
             or SCOPE_KEY in scope  # this application is mounted in another
-            or (exceptions := stack.exceptions).app is not stack.entrance
+            or (exceptions := stack.exceptions).app is not exceptions.entrance
             or ServerErrorMiddleware.__call__ is not SERVER_ERROR_CALL
             or ExceptionMiddleware.__call__ is not EXCEPTION_CALL
         ):
@@ -143,7 +146,7 @@ class App:
         watcher: Any = None
         try:
             try:
-                app: Any = stack.router.application_for(scope)
+                app: Any = exceptions.router.application_for(scope)
                 if app.__class__ is FunctionApplication:
                     request = Request(scope, receive, send)
                     try:
@@ -162,10 +165,10 @@ class App:
                         await send(body)
                         return
                     app = partial(send_response, response, app.function, request)
-                scope[ERRORS_KEY] = watcher = _watcher_of(request, send)
+                scope[ERRORS_KEY] = watcher = watcher_of(request, send)
                 await app(scope, receive, watcher.send)
             except Exception as exc:
-                watcher = watcher or _watcher_of(request, send)
+                watcher = watcher or watcher_of(request, send)
                 if not await answer_exception(exc, request, scope, receive, watcher.send, started=watcher.started):
                     raise
             finally:
@@ -243,13 +246,6 @@ class App:
         handler that could never be called; raises TypeError for one that is not callable.
         """
         self.exception_handlers.update(check_handlers({exc_class_or_status_code: handler}))
-
-
-def _watcher_of(request: Request[Any] | None, send: Send) -> ResponseWatcher:
-    """Return a watcher of `send`; it has started if the request, if any, has begun its response."""
-    watcher = ResponseWatcher(send)
-    watcher.started = request is not None and request.response_started
-    return watcher
 
 
 def _build(cls: Any, app: ASGIApp, args: Any, kwargs: Any) -> ASGIApp:

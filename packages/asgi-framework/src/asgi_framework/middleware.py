@@ -20,7 +20,6 @@ from asgi_requests.exceptions import ClientDisconnect, HTTPException, WebSocketE
 from asgi_requests.requests import HTTPConnection, Request
 from asgi_requests.responses import PlainTextResponse, Response
 from asgi_requests.websockets import WebSocket
-from asgi_routing import Router
 
 from ._handlers import ExceptionHandler, call_handler, connection_of, has_started, send_answer
 from ._signatures import fitting, not_a_response
@@ -28,7 +27,6 @@ from .types import ASGIApp, Receive, Scope, Send
 
 __all__ = [
     "AuthenticationMiddleware",
-    "ErrorMiddleware",
     "ExceptionHandler",
     "ExceptionMiddleware",
     "ServerErrorMiddleware",
@@ -128,48 +126,6 @@ class ServerErrorMiddleware(asgi_middleware.errors.ServerErrorMiddleware):
     def error_response(self, request: Request[Any], exc: Exception) -> Response:
         """Return the response to an exception without a handler."""
         return PlainTextResponse("Internal Server Error", status_code=500)
-
-
-class ErrorMiddleware(ServerErrorMiddleware):
-    """ServerErrorMiddleware around ExceptionMiddleware around a router: the whole stack of an App without middleware.
-
-    An App does in its own coroutine what the three do. Rule: only as long as they are themselves: it asks for each
-    request whether one of them, or its `__call__`, has been replaced, by instrumentation say.
-    """
-
-    def __init__(self, app: ExceptionMiddleware, handler: ExceptionHandler | None = None, debug: bool = False) -> None:
-        self.exceptions: Any = app
-        super().__init__(app, handler, debug)
-        entrance: Any = app.app
-        self.entrance = entrance
-        self.router: Any = entrance.__self__
-
-    @property
-    def app(self) -> Any:
-        """The ExceptionMiddleware; with another application in its place this is a ServerErrorMiddleware."""
-        return self.exceptions
-
-    @app.setter
-    def app(self, app: ASGIApp) -> None:
-        if app is not self.exceptions:
-            self.__class__ = ServerErrorMiddleware  # type: ignore[assignment]
-            self.app = app
-
-    @classmethod
-    def fits(cls, outer: object, app: Any) -> bool:
-        """Return whether it stands for a middleware of the class `outer` around `app`, all as they are here."""
-        return (
-            outer is ServerErrorMiddleware
-            and type(app) is ExceptionMiddleware
-            and getattr(app.app, "__func__", None) is Router.dispatch
-            and ServerErrorMiddleware.__call__ is SERVER_ERROR_CALL
-            and ExceptionMiddleware.__call__ is EXCEPTION_CALL
-        )
-
-
-# Captured at import, before anything can be patched.
-SERVER_ERROR_CALL = ServerErrorMiddleware.__call__
-EXCEPTION_CALL = ExceptionMiddleware.__call__
 
 
 class Backend(Protocol):
