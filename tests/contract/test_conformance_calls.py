@@ -26,7 +26,7 @@ from contract.conformance.exchange import (
     touching,
 )
 from contract.conformance.subjects import Refused, Subject
-from raw_asgi import Reply, body_messages, run
+from raw_asgi import Reply, body_messages, garbage_of, run
 
 LIFESPAN = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
 FUTURE = {"type": "x-custom", "asgi": {"version": "3.0"}, "headers": [(b"origin", b"https://a.example")], "path": "/"}
@@ -617,3 +617,28 @@ async def read_twice(subject: Subject, kind: Callable[[Any], Any]) -> None:
     scope["headers"] = kind(wanted)
     reply = await run(subject.make(app), scope)
     assert (seen, decoded(reply)) == (wanted, b"x" * 1000)
+
+
+async def reading(scope: Any, receive: Any, send: Any) -> None:
+    while (await receive()).get("more_body", False):
+        pass
+    await sending(*page(b"read"))(scope, receive, send)
+
+
+async def failing_after_reading(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    raise LookupError("no")
+
+
+@row("C35")
+@pytest.mark.parametrize("app", [reading, failing_after_reading])
+async def test_no_reference_cycle_is_left(subject: Subject, app: Any) -> None:
+    middleware = subject.make(touching(subject, app))
+
+    async def requests() -> None:
+        for scope in (acting_scope(subject, method="POST"), subject.refusal):
+            if scope is not None:
+                with suppress(Exception):
+                    await call(middleware, copy.copy(scope), body=b"some bytes")
+
+    assert await garbage_of(requests) == 0

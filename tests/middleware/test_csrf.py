@@ -305,6 +305,22 @@ async def test_a_token_that_comes_too_late_for_its_cookie_is_logged(caplog):
     assert caplog.text == ""
 
 
+async def test_an_outer_error_page_may_have_a_token_of_the_cookie():
+    async def failing(scope, receive, send):
+        raise LookupError("no")
+
+    async def error_page(scope, receive, send):
+        with pytest.raises(LookupError):
+            await CSRFMiddleware(failing, secret_key="swordfish")(scope, receive, send)
+        await form(scope, receive, send)
+
+    _, cookie = await token_and_cookie(protected())
+    sent = ("cookie", cookie.partition(";")[0])
+    token = (await ask(error_page, [HOST, sent], "GET", scheme="https")).text
+    reply = await ask(protected(), [HOST, sent, ("x-csrf-token", token)], scheme="https")
+    assert reply.status == 200
+
+
 async def test_a_page_without_a_token_stays_as_it_is():
     reply = await ask(protected(), [HOST, (SITE, "same-origin")])
     assert (reply.header("cache-control"), reply.header("vary"), reply.header("set-cookie")) == (None, None, None)

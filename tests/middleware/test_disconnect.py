@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from asgi_middleware.disconnect import CancelOnDisconnectMiddleware, finish
-from raw_asgi import http_scope, run, websocket_scope
+from raw_asgi import garbage_of, http_scope, run, websocket_scope
 
 EMPTY = {"type": "http.request", "body": b"", "more_body": False}
 LEFT = {"type": "http.disconnect"}
@@ -216,3 +216,16 @@ assert "anyio" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "finished\nended\n"
+
+
+async def test_no_cycle_is_left_by_an_exception_of_the_application():
+    async def failing(scope, receive, send):
+        raise LookupError("no")
+
+    app = CancelOnDisconnectMiddleware(failing)
+
+    async def fail():
+        with pytest.raises(LookupError):
+            await app(http_scope(), anyio.sleep_forever, anyio.sleep_forever)
+
+    assert await garbage_of(fail) == 0

@@ -4,7 +4,7 @@ import pytest
 
 from asgi_middleware._accept import prefers_html
 from asgi_middleware.errors import ServerErrorMiddleware
-from raw_asgi import Reply, http_scope, run, websocket_scope
+from raw_asgi import Reply, garbage_of, http_scope, run, websocket_scope
 
 CONNECT = {"type": "websocket.connect"}
 HTML = [(b"accept", b"text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")]
@@ -262,3 +262,21 @@ async def test_a_websocket_that_ends_well_is_left_alone():
 )
 def test_accept_decides_on_page_or_text(accept, html):
     assert prefers_html([] if accept is None else [(b"Accept", accept)]) is html
+
+
+async def test_a_request_leaves_no_cycle_where_the_send_of_a_server_holds_the_scope():
+    class Exchange:
+        def __init__(self):
+            self.scope = http_scope()
+
+        async def send(self, message):
+            pass
+
+    async def serve():
+        exchange = Exchange()
+        await ServerErrorMiddleware(answering)(exchange.scope, None, exchange.send)
+
+    async def answering(scope, receive, send):
+        await send({"type": "http.response.start", "status": 204})
+
+    assert await garbage_of(serve) == 0

@@ -13,7 +13,7 @@ from asgi_requests.exceptions import ClientDisconnect, HTTPException
 from asgi_requests.middleware import BaseHTTPMiddleware
 from asgi_requests.requests import Request
 from asgi_requests.responses import PlainTextResponse, Response, StreamingResponse
-from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, body_messages, garbage_of, http_scope, request, run, websocket_scope
 
 variable = contextvars.ContextVar("variable", default="unset")
 untouched = contextvars.ContextVar("untouched", default="unset")
@@ -757,3 +757,20 @@ async def test_what_routing_writes_into_the_scope_is_seen_in_dispatch():
 async def test_a_generator_that_is_not_read_leaves_nothing_behind():
     await request(BaseHTTPMiddleware(HELLO, forward))
     gc.collect()
+
+
+async def test_no_cycle_is_left_by_an_exception_of_the_application():
+    async def failing(scope, receive, send):
+        raise LookupError("no")
+
+    class Passing(BaseHTTPMiddleware):
+        async def dispatch(self, request, call_next):
+            return await call_next(request)
+
+    app = Passing(failing)
+
+    async def fail():
+        with pytest.raises(LookupError):
+            await request(app)
+
+    assert await garbage_of(fail) == 0

@@ -12,6 +12,7 @@ import pytest
 
 from asgi_requests import _workers
 from asgi_requests._threads import finish_in_thread, outlast, run_in_thread
+from raw_asgi import garbage_of
 
 
 def ours() -> set[threading.Thread]:
@@ -164,3 +165,17 @@ def test_a_call_whose_caller_is_gone_frees_its_thread():
         return pool.size
 
     assert asyncio.run(main()) == 1
+
+
+def test_no_cycle_is_left_by_a_cancellation_that_waits_for_the_call():
+    async def cancel():
+        future = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(outlast(future))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        future.set_result(None)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert asyncio.run(garbage_of(cancel)) == 0

@@ -17,7 +17,7 @@ from asgi_requests.concurrency import run_in_threadpool
 from asgi_requests.exceptions import ClientDisconnect
 from asgi_requests.requests import Request
 from asgi_requests.responses import StreamingResponse
-from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, body_messages, garbage_of, http_scope, request, run, websocket_scope
 
 VERSIONS = ["2.0", "2.3", "2.4", "2.5"]
 before_and_after_the_first_chunk = pytest.mark.parametrize("chunks", [(), (b"a",)], ids=["before", "after"])
@@ -770,3 +770,14 @@ def test_on_asyncio_no_task_outlives_a_stream_that_is_cancelled_twice():
         return len(asyncio.all_tasks()), recorder.events
 
     assert asyncio.run(main()) == (1, ["started", "closed"])
+
+
+async def test_no_cycle_is_left_by_a_client_that_leaves():
+    async def send(message):
+        raise OSError("gone")
+
+    async def leave():
+        with pytest.raises(ClientDisconnect):
+            await StreamingResponse([b"x"])(http_scope(), anyio.sleep_forever, send)
+
+    assert await garbage_of(leave) == 0

@@ -11,7 +11,7 @@ from asgi_requests.exceptions import ClientDisconnect
 from asgi_requests.requests import Request
 from asgi_requests.responses import JSONResponse
 from asgi_requests.sse import EventSourceResponse, ServerSentEvent, last_event_id
-from raw_asgi import Reply, http_scope, request, run, websocket_scope
+from raw_asgi import Reply, garbage_of, http_scope, request, run, websocket_scope
 
 
 async def test_events_text_and_json_are_sent_as_events():
@@ -490,3 +490,19 @@ def test_on_asyncio_alone_comments_are_sent_and_end_with_the_stream(ticks):
     assert text.startswith(BEAT * 2)
     assert text.endswith("data: a\n\n")
     assert (later, tasks) == (0, 1)
+
+
+async def test_no_cycle_is_left_by_a_comment_that_cannot_be_sent():
+    async def quiet():
+        await anyio.sleep_forever()
+        yield ""
+
+    async def send(message):
+        if message.get("body", b"").startswith(b":"):
+            raise LookupError("no")
+
+    async def fail():
+        with pytest.raises(LookupError):
+            await EventSourceResponse(quiet(), heartbeat=0.001)(http_scope(), anyio.sleep_forever, send)
+
+    assert await garbage_of(fail) == 0

@@ -1,4 +1,4 @@
-"""The rows of the checklist: each test is run without endy middleware, or expected to fail for a reason that is written.
+"""The rows of the checklist: each test runs for every middleware, or is expected to fail for a written reason.
 
     @row("C05")
     async def test_an_application_may_reuse_its_messages(subject): ...
@@ -51,6 +51,7 @@ CHECKLIST = {
     "C32": "What a pass-through costs.",
     "C33": "mypy --strict accepts a middleware where a framework takes one, and compares the arguments of a record.",
     "C34": "Construction copies nothing, and no repr shows a secret.",
+    "C35": "A request leaves no reference cycle, whether it is answered, refused or fails.",
 }
 # Rows that no test of this suite runs.
 ELSEWHERE = {

@@ -139,7 +139,11 @@ class Run:
         """Raise what the application has raised, once."""
         error, self.error = self.error, None
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                # Avoid a reference cycle through the traceback.
+                del error
 
     def propagate_context(self) -> None:
         """Set the context variables that the application has set since the last time."""

@@ -108,6 +108,9 @@ class RequestBodyLimitMiddleware:
             if exc not in (counter.failure, counter.end) or (counter.started and not counter.answered):
                 raise
             await counter.answer()
+        for failure in (counter.failure, counter.end):
+            if failure is not None:
+                failure.__traceback__ = None  # it refers to frames of the counter: avoid a reference cycle
 
 
 def _check_size(name: str, size: object) -> None:

@@ -62,20 +62,21 @@ class CSRFMiddleware:
             return await self.app(scope, receive, send)
         if self._key is not None and kind == "http":
             request_headers(scope)
-            return await self._call_with_tokens(scope, receive, send)
+            # The prefix __Host- keeps a subdomain, or a page over http, from planting its own cookie. It requires
+            # Secure and Path=/, and forbids Domain (RFC 6265bis §4.1.3.2).
+            name = b"__Host-csrf" if self.https_only or scope.get("scheme") == "https" else b"csrf"
+            exchange = scope[SCOPE_KEY] = TokenExchange(self._key, name, scope, self.bind)
+            try:
+                return await self._call_with_tokens(exchange, scope, receive, send)
+            finally:
+                exchange.release()
         if (kind == "http" and scope["method"] in _SAFE) or scope["path"] in self.exempt_paths:
             return await self.app(scope, receive, send)
         if judge(request_headers(scope), self.trusted_origins) is Verdict.OTHER:
             return await self.reject(scope, receive, send)
         return await self.app(scope, receive, send)
 
-    async def _call_with_tokens(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self._key is not None
-        # The prefix __Host- keeps a subdomain, or a page over http, from planting its own cookie. It requires Secure
-        # and Path=/, and forbids Domain (RFC 6265bis §4.1.3.2).
-        secure = self.https_only or scope.get("scheme") == "https"
-        name = b"__Host-csrf" if secure else b"csrf"
-        exchange = scope[SCOPE_KEY] = TokenExchange(self._key, name, scope, self.bind)
+    async def _call_with_tokens(self, exchange: TokenExchange, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in _SAFE and scope["path"] not in self.exempt_paths:
             headers = scope.get("headers", ())
             verdict = judge(headers, self.trusted_origins)
@@ -94,8 +95,7 @@ class CSRFMiddleware:
                 # §5.2.2.7), even if this response sets no cookie.
                 headers = [*merge_vary(message.get("headers") or (), b"cookie"), (b"cache-control", b"private")]
                 if exchange.is_new:
-                    cookie = name + b"=" + exchange.cookie_value() + b"; Path=/; HttpOnly; SameSite=lax"
-                    headers.append((b"set-cookie", cookie + (b"; Secure" if secure else b"")))
+                    headers.append((b"set-cookie", exchange.cookie()))
                 message = {**message, "headers": headers}
             await send(message)
 

@@ -94,11 +94,20 @@ class TokenExchange:
             return False
         return hmac.compare_digest(_xor(masked[:_SIZE], masked[_SIZE:]), secret)
 
-    def cookie_value(self) -> bytes:
-        """Return the value of the cookie: the secret and its signature."""
+    def cookie(self) -> bytes:
+        """Return the value of Set-Cookie; that of the cookie is the secret and its signature."""
         assert self.secret is not None
         signature = self._key.sign(self.secret, self._bind(self._scope).encode())
-        return urlsafe_b64encode(self.secret + signature).rstrip(b"=")
+        value = urlsafe_b64encode(self.secret + signature).rstrip(b"=")
+        cookie = self._cookie_name + b"=" + value + b"; Path=/; HttpOnly; SameSite=lax"
+        return cookie + b"; Secure" if self._cookie_name.startswith(b"__Host-") else cookie
+
+    def release(self) -> None:
+        """Keep the scope as it is now, without this object: avoid a reference cycle.
+
+        An outer error page may still ask for a token.
+        """
+        self._scope = {key: value for key, value in self._scope.items() if value is not self}
 
     def _secret_of_cookie(self) -> bytes | None:
         bound = self._bind(self._scope).encode()

@@ -73,8 +73,11 @@ class DecompressionMiddleware:
             if exc is not body.failure or (body.started and not body.answered):
                 raise
         # The application may have swallowed the exception and returned without a response.
-        if body.failure is not None and not body.started:
-            await body.answer(body.failure)
+        if body.failure is not None:
+            if not body.started:
+                await body.answer(body.failure)
+            # The tracebacks of the failure and of its cause refer to frames of the body: avoid a reference cycle.
+            body.failure.__traceback__ = body.failure.__context__ = body.failure.__cause__ = None
         return None
 
 
