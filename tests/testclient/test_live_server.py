@@ -332,7 +332,7 @@ def test_the_first_server_that_is_installed_is_used(monkeypatch: pytest.MonkeyPa
         ("hypercorn-trio", "hypercorn.trio"),
     ],
 )
-def test_a_server_that_cannot_be_imported_says_so_and_leaves_no_socket(
+def test_a_server_that_cannot_be_imported_is_named_and_leaves_no_socket(
     name: Any, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = LiveServer(Site(), name)

@@ -5,48 +5,46 @@
     def record(weather_service):
         with TestClient(weather_service) as client:
             client.get("/oslo")
-            save("oslo.json", client.last_exchange)
+            with client.websocket_connect("/oslo/live") as session:
+                session.receive_json()
+            save("oslo.json", client.last_exchange, session)
 
     def show_the_weather():
-        assert TestClient(Replay("oslo.json")).get("/oslo").json() == {"celsius": -3}
+        client = TestClient(Replay("oslo.json"))
+        assert client.get("/oslo").json() == {"celsius": -3}
+        with client.websocket_connect("/oslo/live") as session:
+            assert session.receive_json() == {"celsius": -4}
 
 The file is JSON, a line for each header and message, and the same for the same exchange: values that change with each
-run or that are secret are redacted. Bodies that are UTF-8 stand there as text, others as base64.
+run or that are secret are redacted. Bodies that are UTF-8 stand there as text, others as base64. Of a WebSocket the
+messages of both sides stand there in the order in which the application received and sent them.
 """
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import unquote
 
+from ._recording import WEBSOCKET, Entry, Exchange, decoded, entry_of, read, redacted, request_of, write
 from .types import Message, Receive, Scope, Send
 
 __all__ = ["REDACTED", "Replay", "ReplayMismatch", "save"]
 
 __tracebackhide__ = True  # pytest shows the code of its reader instead
 
-REDACTED = frozenset({"authorization", "cookie", "date", "proxy-authorization", "set-cookie", "x-api-key"})
-EPOCH = "Thu, 01 Jan 1970 00:00:00 GMT"
+REDACTED = frozenset(
+    {"authorization", "cookie", "date", "proxy-authorization", "sec-websocket-key", "set-cookie", "x-api-key"}
+)
 MATCHED = ("method", "path", "query", "body")
-MOST = 1000  # messages that a record keeps
-Entry = dict[str, Any]
-
-
-class Exchange(Protocol):
-    """`response.asgi` or `client.last_exchange`."""
-
-    @property
-    def scope(self) -> Scope: ...
-    @property
-    def messages(self) -> list[tuple[str, Message]]: ...
+# After these the record of a WebSocket is whole; without one it ended while the WebSocket was open.
+ENDS = frozenset({"websocket.close", "websocket.disconnect", "websocket.http.response.start"})
 
 
 class ReplayMismatch(AssertionError):
-    """A request that was not recorded, or that has been answered already; the message names what differs."""
+    """A request that was not recorded, or has been answered already, or a message of a WebSocket that differs.
+
+    The message names what differs.
+    """
 
 
 def save(path: str | Path, *exchanges: Exchange | None, redact: Iterable[str] = REDACTED) -> None:
@@ -56,9 +54,7 @@ def save(path: str | Path, *exchanges: Exchange | None, redact: Iterable[str] = 
     ValueError for an exchange that cannot be replayed.
     """
     names = {name.lower() for name in redact}
-    entries = [_entry(exchange, names) for exchange in exchanges]
-    text = json.dumps({"version": 1, "exchanges": entries}, indent=2, ensure_ascii=False)
-    Path(path).write_text(f"{text}\n", encoding="utf-8")
+    write(Path(path), [entry_of(exchange, names) for exchange in exchanges])
 
 
 class Replay:
@@ -66,7 +62,8 @@ class Replay:
 
     `match` are the parts of a request that are compared, of "method", "path", "query", "body" and "headers" (those that
     are recorded and not redacted). With `repeat` an exchange may be asked for many times. `unused` are the requests
-    that have not been made.
+    that have not been made. In a WebSocket the client's messages and its close are compared with the recorded ones, and
+    the recorded answers are sent between them; ReplayMismatch names the first message that differs.
     """
 
     def __init__(self, path: str | Path, *, match: Iterable[str] = MATCHED, repeat: bool = False) -> None:
@@ -75,7 +72,7 @@ class Replay:
         if unknown := {*self.match} - {*MATCHED, "headers"}:
             raise ValueError(f"match is of method, path, query, body and headers, not {', '.join(sorted(unknown))}")
         self.repeat = repeat
-        self._exchanges = _read(self.path)
+        self._exchanges = read(self.path)
         self._used: set[int] = set()
 
     @property
@@ -86,23 +83,40 @@ class Replay:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await _live(receive, send)
+        if scope["type"] == "websocket":
+            return await self._converse(self._recorded(request_of(scope, None, ())), receive, send)
         if scope["type"] != "http":
-            raise ReplayMismatch(f"{self.path} holds HTTP requests, and was asked for a {scope['type']}")
+            raise ReplayMismatch(f"{self.path} holds HTTP and WebSockets, and was asked for a {scope['type']}")
         body = await _body(receive)
         if body is None:
             return None
-        request = _request(scope, body, frozenset())
-        for message in self._answer(request):
-            await send(message)
+        for entry in self._recorded(request_of(scope, body, ()))["response"]:
+            await send(decoded(entry))
         return None
 
-    def _answer(self, request: Entry) -> list[Message]:
+    async def _converse(self, exchange: Entry, receive: Receive, send: Send) -> None:
+        messages = [(entry["from"], decoded(entry)) for entry in exchange["messages"]]
+        asked = f"{self.path}: {_target(exchange['request'])} differs from the record"
+        for number, (sender, message) in enumerate(messages, 1):
+            if sender == "application":
+                await send(message)
+            elif (received := _said(await receive())) != (recorded := _said(message)):
+                raise ReplayMismatch(
+                    f"{asked} in message {number}:\n  recorded {_shown(recorded)}, received {_shown(received)}"
+                )
+        if ENDS.isdisjoint(message["type"] for _, message in messages):
+            received = _said(await receive())
+            if received["type"] != "websocket.disconnect":
+                raise ReplayMismatch(f"{asked}, which ends with message {len(messages)}: received {_shown(received)}")
+
+    def _recorded(self, request: Entry) -> Entry:
+        """Return the exchange that a request asks for."""
         differing = [(self._differences(entry["request"], request), n) for n, entry in enumerate(self._exchanges)]
         equal = [number for differences, number in differing if not differences]
         free = [number for number in equal if self.repeat or number not in self._used]
         if free:
             self._used.add(free[0])
-            return [_decoded(message) for message in self._exchanges[free[0]]["response"]]
+            return self._exchanges[free[0]]
         asked = f"{self.path}: {_target(request)}"
         if equal:
             raise ReplayMismatch(f"{asked} was recorded {len(equal)} time(s), and is asked for once more; repeat=True")
@@ -115,111 +129,14 @@ class Replay:
 
     def _differences(self, recorded: Entry, asked: Entry) -> list[str]:
         found = []
-        for part in self.match:
+        # A WebSocket never answers a request of HTTP, whatever is compared.
+        first = ("method",) if WEBSOCKET in (recorded["method"], asked["method"]) else ()
+        for part in dict.fromkeys((*first, *self.match)):
             if part == "headers":
                 found += _of_headers(recorded["headers"], asked["headers"])
             elif recorded[part] != asked[part] and not (part == "body" and recorded[part] is None):
                 found.append(f"  {part}: recorded {_shown(recorded[part])}, asked {_shown(asked[part])}")
         return found
-
-
-def _entry(exchange: Exchange | None, redact: set[str]) -> Entry:
-    if exchange is None:
-        raise ValueError("there is no exchange to save: no request has been made, or the client has record=False")
-    if exchange.scope["type"] != "http":
-        raise ValueError(f"HTTP exchanges are saved, not one of a {exchange.scope['type']}")
-    messages = exchange.messages
-    if len(messages) >= MOST:
-        raise ValueError(f"the exchange has {MOST} messages or more, of which the first are forgotten: it is not saved")
-    received = [message for way, message in messages if way == "receive" and message["type"] == "http.request"]
-    whole = bool(received) and not received[-1]["more_body"]
-    body = b"".join(message["body"] for message in received) if whole else None
-    sent = [message for way, message in messages if way == "send" and message["type"] != "http.response.debug"]
-    if not sent or sent[0]["type"] not in ("http.response.start", "http.response.early_hint"):
-        raise ValueError("the application did not respond: there is nothing to replay")
-    request = _request(exchange.scope, body, redact)
-    return {"request": request, "response": [_encoded(message, redact) for message in sent]}
-
-
-def _request(scope: Scope, body: bytes | None, redact: Iterable[str]) -> Entry:
-    return {
-        "method": scope["method"],
-        "path": unquote(scope["raw_path"].decode("latin-1")) if scope.get("raw_path") else scope["path"],
-        "query": scope["query_string"].decode("latin-1"),
-        "headers": _headers(scope["headers"], redact),
-        "body": None if body is None else text_or_base64(body),
-    }
-
-
-def _headers(headers: Iterable[tuple[bytes, bytes]], redact: Iterable[str]) -> list[list[str]]:
-    pairs = ((bytes(name).decode("latin-1"), bytes(value).decode("latin-1")) for name, value in headers)
-    return [[name, redacted(name.lower(), value) if name.lower() in redact else value] for name, value in pairs]
-
-
-def redacted(name: str, value: str) -> str:
-    """Return a value that says nothing, but may be sent: clients parse dates and cookies."""
-    if name == "date":
-        return EPOCH
-    if name == "set-cookie":
-        first, semicolon, attributes = value.partition(";")
-        return f"{first.partition('=')[0]}=redacted{semicolon}{attributes}"
-    return "redacted"
-
-
-def text_or_base64(body: bytes) -> str | dict[str, str]:
-    """Return a body as JSON can hold it."""
-    try:
-        return bytes(body).decode("utf-8")
-    except UnicodeDecodeError:
-        return {"base64": b64encode(body).decode("ascii")}
-
-
-def _bytes(text: str | dict[str, str]) -> bytes:
-    return text.encode("utf-8") if isinstance(text, str) else b64decode(text["base64"])
-
-
-def _encoded(message: Message, redact: set[str]) -> Entry:
-    entry = {**message}
-    kind = message["type"]
-    if kind == "http.response.pathsend":  # the file is another one when it is replayed
-        return {"type": "http.response.body", "body": text_or_base64(Path(message["path"]).read_bytes())}
-    if kind == "http.response.zerocopysend":
-        raise ValueError(
-            "http.response.zerocopysend cannot be saved: record with "
-            'TestClient(app, extensions={"http.response.zerocopysend": None})'
-        )
-    if "headers" in entry:
-        entry["headers"] = _headers(entry["headers"], redact)
-    if "body" in entry:
-        entry["body"] = text_or_base64(entry["body"])
-    if "links" in entry:
-        entry["links"] = [bytes(link).decode("latin-1") for link in entry["links"]]
-    return entry
-
-
-def _decoded(entry: Entry) -> Message:
-    message: Message = {**entry}
-    if "headers" in entry:
-        message["headers"] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in entry["headers"]]
-    if "body" in entry:
-        message["body"] = _bytes(entry["body"])
-    if "links" in entry:
-        message["links"] = [link.encode("latin-1") for link in entry["links"]]
-    return message
-
-
-def _read(path: Path) -> list[Entry]:
-    try:
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-        version, exchanges = recorded["version"], recorded["exchanges"]
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is not there: write it with asgi_testclient.save(path, exchange)") from None
-    except (ValueError, TypeError, KeyError) as exc:
-        raise ValueError(f"{path} is not a recording of asgi_testclient: {exc!r}") from exc
-    if version != 1:
-        raise ValueError(f"{path} is a recording of version {version!r}; this release reads version 1")
-    found: list[Entry] = exchanges
-    return found
 
 
 def _target(request: Entry) -> str:
@@ -242,6 +159,14 @@ def _shown(value: object) -> str:
     from ._texts import shortened
 
     return shortened(value, 200)
+
+
+def _said(message: Message) -> Message:
+    """Return what counts in a message of a client, without what servers add or leave out."""
+    said = {"type": message["type"]}
+    if message["type"] == "websocket.disconnect":
+        return {**said, "code": message.get("code", 1005), "reason": message.get("reason") or ""}
+    return said | {key: message[key] for key in ("text", "bytes") if message.get(key) is not None}
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -22,7 +22,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, NoReturn, Protocol
 
-from .replay import REDACTED, redacted, text_or_base64
+from ._recording import redacted, text_or_base64
+from .replay import REDACTED
 
 __all__ = ["snapshot_of"]
 

@@ -127,7 +127,9 @@ class LiveSession(Messages):
         self._stack.close()
 
     def _answer(self, response: Any) -> Any:
-        headers = [*response.headers.raw_items()]
+        # Versions of websockets decode values as latin-1, or as ASCII with escapes.
+        pairs = response.headers.raw_items()
+        headers = [(name.encode("ascii"), value.encode("latin-1", "surrogateescape")) for name, value in pairs]
         return self._client.library.Response(response.status_code, headers=headers, request=self._request)
 
     def _seconds(self, timeout: Limit) -> float | None:

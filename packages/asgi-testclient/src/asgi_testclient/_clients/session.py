@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from .._calls.websocket import CHANNEL, WebSocketCall
 from ..exceptions import WebSocketDenied
 from ..types import Message, Scope
+from .saved import Saved
 
 GONE = "the application returned without websocket.close"
 Mode = Literal["text", "binary"]
@@ -20,7 +21,7 @@ Limit = float | Literal["client"] | None
 __tracebackhide__ = True  # pytest shows the code of its reader instead
 
 
-class BaseSession:
+class BaseSession(Saved):
     """One WebSocket of a client."""
 
     __test__ = False

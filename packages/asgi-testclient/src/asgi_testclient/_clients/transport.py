@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -19,6 +18,7 @@ from .._faults import LEFT, faults_of
 from .._options import Settings, TransportOptions
 from ..exceptions import ProtocolViolation, Violation
 from ..types import Message, Scope
+from .saved import Saved
 
 __tracebackhide__ = True  # pytest shows the code of its reader instead
 
@@ -147,7 +147,7 @@ class BaseTransport:
         raise AssertionError("the application returned without a response: it never sent http.response.start")
 
 
-class BaseRecord:
+class BaseRecord(Saved):
     """The ASGI side of one response."""
 
     def __init__(self, call: HTTPCall) -> None:
@@ -203,12 +203,6 @@ class BaseRecord:
     def path(self) -> str | None:
         """The file of http.response.pathsend."""
         return self._call.path
-
-    def save(self, path: str | Path, *, redact: Iterable[str] | None = None) -> None:
-        """Write the exchange to a file for `Replay`; `redact` names the headers whose values are left out."""
-        from ..replay import REDACTED, save
-
-        save(path, self, redact=REDACTED if redact is None else redact)
 
     def disconnect(self) -> None:
         """Leave, as a client that drops its connection: `receive` gives http.disconnect from now on."""
