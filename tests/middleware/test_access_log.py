@@ -355,7 +355,7 @@ async def test_a_slow_handler_holds_nothing_up(slow):
 async def test_a_queue_that_is_full_drops_the_newest_and_reports_it(slow):
     logger, handler = slow
     middleware = AccessLogMiddleware(answering(), logger=logger)
-    middleware._writer._queue.maxsize = 2
+    middleware._writer.most_waiting = 2
     for _ in range(6):
         await run(middleware, http_scope())
     handler.go.set()

@@ -27,7 +27,8 @@ def first_value(headers: RawHeaders, name: bytes) -> bytes | None:
 
 def all_values(headers: RawHeaders, name: bytes) -> list[bytes]:
     """Return every value of a header, line by line, in order; `name` is in lower case."""
-    return [value for key, value in headers if key.lower() == name]
+    size = len(name)
+    return [value for key, value in headers if len(key) == size and key.lower() == name]
 
 
 def without(headers: RawHeaders, *names: bytes) -> list[Sequence[bytes]]:

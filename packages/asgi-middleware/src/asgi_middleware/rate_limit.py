@@ -146,9 +146,11 @@ class RateLimitMiddleware:
             key = await key
         if key is None:
             return await self.app(scope, receive, send)
-        cost = self.cost if isinstance(self.cost, int) else self.cost(scope)
-        if cost < 0:  # a negative cost would refill the quota
-            raise ValueError(f"cost(scope) returned {cost!r}; it must be 0 or more")
+        cost = self.cost
+        if not isinstance(cost, int):
+            cost = cost(scope)
+            if cost < 0:  # a negative cost would refill the quota
+                raise ValueError(f"cost(scope) returned {cost!r}; it must be 0 or more")
         name = f"{self.name}:{key}"
         # Stores encode keys as UTF-8, which fails for the lone surrogates that an identity from JSON may have.
         if not name.isascii():

@@ -122,13 +122,12 @@ class RequestIDMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        ids, traces = [], []
+        read: dict[bytes, list[bytes]] = {self._header: [], b"traceparent": []}
         for key, value in request_headers(scope):
-            name = key.lower()  # ASGI requires lower case, but two spellings must not pass for two different fields
-            if name == self._header:
-                ids.append(value)
-            elif name == b"traceparent":
-                traces.append(value)
+            # ASGI requires lower case, but two spellings must not pass for two different fields.
+            if (name := key.lower()) in read:
+                read[name].append(value)
+        ids, traces = read[self._header], read[b"traceparent"]
         clean = self.trust_client and len(ids) == 1 and _CLEAN.fullmatch(ids[0])
         identity = ids[0].decode("ascii") if clean else self.generate()
         trace = parse_traceparent(traces[0]) if len(traces) == 1 else None

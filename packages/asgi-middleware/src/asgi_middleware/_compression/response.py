@@ -67,9 +67,8 @@ class CompressedResponse(ResponseWatcher):
             message = {**message, "headers": (headers := list(headers))}
         length = _content_length(headers)
         # A 304 has the length of the 200, if any, so its size says nothing about itself (RFC 9110 §8.6).
-        if not self.settings.may_encode(message["status"], headers) or (
-            length is not None and self.settings.is_small(length) and message["status"] != 304
-        ):
+        is_small = length is not None and message["status"] != 304 and self.settings.is_small(length)
+        if is_small or not self.settings.may_encode(message["status"], headers):
             return self._pass(message)
         coding = self.coding = self.settings.coding_for(self.scope.get("headers", ()))
         if message["status"] == 304:

@@ -10,21 +10,21 @@ from collections.abc import Callable
 
 from ._formats import Entry
 
-_MOST_WAITING = 10_000
-
 
 class Writer:
     """A writer of entries to a logger, in order, from a thread that is started with the first entry.
 
-    If its queue is full new entries are dropped; their number is logged once there is room.
+    If `most_waiting` entries wait, new ones are dropped; their number is logged once there is room.
     """
+
+    most_waiting = 10_000
 
     def __init__(self, logger: logging.Logger, level: int, style: Callable[[Entry], str], *, background: bool) -> None:
         self._logger = logger
         self._level = level
         self._style = style
         self._background = background
-        self._queue: queue.Queue[Entry] = queue.Queue(_MOST_WAITING)
+        self._queue: queue.SimpleQueue[Entry | threading.Event] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._dropped = 0
@@ -37,15 +37,17 @@ class Writer:
             return self._log(entry)
         if self._thread is None or not self._thread.is_alive():
             self._start()
-        try:
-            self._queue.put_nowait(entry)
-        except queue.Full:
-            self._dropped += 1
+        if self._queue.qsize() < self.most_waiting:
+            return self._queue.put(entry)
+        self._dropped += 1
+        return None
 
     def flush(self) -> None:
         """Wait until all entries written so far are logged."""
-        if self._thread is not None:
-            self._queue.join()
+        if self._thread is not None and self._thread.is_alive():
+            written = threading.Event()
+            self._queue.put(written)
+            written.wait()
 
     def _start(self) -> None:
         with self._lock:
@@ -58,12 +60,13 @@ class Writer:
     def _run(self) -> None:
         while True:
             entry = self._queue.get()
+            if isinstance(entry, threading.Event):
+                entry.set()
+                continue
             try:
                 self._log(entry)
             except Exception:  # a custom format may fail for one entry and work for the next
                 self._logger.exception("an access record could not be written")
-            finally:
-                self._queue.task_done()
 
     def _log(self, entry: Entry) -> None:
         dropped, self._dropped = self._dropped, 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 from typing import Protocol
 
 from .._cancel import CancelScope, caller_from_anywhere, current_time, native_scope
 from .._endless import with_lasting_headers
+from .._marked import marked_async
 from .._replies import send_text
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._state import Drain, Drained
@@ -93,7 +95,7 @@ class DrainedCall(ABC):
         """Return the message that ends the application."""
 
     @abstractmethod
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass a message to the server; end an application that never calls `receive`."""
 
     @abstractmethod
@@ -124,7 +126,8 @@ class DrainedResponse(DrainedCall):
     def disconnect(self) -> Message:
         return {"type": "http.disconnect"}
 
-    async def send(self, message: Message) -> None:
+    @marked_async
+    def send(self, message: Message) -> Awaitable[None]:
         kind = message["type"]
         if self.cut:
             raise Drained("the response was ended because the server stops")
@@ -136,8 +139,12 @@ class DrainedResponse(DrainedCall):
                 self.interrupt_receive()
         elif kind == "http.response.body" and not message.get("more_body", False):
             self.complete = True
+        return self._send_piece(message) if self.is_stream else self.server_send(message)
+
+    async def _send_piece(self, message: Message) -> None:
+        """Send a message of an endless response, and end it if only a send can."""
         await self.server_send(message)
-        if self.is_stream and self.is_ending and not self.complete and kind.endswith(".body") and self.is_deaf():
+        if self.is_ending and not self.complete and message["type"].endswith(".body") and self.is_deaf():
             await self.end()
             raise Drained("the response was ended because the server stops")
 

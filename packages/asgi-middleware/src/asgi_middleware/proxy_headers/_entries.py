@@ -80,7 +80,7 @@ def split_list(values: Iterable[bytes]) -> list[str]:
     """Return the entries of X-Forwarded fields, several lines as one list; only the last ones if there are many."""
     text = b",".join(values).decode("latin-1")
     if "," not in text:
-        return [text.strip(" \t")] if text.strip(" \t") else []
+        return [only] if (only := text.strip(" \t")) else []
     return [entry.strip(" \t") for entry in text.rsplit(",", MOST_ENTRIES)[-MOST_ENTRIES:]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
@@ -19,6 +19,7 @@ SCOPE_KEY = "asgi_middleware.proxy_headers"
 _X_FORWARDED = frozenset(b"x-forwarded-%s" % name for name in (b"for", b"proto", b"host", b"port", b"prefix"))
 _FORWARDED = frozenset([b"forwarded"])
 _ALL = _X_FORWARDED | _FORWARDED
+_ALL_SIZES = frozenset(map(len, _ALL))
 _SCHEMES = {
     "http": {"http": "http", "https": "https"},
     "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
@@ -40,7 +41,7 @@ class ProxyHeadersMiddleware:
     walk ends at whichever comes first; a chain shorter than `hops` has bypassed a proxy, and is ignored. `family` is
     `x-forwarded` or `forwarded`. `host`, `port` and `prefix` are off by default: a proxy that passes the client's own
     X-Forwarded-Host through would let it choose the host of links. `prefix` is prepended to `root_path` and `path`. The
-    original values are kept under `asgi_middleware.proxy_headers`. Raises ValueError for invalid entries, and for `*`
+    original scope is kept under `asgi_middleware.proxy_headers`. Raises ValueError for invalid entries, and for `*`
     without `hops`.
     """
 
@@ -81,8 +82,8 @@ class ProxyHeadersMiddleware:
             return await self.app(scope, receive, send)
         headers: dict[bytes, list[bytes]] = {}
         for key, value in request_headers(scope):
-            name = key.lower()  # ASGI requires lower case; of a server that does not comply no spelling may pass
-            if name in _ALL:
+            # ASGI requires lower case; of a server that does not comply no spelling may pass.
+            if len(key) in _ALL_SIZES and (name := key.lower()) in _ALL:
                 headers.setdefault(name, []).append(value)
         return await self.app(self._forwarded(scope, headers) if headers else scope, receive, send)
 
@@ -90,7 +91,7 @@ class ProxyHeadersMiddleware:
         """Return a copy of the scope with the values of the proxies, and without the headers that are not trusted."""
         client = scope.get("client")
         trusted = self._unix or self._anyone if not client else self._trusts_peer(client[0])
-        inner: dict[str, Any] = {**scope, SCOPE_KEY: _originals(scope)}
+        inner: dict[str, Any] = {**scope, SCOPE_KEY: scope}
         unread = _ALL if not trusted else _X_FORWARDED if self.family == "forwarded" else _FORWARDED
         if not unread.isdisjoint(headers):
             inner["headers"] = without(scope["headers"], *unread)
@@ -118,14 +119,14 @@ class ProxyHeadersMiddleware:
             return
         if steps:
             scope["client"] = steps[-1]
-        aligned = _Aligned(headers, len(entries), len(steps))
-        self._set_scheme(scope, aligned.value(b"x-forwarded-proto"))
-        host = aligned.value(b"x-forwarded-host") if self.host else None
-        port = aligned.value(b"x-forwarded-port") if self.port else None
+        aligned = partial(_aligned, length=len(entries), steps=len(steps))
+        self._set_scheme(scope, aligned(headers.get(b"x-forwarded-proto")))
+        host = aligned(headers.get(b"x-forwarded-host")) if self.host else None
+        port = aligned(headers.get(b"x-forwarded-port")) if self.port else None
         if host is not None or port is not None:
             _set_host(scope, host, port)
         if self.prefix:
-            _set_prefix(scope, aligned.value(b"x-forwarded-prefix"))
+            _set_prefix(scope, aligned(headers.get(b"x-forwarded-prefix")))
 
     def _walk(self, entries: Sequence[str | None]) -> list[tuple[str, int]]:
         """Return the clients from the right, as far as the proxies that report them are trusted."""
@@ -163,23 +164,16 @@ class ProxyHeadersMiddleware:
         return self._anyone or any(node.address in network for network in self._networks)
 
 
-class _Aligned:
-    """The other X-Forwarded lists, read at the position of the chosen X-Forwarded-For entry if equally long.
+def _aligned(values: list[bytes] | None, *, length: int, steps: int) -> str | None:
+    """Return the entry of another X-Forwarded list at the place of the chosen one of X-Forwarded-For.
 
-    Proxies append to X-Forwarded-For, but most of them set the other fields, which leaves one entry. If the lengths
-    differ the first entry counts, which the outermost proxy wrote.
+    Proxies append to X-Forwarded-For, which has `length` entries, but most of them set the other fields, which leaves
+    one entry. If the lengths differ the first entry counts, which the outermost proxy wrote.
     """
-
-    def __init__(self, headers: dict[bytes, list[bytes]], length: int, steps: int) -> None:
-        self.headers = headers
-        self.length = length
-        self.steps = steps
-
-    def value(self, name: bytes) -> str | None:
-        entries = split_list(self.headers.get(name, ()))
-        if not entries:
-            return None
-        return entries[-self.steps] if len(entries) == self.length and self.steps else entries[0]
+    entries = split_list(values or ())
+    if not entries:
+        return None
+    return entries[-steps] if len(entries) == length and steps else entries[0]
 
 
 def _network(entry: str) -> IPv4Network | IPv6Network:
@@ -192,11 +186,6 @@ def _network(entry: str) -> IPv4Network | IPv6Network:
         ) from exc
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     return network if mapped is None or network.prefixlen < 96 else IPv4Network((mapped, network.prefixlen - 96))
-
-
-def _originals(scope: Scope) -> dict[str, Any]:
-    keys = ("client", "scheme", "server", "root_path", "path", "raw_path", "headers")
-    return {key: scope[key] for key in keys if key in scope}
 
 
 def _set_host(scope: dict[str, Any], host: str | None, port: str | None) -> None:
