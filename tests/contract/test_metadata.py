@@ -121,7 +121,7 @@ def test_every_install_line_asks_for_our_test_client_and_not_the_unrelated_one(r
         if not {".git", "tests"} & set(path.relative_to(root).parts)
         for command in re.findall(r"(?:pip install|uv add|poetry add) (.*)", path.read_text())
     ]
-    name = re.compile(r"(?<![\w/.])asgi-testclient(?:\[\w*\])?([^\s`'\"]*)")
+    name = re.compile(r"(?<![\w/.])asgi-testclient(?:\[[\w{}]*\])?([^\s`'\"]*)")
     assert {match[1] for command in commands for match in name.finditer(command)} == {">=1"}
 
 

@@ -154,14 +154,14 @@ def test_the_outcome_of_every_test_is_written(tmp_path):
         "broken.py": "failed",
         "passes": "passed",
         "fails": "failed",
-        "fails_in_the_end": "failed",
+        "fails_last": "failed",
         "cannot_begin": "failed",
         "skipped": "skipped",
         "expected": "xfailed",
         "unexpected": "failed",
     }
     assert outcomes["fails"][1] == "assert 1 == 2"
-    assert outcomes["fails_in_the_end"][1] == "ValueError: late"
+    assert outcomes["fails_last"][1] == "ValueError: late"
 
 
 @pytest.fixture

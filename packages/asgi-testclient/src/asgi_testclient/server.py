@@ -237,7 +237,8 @@ def _installed(name: str | None) -> str:
 
 
 def _to_install(name: str) -> str:
-    return f"pip install 'asgi-testclient[{name.partition('-')[0]}]>=1'"
+    extra = name.partition("-")[0]
+    return f"pip install 'asgi-testclient[{extra}]>=1'"
 
 
 LiveServer.__module__ = __name__.partition(".")[0]
