@@ -20,6 +20,8 @@ Path = tuple[str | int, ...]
 
 MOST_ERRORS = 100
 """Of so many mistakes details are kept: a small body can have a million."""
+_MOST_READ = 1000
+"""Of more mistakes their number alone is kept: pydantic makes the details of all or none, 600 bytes for each."""
 
 
 class Mismatch(Exception):
@@ -160,6 +162,9 @@ class _Pydantic:
             raise self._mismatch(exc, value) from exc
 
     def _mismatch(self, exc: Any, value: Any) -> Mismatch:
+        count = exc.error_count()
+        if count > _MOST_READ:
+            return Mismatch([(f"Input has {count} mistakes", ())])
         return Mismatch(
             [
                 # This one message quotes the value.

@@ -7,6 +7,8 @@ import re
 from ._fields import TOKEN, refuse_control_characters
 
 _MARKS = re.compile(r'\\.|[",;]', re.DOTALL).finditer
+# Without control characters, as all of a field's value; a tab may be there.
+_QUOTED_STRING = re.compile(r'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*)"').fullmatch
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TO_ESCAPE = re.compile(r'["\\]')
 
@@ -30,9 +32,10 @@ def split_outside_quotes(value: str, separator: str) -> list[str]:
 
 def unquote(value: str) -> str | None:
     """Return the text of a token or quoted string, None for what is neither."""
-    if len(value) > 1 and value[0] == value[-1] == '"':
-        return _ESCAPED.sub(r"\1", value[1:-1])
-    return value if TOKEN(value) else None
+    if value[:1] != '"':
+        return value if TOKEN(value) else None
+    quoted = _QUOTED_STRING(value)
+    return None if quoted is None else _ESCAPED.sub(r"\1", quoted[1])
 
 
 def quote(text: str) -> str:

@@ -24,13 +24,17 @@ Parser = Callable[[Headers, AsyncIterator[bytes]], Any]
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
+def media_type_of(content_type: str) -> str:
+    """Return the lower-case media type of a Content-Type, without its parameters."""
+    return content_type if content_type == URLENCODED else content_type.partition(";")[0].strip(" \t").lower()
+
+
 def form_parser(content_type: str, max_files: float, max_fields: float, max_part_size: int) -> Parser | None:
     """Return the parser of a form, to be called with headers and chunks, or None where there is no form to parse."""
-    if content_type != URLENCODED:
-        content_type = content_type.partition(";")[0].strip(" \t").lower()
-    if content_type == URLENCODED:
+    media_type = media_type_of(content_type)
+    if media_type == URLENCODED:
         return partial(FormParser, max_fields=max_fields, max_part_size=max_part_size)
-    if content_type == MULTIPART:
+    if media_type == MULTIPART:
         from ..forms import MultiPartParser
 
         return partial(MultiPartParser, max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,10 @@ from ..exceptions import HTTPException
 from ..jsoncodec import reads_plain_json
 from ..multidict import FormData
 from ..typed import convert_fields, convert_json
-from ._forms import MULTIPART, URLENCODED
+from ._forms import MULTIPART, URLENCODED, media_type_of
 
 if TYPE_CHECKING:
     from .request import Request
-
-_is_form_type = re.compile(rf"({URLENCODED}|{MULTIPART})[ \t]*(;|$)", re.IGNORECASE).match
 
 
 async def typed_json(request: Request[Any], kind: Any) -> Any:
@@ -34,7 +31,7 @@ async def typed_form(request: Request[Any], parsing: Coroutine[Any, Any, FormDat
     Raises HTTPException (415) where there is no form: an empty one might fit a type whose fields have defaults.
     """
     form = await parsing
-    if not form and not _is_form_type(request.headers.get("content-type", "")):
+    if not form and media_type_of(request.headers.get("content-type", "")) not in (URLENCODED, MULTIPART):
         raise HTTPException(415, headers={"Accept": f"{URLENCODED}, {MULTIPART}"})
     try:
         return convert_fields(form, kind, "field")
