@@ -80,18 +80,20 @@ def test_a_write_is_waited_for_under_a_timeout_of_asyncio(fails):
     assert events == ["written", "timed out"]
 
 
-def test_a_future_that_is_cancelled_itself_is_outlasted_too():
-    async def main():
-        future = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(outlast(future))
-        await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.sleep(0)
-        future.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+async def cancelled_meanwhile(end) -> None:
+    """Cancel a task that outlasts a future, and let `end(future)` end the future afterwards."""
+    future = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(outlast(future))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    end(future)
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
-    asyncio.run(main())
+
+def test_a_future_that_is_cancelled_itself_is_outlasted_too():
+    asyncio.run(cancelled_meanwhile(asyncio.Future.cancel))
 
 
 async def test_what_a_write_raises_is_raised():
@@ -169,13 +171,6 @@ def test_a_call_whose_caller_is_gone_frees_its_thread():
 
 def test_no_cycle_is_left_by_a_cancellation_that_waits_for_the_call():
     async def cancel():
-        future = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(outlast(future))
-        await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.sleep(0)
-        future.set_result(None)
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancelled_meanwhile(lambda future: future.set_result(None))
 
     assert asyncio.run(garbage_of(cancel)) == 0
