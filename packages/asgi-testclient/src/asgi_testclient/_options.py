@@ -122,6 +122,7 @@ class Settings:
     @classmethod
     def of(cls, options: TransportOptions) -> Settings:
         """Return the checked settings. Raises TypeError for an unknown option, ValueError for an impossible value."""
+        # Typed for editors, and checked here for those who do not use a type checker.
         for name, value in options.items():
             if name not in TransportOptions.__annotations__:
                 raise TypeError(f"the test client has no option {name!r}{_suggestion(name)}")
@@ -145,6 +146,7 @@ class Settings:
             "send_raises": _send_raises(self.spec_version),
         }
         for name, value in derived.items():
+            # The dataclass is frozen, so that no call can change the options of another.
             object.__setattr__(self, name, value)
 
 

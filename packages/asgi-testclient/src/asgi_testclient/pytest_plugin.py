@@ -115,6 +115,7 @@ def make_asgi_client(request: pytest.FixtureRequest, asgi_app: Any) -> Iterator[
 
         def make(app: Any = asgi_app, **options: Any) -> TestClient:
             options = _settings(request.config) | options
+            # Options that belong to the loop or the lifespan cannot be another client's: it gets a lifespan of its own.
             if shared and app is asgi_app and not SHARED & options.keys():
                 client: TestClient = request.getfixturevalue("asgi_lifespan").sibling(**options)
             else:
@@ -232,6 +233,7 @@ def _loop_scope(item: pytest.Item) -> Any:
 
 def _for_asyncio(function: FunctionType, scope: Any) -> FunctionType:
     """Return a copy of a fixture function, marked as one of pytest-asyncio's for the loop of the test."""
+    # A copy: the mark of pytest-asyncio must not stay on the fixture, which a test on trio may use next.
     copy = FunctionType(function.__code__, function.__globals__, function.__name__, None, function.__closure__)
     copy.__annotations__ = function.__annotations__
     sys.modules["pytest_asyncio"].fixture(copy, loop_scope=scope)
@@ -243,5 +245,6 @@ def _report_on(exchange: Any) -> str:
 
     lines = [repr(exchange), *(in_full(direction, message) for direction, message in exchange.messages)]
     if len(lines) > SHOWN:
+        # The first messages say how it began, the last why it failed.
         lines[SHOWN // 2 : -SHOWN // 2] = [f"... {len(lines) - SHOWN} more messages ..."]
     return "\n".join(lines)

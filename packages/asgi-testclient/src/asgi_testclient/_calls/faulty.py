@@ -37,6 +37,7 @@ class FaultyCall(HTTPCall):
     async def _piece(self) -> Message:
         """Return the next piece of the body, of the size that was asked for."""
         size = self._sizes[0] if self._sizes else self._every
+        # One byte more than the piece is drawn: `more_body` of the last piece has to be False.
         while not self._drawn and (size is None or len(self._held) <= size):
             message = await super()._next()
             if message["type"] != "http.request":
@@ -56,11 +57,13 @@ class FaultyCall(HTTPCall):
         assert self._upload is not None
         body = message["body"]
         if len(body) >= self._upload:
+            # A client that leaves within its body has sent a part of it; a server then gives http.disconnect.
             message = {**message, "body": body[: int(self._upload)], "more_body": True}
             self._upload = 0
             self._depart()
         elif message["more_body"]:
             self._upload -= len(body)
+        # The whole body has arrived: it leaves before it reads the response.
         elif self._upload == inf:
             self._depart()
         return message
@@ -98,6 +101,7 @@ class FaultyCall(HTTPCall):
         end = current_time() + seconds
         self.sending += 1
         try:
+            # A disconnect ends the wait at once: a server's `send` returns, or raises, when its client has left.
             with move_on_after(seconds):
                 while not self.disconnected and current_time() < end:
                     await self._changed()

@@ -77,6 +77,7 @@ class HTTPCall(AppCall):
                 return {"type": "http.request", "body": piece, "more_body": more}
             if self._source is None or self.uploading:
                 await self._changed()
+            # A generator runs on the thread of the test: its code may not expect an event loop, nor another thread.
             elif isinstance(self.waiter, ThreadWaiter):
                 self.uploading = True
                 self.waiter.submit(self._pull)
@@ -122,6 +123,7 @@ class HTTPCall(AppCall):
 
     def _take(self, message: Message) -> None:
         step = self._steps.get(message["type"])
+        # As on servers, what is sent after the last body is dropped; the checks report it.
         if step is not None and not (self.complete and self.started):
             step(self, message)
 
@@ -137,6 +139,7 @@ class HTTPCall(AppCall):
             self._body_ends()
 
     def _write(self, body: Any) -> None:
+        # Copied: an application may reuse its buffer once `send` has returned.
         chunk = b"" if self._head else bytes(body)
         if chunk or self._in_step:
             self.chunks.append(chunk)

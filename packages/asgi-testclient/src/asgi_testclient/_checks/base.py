@@ -83,6 +83,7 @@ class Findings:
             warnings.warn(ProtocolWarning(violation), stacklevel=4)
         elif not place.installed:
             registry = place.namespace.setdefault("__warningregistry__", {})
+            # At the line of the application that called: `stacklevel` would count frames of the frameworks in between.
             warnings.warn_explicit(ProtocolWarning(violation), None, place.filename, place.line, registry=registry)
 
 
@@ -128,6 +129,7 @@ class Checks(Findings):
         try:
             result = function(scope, receive, send)
         except TypeError as exc:
+            # A traceback of one frame ends in the call itself: the signature does not fit.
             if exc.__traceback__ is None or exc.__traceback__.tb_next is not None:
                 raise
             self.flag_end("E16", f"{shown(app)} cannot be called as app(scope, receive, send): {exc}")
@@ -151,6 +153,7 @@ class Checks(Findings):
         kind = message.get("type")
         if self._ended:
             self.flag("E18", f"send() was called with {shown(kind)} after the application had returned")
+        # Before this message is noted: a change of the last one has happened since that was sent.
         if self._snapshots is not None and (change := self._snapshots.changed_message()):
             self.flag("W05", change)
         try:
@@ -167,6 +170,7 @@ class Checks(Findings):
         self._ended = True
         if self._off:
             return
+        # After an error the rest would be its consequences: a response without an end, a body that is too short.
         if self.first_error is None:
             self._end()
             if value is not None:

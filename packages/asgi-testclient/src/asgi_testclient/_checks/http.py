@@ -107,6 +107,7 @@ class HTTPChecks(AnswerChecks):
             self.flag("E30", f"'links' of http.response.early_hint is {shown(links)}, not an iterable of bytes")
             return
         if hasattr(links, "__next__"):
+            # Read here, so it is replaced: the server reads the message after the checks.
             message["links"] = links = list(links)
         for link in links:
             if not isinstance(link, bytes):
@@ -128,6 +129,7 @@ class HTTPChecks(AnswerChecks):
         if self._state != STARTED:
             self._out_of_place(message["type"])
             return
+        # One message has the whole body: pathsend goes with no http.response.body (ASGI, path send).
         if self._pieces:
             self.flag("E15", "http.response.pathsend was sent after another body")
             return
@@ -135,6 +137,7 @@ class HTTPChecks(AnswerChecks):
         size = None
         if not isinstance(path, str) or not os.path.isabs(path):
             self.flag("E15", f"'path' of http.response.pathsend is {shown(path)} where an absolute path was expected")
+        # The server opens the file after the start has been sent, too late for another status.
         elif not os.path.isfile(path):
             self.flag("E15", f"'path' of http.response.pathsend is {shown(path)}, and there is no such file")
         else:

@@ -64,6 +64,7 @@ class ServerChecks(Findings):
             self.flag("S03", f"{key!r} of the scope is {shown(self._scope[key])} where {expected} was expected")
 
     def _check_headers(self, headers: Any) -> None:
+        # An iterator can be read once: whoever reads it first leaves nothing for the application behind it.
         if isinstance(headers, (str, bytes)) or not isinstance(headers, Iterable) or hasattr(headers, "__next__"):
             self.flag("S04", f"the headers of the scope are {shown(headers)}; a list of pairs was expected")
             return
@@ -74,6 +75,7 @@ class ServerChecks(Findings):
             name, value = pair
             if name != name.lower() or not name or name.translate(None, TOKEN):
                 self.flag("S04", f"the scope has a header {shown(name)}; a token in lower case was expected")
+            # RFC 9110 §5.5: a recipient rejects such a value or replaces these characters before it is processed.
             elif value.translate(None, FORBIDDEN) != value:
                 self.flag("S04", f"the header {name!r} of the scope has a CR, LF or NUL: {shown(value)}")
         return
@@ -105,6 +107,7 @@ def _state(value: object) -> bool:
 
 
 def _extensions(value: object) -> bool:
+    # Keys of programs are allowed beside those of the specification, and so are values of any type.
     return value is None or (isinstance(value, Mapping) and all(isinstance(key, str) for key in value))
 
 
@@ -113,6 +116,7 @@ def _client(value: object) -> bool:
 
 
 def _server(value: object) -> bool:
+    # A path and None stand for a Unix socket (ASGI, HTTP connection scope).
     return value is None or _is_pair(value, str, int) or _is_pair(value, str, type(None))
 
 
@@ -162,6 +166,7 @@ class HTTPServerChecks(ServerChecks):
             when = "http.disconnect" if self._disconnected else "the last piece of the body"
             self.flag("S08", f"receive() returned http.request after {when}")
         self._fields(message, body=OCTETS, more_body=TRUTH)
+        # A missing `more_body` means False (ASGI, http.request).
         self._complete = not message.get("more_body", False)
 
     def _disconnect(self, message: Message) -> None:
@@ -218,6 +223,7 @@ class WebSocketServerChecks(ServerChecks):
         self._disconnected = True
         self._fields(
             message,
+            # A bool is an int in Python, but no close code of RFC 6455 §7.4.
             code=("an int", lambda value: isinstance(value, int) and not _truth(value)),
             reason=("a str or None", lambda value: value is None or _text(value)),
         )

@@ -55,6 +55,7 @@ class WebSocketChecks(AnswerChecks):
         if self._state == OPEN:
             self.flag("E21", "websocket.accept was sent a second time")
             return
+        # ASGI: an application receives websocket.connect before it accepts or closes.
         if not self._connected:
             self.flag("E27", "websocket.accept was sent before websocket.connect was received")
         chosen = message.get("subprotocol")
@@ -62,6 +63,7 @@ class WebSocketChecks(AnswerChecks):
         if chosen is not None and chosen not in offered:
             self.flag("E25", f"the subprotocol is {shown(chosen)}; the client offers {offered or 'none'}")
         check_headers(self, message)
+        # The server writes this header from `subprotocol`, and it may not be repeated (RFC 6455 §11.3.4).
         if has_header(message, b"sec-websocket-protocol"):
             self.flag("E25", "the headers of websocket.accept name a sec-websocket-protocol")
         self._state = OPEN
@@ -86,10 +88,12 @@ class WebSocketChecks(AnswerChecks):
             return
         self._state = CLOSED
         code, reason = message.get("code", 1000), message.get("reason")
+        # 1005, 1006 and 1015 stand for the absence of a code and are never sent (RFC 6455 §7.4.1).
         if not isinstance(code, int) or isinstance(code, bool) or code not in CODES:
             self.flag("E24", f"the close code is {shown(code)}, which an application may not send")
         if reason is not None and not isinstance(reason, str):
             self.flag("E24", f"the reason of websocket.close is {shown(reason)} where a str was expected")
+        # A control frame holds 125 bytes, two of them for the code (RFC 6455 §5.5).
         elif reason is not None and len(reason.encode("utf-8", "surrogatepass")) > 123:
             self.flag("E24", f"the reason of websocket.close has more than 123 bytes: {shown(reason)}")
 

@@ -81,6 +81,7 @@ class BaseSession(Saved):
         """The code of the close, from either side; 1006 if there was none; None while it is open."""
         if self._call.end is not None:
             return self._call.end[0]
+        # 1006: the connection ended without a close frame (RFC 6455 §7.1.5).
         return 1006 if self._call.done else None
 
     @property
@@ -121,6 +122,7 @@ class BaseSession(Saved):
         if call.outbox:
             return call.outbox.popleft()
         self._owner.raise_failure(call)
+        # 1011 is what servers close with when an application fails (RFC 6455 §7.4.1).
         if call.exception is not None and call.end is None:
             raise disconnected(self._client, 1011, "the application raised an exception")
         code, reason = call.end or (1006, GONE)

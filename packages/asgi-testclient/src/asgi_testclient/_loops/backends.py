@@ -262,6 +262,7 @@ def call_now(function: Callable[..., object], *args: Any) -> None:
 
 def running_loop() -> AsyncioLoop | TrioLoop | None:
     """Return the loop that runs in this thread, if any."""
+    # Whoever runs on trio has imported it: there is no need to do so here.
     trio = sys.modules.get("trio")
     if trio is not None and _in_trio(trio):
         return TrioLoop(trio)

@@ -42,6 +42,7 @@ def located(loop: Loop, thread_id: int | None, task: Any) -> str:
         ready.set()
 
     loop.post(look)
+    # A loop that does not answer within half a second is blocked: the frame of its thread says where.
     return answers[0] if ready.wait(0.5) else _blocked(thread_id)
 
 
@@ -106,6 +107,7 @@ def _is_of_the_application(chain: list[Line]) -> bool:
 
 def _chain(awaitable: Any) -> list[Line]:
     lines: list[Line] = []
+    # Bounded: a recursion may be thousands of levels deep.
     while awaitable is not None and len(lines) < 100:
         frame, inner = _frame_of(awaitable)
         if frame is not None:
@@ -134,6 +136,7 @@ def _trio_chains(task: Any) -> Iterator[list[Line]]:
     waiting = [task] if task is not None else []
     while waiting:
         current = waiting.pop(0)
+        # A parent comes before the tasks of its nurseries: it is the one that the caller asked about.
         yield _chain(current.coro)
         for nursery in current.child_nurseries:
             waiting.extend(nursery.child_tasks)

@@ -104,6 +104,7 @@ class TaskLoops:
             return
         import asyncio
 
+        # By context, not by age: other requests and other tests start tasks on the same loop.
         if left := {task for task in asyncio.all_tasks() if _call_of(task) is call}:
             _, left = await asyncio.wait(left, timeout=grace)
         if left:

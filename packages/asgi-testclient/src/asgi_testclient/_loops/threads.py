@@ -39,6 +39,7 @@ class ThreadLoops:
         self._lasting: list[LoopThread] = []
         self._at_rest: frozenset[Any] = frozenset()
         self._warns = settings.loop != "per-request"
+        # The list and not `self`: a finalizer that refers to its object keeps it alive, and the threads with it.
         self._finalizer = weakref.finalize(self, _stop_all, self._lasting)
 
     def enter(self) -> LoopThread:
@@ -57,6 +58,7 @@ class ThreadLoops:
 
     def lasting(self) -> LoopThread:
         """Return the loop that serves until the client is closed."""
+        # Two threads of a test may send their first requests at once; the lifespan and they share one loop.
         with self._lock:
             if not self._lasting or not self._lasting[0].alive:
                 self._lasting[:] = [self._new()]
@@ -78,6 +80,7 @@ class ThreadLoops:
         with self._lock:
             threads, self._lasting[:] = list(self._lasting), []
         self._at_rest = frozenset()
+        # Without the lock: each waits for the application to end, whose code may use this client as well.
         for thread in threads:
             thread.stop()
             if self._settings.loop != "per-request":
@@ -101,6 +104,7 @@ class ThreadLoops:
 
         limit = self._settings.timeout
         future = self.lasting().call_soon(function, *args)
+        # Not `future.result(limit)`: its TimeoutError could not be distinguished from one that the function raises.
         if limit is not None and not wait([future], limit).done:
             raise AppTimeout(f"portal_call: {_name(function)} has not returned after {limit:g} s")
         return future.result()
@@ -111,6 +115,7 @@ class ThreadLoops:
         return bool(thread.call_soon(self._idle, thread, seconds).result())
 
     async def _idle(self, thread: LoopThread, seconds: float | None) -> bool:
+        # A trio task lives in a nursery that waits for it: none outlives what has started it.
         if not isinstance(thread.loop, AsyncioLoop):
             return True
         import asyncio

@@ -67,6 +67,7 @@ class Timeline:
         if self._holds or loop is None or loop.busy():
             return False
         if self._target is not None:
+            # The next timer lies beyond the target: stop there, so that what sleeps longer is still asleep.
             if deadline > self._target or self._is_ready():
                 self.now = self.now if self._is_ready() else self._target
                 self._target = self._ready = None
@@ -74,6 +75,7 @@ class Timeline:
             else:
                 self.now = max(self.now, deadline)
             return True
+        # Without a timer there is nothing to jump to: only input, or another thread, can wake the loop.
         if deadline == inf or not self._auto or not (self._waiting or loop.lone):
             return False
         self.now = max(self.now, deadline)
@@ -105,6 +107,8 @@ class Timeline:
 
     def wait_for(self, future: Future[Any]) -> None:
         """Note that a thread waits for a future that the loop resolves."""
+        # The callback first: otherwise the loop could resolve the future in between, and time would jump for a thread
+        # that no longer waits.
         future.add_done_callback(self.wake)
         with self.mutex:
             if not future.done():  # pragma: no branch - it is a race
@@ -134,6 +138,7 @@ class Timeline:
             if self._loop is None or not self._loop.is_alive():
                 self.now = target
                 return False
+            # The loop moves time when it is idle, which it is not while its own thread waits here.
             if self._thread == threading.get_ident():
                 raise RuntimeError(
                     f"the clock is advanced on the event loop it drives: await anyio.sleep({seconds:g}) there"
@@ -168,6 +173,7 @@ class ClockWaiter(ThreadWaiter):
         self._woken = False
 
     def wake(self) -> None:
+        # Before the thread can run: otherwise time could jump once more while the test goes on.
         with self._timeline.mutex:
             self._woken = True
             self._timeline.wake(self)
@@ -201,10 +207,12 @@ class ClockSelector(selectors.DefaultSelector):
         if timeout is not None and timeout <= 0:
             return super().select(0)
         timeline = self._timeline
+        # One step under the mutex: input that another thread posts before it waits is seen before time moves.
         with timeline.mutex:
             events = super().select(0)
             if events or timeline.step(inf if timeout is None else timeline.now + timeout):
                 return events
+        # Real time is not waited for: what changes next is input, or a nudge that writes to the loop's own socket.
         return super().select(None)
 
 
@@ -251,8 +259,10 @@ class ClockLoop(asyncio.SelectorEventLoop):
 
     def busy(self) -> bool:
         """Return whether one of its worker threads runs."""
+        # AnyIO's worker threads do not come from `run_in_executor`: its limiter counts them.
         return self._jobs > 0 or (self._limiter is not None and self._limiter.borrowed_tokens > 0)
 
     def nudge(self) -> None:
         """Have it look at the timeline again; from any thread."""
+        # Any callback does: scheduling one from a thread ends `select`.
         self.call_soon_threadsafe(int)

@@ -36,7 +36,9 @@ class Worker(threading.Thread):
             try:
                 job()
             finally:
+                # A frame that waits for its next job would keep this one alive, and the application in it.
                 del job
+                # Before `done`: a client that waits for it may take the same thread for its next loop.
                 kept = POOL.give_back(self)
                 done.set()
             if not kept:

@@ -68,6 +68,7 @@ class Transport(BaseTransport):
                 self._lifespan_call = self._lifespan.call
                 self._lifespan.start(self.settings.timeout)
                 self.loops.rest()
+        # Without the lifespan the client is as it was before: it can be entered again.
         except BaseException:
             self.entered = False
             self._lifespan = self._lifespan_call = None
@@ -86,6 +87,7 @@ class Transport(BaseTransport):
         try:
             raise_or_note(problem, exc_value)
         finally:
+            # The traceback of an exception holds this frame: without this they would keep each other alive.
             problem = None
 
     def close(self) -> None:
@@ -168,6 +170,7 @@ class Transport(BaseTransport):
     def _leave(self) -> list[BaseException]:
         """End everything; return the problems met on the way."""
         problems: list[BaseException] = []
+        # First the responses, then the work behind them, then the lifespan: what a request uses is there until it ends.
         for driver in [*self._active]:
             with collecting(problems):
                 driver.leave()
