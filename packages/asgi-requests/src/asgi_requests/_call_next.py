@@ -50,6 +50,7 @@ class CallNext:
         self.tasks.start_soon(run.main)
         try:
             await run.begun.wait()
+        # A dispatch that is cancelled while it waits must not leave the application running behind it.
         except BaseException:
             run.cancel_scope.cancel()
             raise
@@ -65,6 +66,7 @@ class CallNext:
 
     async def finish(self) -> None:
         """Let every run come to its end; a response that was not sent is dropped."""
+        # All are dropped before any is awaited: one may wait for what another does when it ends.
         for run in self.runs:
             run.drop()
         for run in self.runs:
@@ -124,9 +126,11 @@ class Run:
             with self.cancel_scope:
                 await self.app(self.scope, self.receive, self.send)
         except Exception as exc:
+            # An exception raised by the drop itself is not the application's fault; frameworks wrap it in others.
             if not (self._dropped and _stems_from_a_drop(exc)):
                 self.error = exc
         finally:
+            # The task has its own context: whatever it has set is copied to the task of dispatch, which may log it.
             self.context = contextvars.copy_context()
             self.begun.set()
             self.ended.set()
@@ -156,6 +160,7 @@ class Run:
     async def receive(self) -> Message:
         """Return the body as dispatch has read it, then what the server sends; a disconnect once it is dropped."""
         if not self._dropped:
+            # Its own scope: a drop ends this wait and nothing else, and the application reads a disconnect.
             with anyio.CancelScope() as self._waiting:
                 return await self.replay()
         return {"type": "http.disconnect"}
@@ -193,6 +198,7 @@ class Run:
             self._receiver.close()
 
     async def _discard(self, message: Message) -> None:
+        # An endless application that sends into nothing has to give way to other tasks, and to its cancellation.
         await anyio.lowlevel.checkpoint()
         if message.get("more_body", False):
             raise Dropped("the response is not sent: dispatch has returned another")
@@ -200,6 +206,7 @@ class Run:
     def messages(self) -> Any:
         """Return a stream of the application's messages, each received before the next is sent."""
         if self._receiver is None:
+            # No buffer: the application sends its next message when the last has been read, as to a slow client.
             self._sender, self._receiver = anyio.create_memory_object_stream[Message](0)
             self.resume(self._send_to_reader)
             if self.ended.is_set():
@@ -209,6 +216,7 @@ class Run:
     async def _send_to_reader(self, message: Message) -> None:
         try:
             await self._sender.send(message)
+        # The reader has been closed before the body ended: from here on the rest is dropped.
         except anyio.BrokenResourceError:
             await self._discard(message)
 
@@ -260,6 +268,7 @@ class ForwardedResponse(Response):
 
         async def send_and_hold(message: Message) -> None:
             await send(message)
+            # Held at the end of the body: Starlette runs the task of dispatch before those of the application.
             if _ends_response(message, self.start):
                 sent.set()
                 await done.wait()
@@ -296,6 +305,7 @@ def _ends_response(message: Message, start: Message) -> bool:
 
 
 def _stems_from_a_drop(exc: BaseException | None) -> bool:
+    # A task group raises what its tasks raise as one group; another exception in it is a real failure.
     if isinstance(exc, BaseExceptionGroup):
         return all(_stems_from_a_drop(inner) for inner in exc.exceptions)
     while exc is not None and not isinstance(exc, Dropped):

@@ -55,6 +55,7 @@ class FormParser:
         try:
             await self._read()
         except BaseException:
+            # A form that is refused leaves a stream half read: its generator would be closed by the garbage collector.
             await close_stream(self.stream)
             raise
         return FormData.from_pairs(self._items, self._last)
@@ -75,6 +76,7 @@ class FormParser:
         start = chunk.find(b"&")
         if start < 0:
             return self._hold(chunk)
+        # Whole fields are split at once, in C; only what crosses the border of two chunks is copied and held.
         end = chunk.rfind(b"&")
         if self._tail:
             self._hold(chunk[:start])
@@ -88,6 +90,7 @@ class FormParser:
 
     def _hold(self, piece: bytes) -> None:
         """Keep the beginning of a field until its end arrives; the `=` does not count towards its size."""
+        # Checked while it grows: a field without an end must not fill the memory before it is refused.
         if len(self._tail) + len(piece) > self.max_part_size + 1:
             raise self._too_large()
         self._tail += piece
@@ -109,12 +112,14 @@ class FormParser:
             raise FormTooLarge(f"Fields exceeded maximum size of {limit // 1024}KB.")
 
     def _add(self, field: bytes) -> None:
+        # `+` is a space only before percent-decoding: `%2B` stays a plus (WHATWG URL §5.1).
         raw_name, _, raw_value = field.replace(b"+", b" ").partition(b"=")
         name, value = self._text(raw_name), self._text(raw_value)
         self._items.append((name, value))
         self._last[name] = value
 
     def _text(self, raw: bytes) -> str:
+        # Bytes that are not text in the codec become U+FFFD, as browsers' own parsers do (WHATWG URL §5.1).
         return unquote(decode_text(raw, self._codec), self._codec, "replace")
 
     def _checked(self, fields: bytes) -> Iterator[bytes]:
@@ -124,6 +129,7 @@ class FormParser:
             if end < 0:
                 end = len(fields)
             if end > start:
+                # Counted before it is kept: a body of nothing but `a&a&a` has a field for every two bytes.
                 if len(self._items) >= self.max_fields:
                     raise FormTooLarge(f"Too many fields. Maximum number of fields is {self.max_fields}.")
                 if end - start > self.max_part_size + (fields.find(b"=", start, end) >= 0):

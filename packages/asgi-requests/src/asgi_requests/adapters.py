@@ -73,6 +73,7 @@ def websocket_session(func: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
 
 def not_a_response(func: Callable[..., Any], returned: object) -> TypeError:
     """Return the error for a handler's return value; it names the function, its file and line."""
+    # Closed, or Python warns of a coroutine that was never awaited, next to the error that explains it.
     if inspect.iscoroutine(returned):
         returned.close()
     while isinstance(func, functools.partial):
@@ -110,6 +111,7 @@ async def _end(session: WebSocket, exc: HTTPException | WebSocketException | Web
         await exc(session.scope, session.receive, session.send)
         return True
     if isinstance(exc, HTTPException) and session.application_state is WebSocketState.CONNECTING:
+        # ASGI: an application receives websocket.connect before it sends anything.
         if session.client_state is WebSocketState.CONNECTING:
             await session.receive()
         # The exception reads websocket.connect before it denies, and that has been received by now.

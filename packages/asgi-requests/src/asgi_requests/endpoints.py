@@ -102,8 +102,10 @@ class WebSocketEndpoint:
                 if message["type"] == "websocket.receive":
                     await self.on_receive(websocket, await self.decode(websocket, message))
                 elif message["type"] == "websocket.disconnect":
+                    # Some servers leave the code out, or send None for a connection that was lost.
                     close_code = int(message.get("code") or 1000)
                     break
+        # 1011: the server met an unexpected condition (RFC 6455 §7.4.1).
         except Exception:
             close_code = 1011
             raise
@@ -124,6 +126,7 @@ class WebSocketEndpoint:
         try:
             return load_json_of(self.scope, text if text is not None else content or b"")
         except ValueError as exc:
+            # 1003: the endpoint cannot accept this kind of data (RFC 6455 §7.4.1).
             await websocket.close(code=1003)
             raise RuntimeError("Malformed JSON data received.") from exc
 

@@ -89,6 +89,7 @@ def _behind(engine_dumps: Callable[[Any], bytes], engine_loads: Callable[[Any], 
             return engine_dumps(content)
         except (TypeError, ValueError):
             try:
+                # Engines refuse some that the standard library writes: integers beyond 64 bits, keys that are not text.
                 return dump_json(content).encode()
             except (TypeError, ValueError, RecursionError):
                 pass
@@ -110,6 +111,7 @@ def check_codec(codec: Any) -> JSONCodec:
     """Return the codec; raises TypeError, saying what to write, unless it has `dumps`, to bytes, and `loads`."""
     if not callable(getattr(codec, "dumps", None)) or not callable(getattr(codec, "loads", None)):
         raise TypeError(f"json takes an object with dumps(content) -> bytes and loads(text), not {codec!r}")
+    # Tried once here: `json` itself has the right names and returns text, which would fail at the first response.
     made = codec.dumps(None)
     if not isinstance(made, bytes):
         raise TypeError(

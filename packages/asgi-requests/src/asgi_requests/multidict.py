@@ -148,6 +148,7 @@ class MultiDict(ImmutableMultiDict[Any, Any]):
     def update(self, *args: MultiDict | Mapping[Any, Any] | list[tuple[Any, Any]], **kwargs: Any) -> None:
         """Replace the values of the given keys by those that are given."""
         new = MultiDict(*args, **kwargs)
+        # New keys and replaced ones stand at the end, in the order given, as in Starlette.
         self._list = [pair for pair in self._list if pair[0] not in new._dict] + new._list
         self._dict.update(new._dict)
 
@@ -183,6 +184,7 @@ class QueryParams(ImmutableMultiDict[str, str]):
     @classmethod
     def from_query_string(cls, query: str) -> Self:
         """Return the parameters of a query string, as the constructor does."""
+        # A query with fewer characters than that cannot have as many parameters: most are not counted.
         if len(query) >= cls.max_fields:
             refuse_too_many(query, cls.max_fields)
         self = object.__new__(cls)
@@ -225,6 +227,7 @@ class FormData(ImmutableMultiDict[str, "_FormValue"]):
 
     async def close(self) -> None:
         """Close every file, even if one of them fails to close."""
+        # An exit stack calls all that was pushed and raises the first failure: no descriptor is left open.
         async with AsyncExitStack() as stack:
             for _, value in self._list:
                 if not isinstance(value, str):
@@ -248,6 +251,7 @@ def _text_pairs(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
 
 
 def _same_pairs(ours: list[Any], theirs: list[Any]) -> bool:
+    # Not sorted: values may be uploads, which have no order.
     return len(ours) == len(theirs) and (ours == theirs or _by_key(ours) == _by_key(theirs))
 
 

@@ -73,6 +73,7 @@ class Part:
         """Return the content, or what is left of it; raises FormTooLarge (413) for more than `max_size` bytes."""
         kept = Chunks()
         async for chunk in self:
+            # Before it is kept: the limit is one of memory.
             if max_size is not None and kept.size + len(chunk) > max_size:
                 raise too_large(max_size)
             kept.append(chunk)
@@ -106,6 +107,7 @@ class Part:
                 if progress is not None:
                     await report(progress, size)
             await complete(sink)
+        # A cancellation too: half a file under its final name would pass for a whole one.
         except BaseException as exc:
             await abort(sink, exc)
             raise

@@ -45,6 +45,7 @@ def find_representation(
         try:
             small = reads and chosen.status.st_size <= READ_SIZE
             return found, chosen, read_small(chosen, files.follow_symlink) if small else None
+        # A deployment has replaced it: the length and ETag of one file must not go with the bytes of another.
         except FileReplaced:
             pass
     raise HTTPException(404)
@@ -60,6 +61,7 @@ def choose(files: StaticFiles, found: Found, scope: Scope) -> Representation:
     accepted = accepted_codings(scope)
     forms = [form for coding in accepted if (form := found.form(coding)) is not None]
     if not forms:
+        # Every coding was refused, identity with them: `identity;q=0` or `*;q=0` (RFC 9110 §12.5.3).
         raise HTTPException(406, headers={"Vary": "Accept-Encoding"})
     if len(forms) > 1 and (part := request_conditions(scope).get("if-range")) is not None:
         for form in forms:
@@ -79,6 +81,7 @@ def _look_up(files: StaticFiles, key: Key, scope: Scope) -> Found | None:
         index = _regular(files, index_path)
         if index is not None and ends_with_slash:
             return _with_siblings(files, index_path, *index)
+        # Without the slash, relative links of the page would lead one level too high: the answer is a redirect.
         if index is not None:
             return Found(Representation(path, full_path, status))
     if files._fallback is not None and is_navigation(scope):
