@@ -61,7 +61,8 @@ class Shell:
             self.port = str(free.getsockname()[1])
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         # The plugins of this environment are not those of a reader.
-        options = "-p no:asyncio -p no:trio -p no:logfire -p no:cacheprovider"
+        plugins = ("asyncio", "trio", "logfire", "syrupy", "inline_snapshot", "cacheprovider")
+        options = " ".join(f"-p no:{plugin}" for plugin in plugins)
         environment = os.environ | {
             "PATH": path,
             "PYTEST_ADDOPTS": options,
