@@ -12,7 +12,7 @@ from asgi_requests.requests import Request
 from asgi_requests.responses import Response
 
 from ._signatures import not_a_response
-from .types import ASGIApp, Message, Receive, Scope, Send
+from .types import ASGIApp, Receive, Scope, Send
 
 # Captured at import, before anything can be patched.
 RESPONSE_CALL = Response.__call__
@@ -55,17 +55,11 @@ async def send_response(
 
 async def send_or_answer(app: ASGIApp, request: Request[Any], scope: Scope, receive: Receive, send: Send) -> None:
     """Send a response that runs its own code, such as a stream or a file: it may fail before it has started."""
-    started = False
-
-    def watch(message: Message) -> Awaitable[None]:
-        nonlocal started
-        started = started or message["type"] == "http.response.start"
-        return send(message)
-
+    watcher = watcher_of(None, send)
     try:
-        await app(scope, receive, watch)
+        await app(scope, receive, watcher.send)
     except Exception as exc:
-        if started or not await answer_exception(exc, request, scope, receive, send):
+        if watcher.started or not await answer_exception(exc, request, scope, receive, send):
             raise
 
 

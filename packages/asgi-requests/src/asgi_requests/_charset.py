@@ -20,7 +20,7 @@ _WEB = frozenset(
 
 def text_codec(content_type: str) -> str:
     """Return the codec of a Content-Type's charset; UTF-8 if it names none, or none that the web uses."""
-    found = _CHARSET(content_type)
+    found = _CHARSET(content_type) if ";" in content_type else None
     if found is None:
         return "utf-8"
     try:
