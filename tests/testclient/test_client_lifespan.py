@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -10,6 +14,7 @@ from asgi_testclient import (
     AppTimeout,
     AsyncTestClient,
     LifespanFailed,
+    LifespanManager,
     LifespanNotSupported,
     Lint,
     ProtocolViolation,
@@ -424,3 +429,56 @@ async def test_an_asynchronous_client_has_siblings_too() -> None:
     async with AsyncTestClient(app) as client, client.sibling() as other:
         assert (await other.get("/")).text == "started"
     assert app.notes == ["lifespan.startup", "lifespan.shutdown"]
+
+
+class Resource:
+    """An object that an application holds."""
+
+
+@contextlib.contextmanager
+def left_without_a_cycle(phase: str) -> Iterator[Any]:
+    """Give an application that fails in a phase; the object that it holds is freed without a garbage collection."""
+    held: list[weakref.ref[Resource]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        resource = Resource()
+        held.append(weakref.ref(resource))
+        await receive()
+        if phase == "shutdown":
+            await send(COMPLETE)
+            await receive()
+        raise LookupError("gone")
+
+    gc.collect()
+    gc.disable()
+    try:
+        yield app
+        assert held[0]() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("phase", ["startup", "shutdown"])
+@BACKENDS
+def test_a_lifespan_that_fails_leaves_no_cycle_behind(phase: str, backend: Any) -> None:
+    with left_without_a_cycle(phase) as app:
+        try:
+            with TestClient(app, backend=backend, lifespan="on"):
+                pass
+        except LookupError:
+            pass
+        else:
+            raise AssertionError
+
+
+@pytest.mark.parametrize("client", [AsyncTestClient, LifespanManager])
+@pytest.mark.parametrize("phase", ["startup", "shutdown"])
+async def test_a_lifespan_that_fails_leaves_no_cycle_behind_in_an_event_loop(phase: str, client: Any) -> None:
+    with left_without_a_cycle(phase) as app:
+        try:
+            async with client(app):
+                pass
+        except LookupError:
+            pass
+        else:
+            raise AssertionError

@@ -35,15 +35,20 @@ def raise_or_note(problem: BaseException | None, test: BaseException | None) -> 
     if problem is None:
         return
     if test is None or test is problem:
-        raise problem
+        try:
+            raise problem
+        finally:
+            problem = test = None  # no reference cycle through the traceback
     test.add_note(f"The application had a problem as well: {type(problem).__name__}: {problem}")
 
 
 def combine(problems: list[BaseException]) -> BaseException | None:
-    """Return the first of some problems, with the others as its notes."""
+    """Return the first of some problems, with the others as its notes, and empty the list."""
+    first = problems[0] if problems else None
     for other in problems[1:]:
         problems[0].add_note(f"Another problem: {type(other).__name__}: {other}")
-    return problems[0] if problems else None
+    problems.clear()  # the frames in which they were collected know the list: no reference cycle through the traceback
+    return first
 
 
 @contextmanager

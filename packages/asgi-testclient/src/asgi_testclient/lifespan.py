@@ -73,10 +73,7 @@ class LifespanManager:
         if lifespan is not None:
             with collecting(problems):
                 await lifespan.stop(self.shutdown_timeout)
-        try:
-            raise_or_note(combine(problems), exc_value)
-        finally:
-            problems.clear()  # no reference cycle through the traceback
+        raise_or_note(combine(problems), exc_value)
 
 
 class _WithState:

@@ -136,6 +136,7 @@ class AsyncLifespan:
         if not call.done and (phase == "shutdown" or call.refused(phase)):
             await driver.abort()
         problem = call.outcome(phase)
+        call.exception = None  # the exception's frames know the call; the call need not know it
         try:
             if problem is not None:
                 raise problem

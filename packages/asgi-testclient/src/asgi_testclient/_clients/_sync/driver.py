@@ -138,6 +138,7 @@ class Lifespan:
         if not call.done and (phase == "shutdown" or call.refused(phase)):
             driver.abort()
         problem = call.outcome(phase)
+        call.exception = None  # the exception's frames know the call; the call need not know it
         try:
             if problem is not None:
                 raise problem
