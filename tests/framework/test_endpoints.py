@@ -286,8 +286,9 @@ async def test_a_stream_raises_an_exception_without_a_handler():
     async def endpoint(request):
         return Late([b""])
 
-    with pytest.raises(KeyError):
-        await request(App(routes=[Route("/", endpoint)]))
+    for route in (Route("/", endpoint), Mount("/", Router([Route("/", endpoint)]))):
+        with pytest.raises(KeyError):
+            await request(App(routes=[route]))
 
 
 async def test_an_exception_kept_as_a_constant_does_not_keep_its_requests():

@@ -41,16 +41,15 @@ class FunctionApplication:
             await send(start)
             await send(body)
         else:
-            await send_response(response, self.function, request, scope, receive, send)
+            await send_or_answer(application_of(response, self.function), request, scope, receive, send)
 
 
-async def send_response(
-    response: Any, func: Any, request: Request[Any], scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Send a response with its own `__call__`, or an ASGI application; raises TypeError, naming `func`, for others."""
+def application_of(response: Any, func: Any) -> ASGIApp:
+    """Return a response that runs its own code, or an ASGI application; raises TypeError, naming `func`, for others."""
     if not callable(response):
         raise not_a_response(func, response)
-    await send_or_answer(response, request, scope, receive, send)
+    app: ASGIApp = response
+    return app
 
 
 async def send_or_answer(app: ASGIApp, request: Request[Any], scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,7 +6,6 @@ its `__call__`, has been replaced, by instrumentation say; then the parts are ca
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from asgi_middleware.exceptions import SCOPE_KEY, answer_itself
@@ -19,7 +18,7 @@ from ._serving import (
     RESPONSE_CALL,
     FunctionApplication,
     answer_exception,
-    send_response,
+    application_of,
     watcher_of,
 )
 from .middleware import ExceptionMiddleware, ServerErrorMiddleware
@@ -78,7 +77,7 @@ class RoutingMiddleware(ExceptionMiddleware):
                     await send(start)
                     await send(body)
                     return
-                app = partial(send_response, response, app.function, request)
+                app = application_of(response, app.function)
             watcher = watcher_of(request, send)
             await app(scope, receive, watcher.send)
         except Exception as exc:

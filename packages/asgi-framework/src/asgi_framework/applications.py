@@ -40,7 +40,7 @@ from ._serving import (
     RESPONSE_CALL,
     FunctionApplication,
     answer_exception,
-    send_response,
+    application_of,
     watcher_of,
 )
 from ._signatures import describe
@@ -164,7 +164,7 @@ class App:
                         await send(start)
                         await send(body)
                         return
-                    app = partial(send_response, response, app.function, request)
+                    app = application_of(response, app.function)
                 scope[ERRORS_KEY] = watcher = watcher_of(request, send)
                 await app(scope, receive, watcher.send)
             except Exception as exc:

@@ -38,7 +38,7 @@ async def run_until_disconnect(
     # Entered before the first step: scopes that the coroutine opens in it must lie within this one.
     with cancel_scope as entered:
         if not on_asyncio:
-            await run_beside(coroutine, partial(_watch, entered, scope, receive))
+            await run_beside(coroutine, partial(_watch, anyio.CancelScope(), entered, scope, receive))
             return
         step = FirstStep(coroutine)
         if step.done:
@@ -47,7 +47,7 @@ async def run_until_disconnect(
 
         # The watch ends by a scope of its own: `receive` may be a middleware's, with work that is shielded.
         watching = anyio.CancelScope()
-        watcher = asyncio.get_running_loop().create_task(_watch_within(watching, entered, scope, receive))
+        watcher = asyncio.get_running_loop().create_task(_watch(watching, entered, scope, receive))
         try:
             await step
         finally:
@@ -65,19 +65,13 @@ def _asyncio_scope_class() -> type[anyio.CancelScope]:
     return type(anyio.CancelScope())
 
 
-async def _watch_within(
-    watching: anyio.CancelScope, cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive
-) -> None:
+async def _watch(watching: anyio.CancelScope, cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive) -> None:
+    """Cancel the second scope when the client leaves."""
     with watching:
-        await _watch(cancel_scope, scope, receive)
-
-
-async def _watch(cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive) -> None:
-    """Cancel the scope when the client leaves."""
-    try:
-        left = await shared_body(scope, receive).wait_for_disconnect()
-    except Exception:
-        # A receive that fails tells nothing about the client, and the response does not need it.
-        return
-    if left:
-        cancel_scope.cancel()
+        try:
+            left = await shared_body(scope, receive).wait_for_disconnect()
+        except Exception:
+            # A receive that fails tells nothing about the client, and the response does not need it.
+            return
+        if left:
+            cancel_scope.cancel()

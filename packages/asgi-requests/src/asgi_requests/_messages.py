@@ -111,9 +111,11 @@ class Messages:
         return message
 
     async def _keep_next(self) -> None:
-        """Keep the next message for its reader; no reader takes one that comes after the end of the body."""
         was_complete = self._complete
-        message = await self._receive()
+        self._keep_ahead(await self._receive(), was_complete)
+
+    def _keep_ahead(self, message: Message, was_complete: bool) -> None:
+        """Keep a message for its reader; no reader takes one that comes after the end of the body."""
         self._messages_ahead += 1
         if message["type"] == "http.request" and not was_complete:
             self._keep(message)
@@ -141,7 +143,7 @@ class Messages:
                 await self.change()
                 continue
             was_complete = self._complete
-            await self._keep_next()
+            self._keep_ahead(await self._receive(), was_complete)
             if was_complete:
                 break
         return self._disconnected

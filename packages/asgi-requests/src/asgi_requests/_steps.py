@@ -5,9 +5,9 @@ An awaitable that never waits is finished by its first step: no task is needed b
 
 from __future__ import annotations
 
-import types
 from collections.abc import Awaitable, Generator
-from typing import Any, Generic, TypeVar, cast
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -33,10 +33,21 @@ class FirstStep(Generic[T]):
             self.done = True
 
     def __await__(self) -> Generator[Any, Any, T]:
-        if not self.done:
-            # However it ends, there is nothing left to abandon.
-            self.done = True
-            self._result = yield from _run(self._rest, self._waits_for)
+        if self.done:
+            return self._result
+        # However it ends, there is nothing left to abandon.
+        self.done = True
+        rest, waits_for = self._rest, self._waits_for
+        try:
+            while True:
+                try:
+                    sent = yield waits_for
+                except BaseException as exc:
+                    waits_for = rest.throw(exc)
+                else:
+                    waits_for = rest.send(sent)
+        except StopIteration as end:
+            self._result = end.value
         return self._result
 
     async def abandon(self, exc: BaseException) -> None:
@@ -46,31 +57,9 @@ class FirstStep(Generic[T]):
         """
         if not self.done:
             try:
-                await cast("Awaitable[T]", _throw(self._rest, exc))
+                with suppress(StopIteration):  # it may end at once
+                    self._waits_for = self._rest.throw(exc)
+                    await self
             except BaseException as raised:
                 if raised is not exc:
                     raise
-
-
-@types.coroutine
-def _throw(rest: Any, exc: BaseException) -> Generator[Any, Any, Any]:
-    """Raise an exception at the first wait of an awaitable and drive it to its end."""
-    try:
-        waits_for = rest.throw(exc)
-    except StopIteration as end:
-        return end.value
-    return (yield from _run(rest, waits_for))
-
-
-def _run(rest: Any, waits_for: Any) -> Generator[Any, Any, Any]:
-    """Drive an awaitable as `await` does, from its first wait onwards."""
-    try:
-        while True:
-            try:
-                sent = yield waits_for
-            except BaseException as exc:
-                waits_for = rest.throw(exc)
-            else:
-                waits_for = rest.send(sent)
-    except StopIteration as end:
-        return end.value
