@@ -293,19 +293,22 @@ async def test_a_slow_client_holds_little_of_a_large_file(tmp_path):
     # What is read and not sent yet is all that may be held, at any point of the transfer.
     file = tmp_path / "large"
     file.write_bytes(b"x" * (4 << 20))
-    held = []
+    held, peaks = [], []
 
     async def send(message):
         await anyio.sleep(0.001)
         held.append(tracemalloc.get_traced_memory()[0] - before)
 
-    for stat_result in (None, os.stat(file)):
+    # The first response is not measured: it imports modules and starts threads.
+    for stat_result in (None, None, os.stat(file)):
         response = FileResponse(file, stat_result=stat_result)
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
         await response(http_scope(), anyio.sleep_forever, send)
         tracemalloc.stop()
-    assert max(held) < 200_000
+        peaks.append(max(held))
+        held.clear()
+    assert max(peaks[1:]) < 200_000
 
 
 async def test_a_response_that_is_sent_again_looks_again(path):

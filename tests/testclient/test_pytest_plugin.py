@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from asgi_testclient import AsyncTestClient, TestClient
+
+# pytester forgets the modules that its runs import; imported again, httptools raises exceptions of its first import.
+with suppress(ImportError):
+    importlib.import_module("httptools")
 
 pytest_plugins = ["pytester"]
 CLIENTS = (AsyncTestClient, TestClient)
