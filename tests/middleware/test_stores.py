@@ -303,6 +303,14 @@ async def test_a_sqlite_store_that_is_in_use_at_the_exit_is_left_alone(tmp_path,
     await store.aclose()
 
 
+async def test_the_connections_of_another_process_are_left_alone(tmp_path):
+    store = SQLiteStore(tmp_path / "store.db")
+    await store.put("a", b"1", 60)
+    sqlite._close_all(dict.fromkeys(store._opened, os.getpid() + 1), (store._lock, store._reader_lock))
+    assert await store.get("a") == b"1"
+    await store.aclose()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize("opened_by", ["parent", "child"])
 def test_a_forked_child_closes_the_connections_that_it_has_opened(tmp_path, opened_by):
