@@ -40,19 +40,33 @@ def handle_exceptions(app: ASGIApp) -> ASGIApp:
 
 def websocket_session(func: Callable[[WebSocket[Any]], Awaitable[None]]) -> ASGIApp:
     """Return the ASGI application of a WebSocket endpoint; warns unless the WebSocket is its only argument."""
-    function = fitting(func, 1, "a WebSocket endpoint takes the websocket alone")
+    return WebSocketFunction(fitting(func, 1, "a WebSocket endpoint takes the websocket alone"))
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+
+class WebSocketFunction:
+    """The ASGI application of a WebSocket endpoint."""
+
+    def __init__(self, function: Callable[[WebSocket[Any]], Awaitable[None]]) -> None:
+        self.function = function
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket: WebSocket[Any] = WebSocket(scope, receive, send)
         try:
-            await function(websocket)
+            await self.function(websocket)
         except Exception as exc:
-            responder = scope.get(SCOPE_KEY)
-            # Only the framework's own middleware passes a WebSocket to handlers. An exception that answers by itself is
-            # left to it as well, because only the middleware knows the state of the handshake.
-            if not isinstance(responder, ExceptionMiddleware) or responder.handler_for(exc) is answer_itself:
-                raise
-            if not await answer_exception(exc, websocket, scope, receive, send):
+            if not await answer_websocket(exc, websocket, scope, receive, send):
                 raise
 
-    return app
+
+async def answer_websocket(
+    exc: Exception, websocket: WebSocket[Any], scope: Scope, receive: Receive, send: Send
+) -> bool:
+    """Let the handler of an exception answer, with the endpoint's own WebSocket; return False if it is left to others.
+
+    Only the framework's own middleware passes a WebSocket to handlers. An exception that answers by itself is left to
+    it as well, because only the middleware knows the state of the handshake.
+    """
+    responder = scope.get(SCOPE_KEY)
+    if not isinstance(responder, ExceptionMiddleware) or responder.handler_for(exc) is answer_itself:
+        return False
+    return await answer_exception(exc, websocket, scope, receive, send)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgi_middleware.errors import WebSocketWatcher
 from asgi_middleware.exceptions import SCOPE_KEY, answer_itself
 from asgi_requests.requests import Request
+from asgi_requests.websockets import WebSocket, WebSocketState
 from asgi_routing import Router
 
+from ._endpoints import WebSocketFunction, answer_websocket
 from ._handlers import ExceptionHandler
 from ._serving import (
     HTTP_EXCEPTION_CALL,
@@ -117,3 +120,53 @@ class ErrorMiddleware(ServerErrorMiddleware):
             and type(app) is RoutingMiddleware
             and ServerErrorMiddleware.__call__ is SERVER_ERROR_CALL
         )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exceptions = self.exceptions
+        if (
+            scope["type"] != "websocket"
+            or SCOPE_KEY in scope  # the application is mounted in another
+            or exceptions.app is not exceptions.entrance
+            or ServerErrorMiddleware.__call__ is not SERVER_ERROR_CALL
+            or ExceptionMiddleware.__call__ is not EXCEPTION_CALL
+        ):
+            await ServerErrorMiddleware.__call__(self, scope, receive, send)
+            return
+        # What both do for a WebSocket, in one coroutine, and without a watcher of its messages.
+        scope[SCOPE_KEY] = exceptions
+        websocket: Any = None
+        watcher: Any = None
+        try:
+            try:
+                app: Any = exceptions.router.application_for(scope)
+                if app.__class__ is WebSocketFunction:
+                    websocket = WebSocket(scope, receive, send)
+                    try:
+                        await app.function(websocket)
+                    except Exception as exc:
+                        if not await answer_websocket(exc, websocket, scope, receive, send):
+                            raise
+                else:
+                    watcher = WebSocketWatcher(receive, send)
+                    await app(scope, watcher.receive, watcher.send)
+            except Exception as exc:
+                watcher = watcher or websocket_watcher(websocket, receive, send)
+                if not await exceptions.answer_websocket(exc, scope, watcher):
+                    raise
+            finally:
+                del scope[SCOPE_KEY]
+        except Exception as exc:
+            if not await self.answer_websocket(exc, scope, watcher):
+                raise
+
+
+def websocket_watcher(websocket: WebSocket[Any] | None, receive: Receive, send: Send) -> WebSocketWatcher:
+    """Return a watcher of `receive` and `send` that knows what the WebSocket, if any, has done with them."""
+    watcher = WebSocketWatcher(receive, send)
+    if websocket is not None:
+        states = websocket.client_state, websocket.application_state
+        watcher.connected = states[0] is not WebSocketState.CONNECTING
+        watcher.accepted = states[1] is WebSocketState.CONNECTED
+        watcher.started = states[1] is WebSocketState.RESPONSE
+        watcher.ended = WebSocketState.DISCONNECTED in states
+    return watcher

@@ -131,25 +131,32 @@ class ExceptionMiddleware:
         try:
             await self.app(scope, watcher.receive, watcher.send)
         except Exception as exc:
-            handler = self.handler_for(exc)
-            if handler is None:
+            if not await self.answer_websocket(exc, scope, watcher):
                 raise
-            _raise_if_started(watcher.started, exc)
-            await self._answer_websocket(handler, exc, scope, watcher)
-            exc.__traceback__ = None
         finally:
             if outer is None:
                 del scope[SCOPE_KEY]
             else:
                 scope[SCOPE_KEY] = outer
 
-    async def _answer_websocket(self, handler: Any, exc: Exception, scope: Scope, watcher: WebSocketWatcher) -> None:
+    async def answer_websocket(self, exc: Exception, scope: Scope, watcher: WebSocketWatcher) -> bool:
+        """Answer an exception of a WebSocket; return False if it has no handler and should propagate.
+
+        Raises RuntimeError if it has one, but a denial response has begun.
+        """
+        handler = self.handler_for(exc)
+        if handler is None:
+            return False
+        _raise_if_started(watcher.started, exc)
+
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             await self.respond(handler, exc, scope, receive, send)
 
         # The detail is sent only if the exception answers by itself; a handler may hide it on purpose.
         has_reason = handler is answer_itself and isinstance(exc, self.status_exception or ())
         await watcher.answer(answer, scope, reason=str(getattr(exc, "detail", "")) if has_reason else "")
+        exc.__traceback__ = None
+        return True
 
     def handler_for(self, exc: Exception) -> Any:
         """Return the handler of an exception, or None if it has none; override it to look elsewhere as well."""

@@ -16,8 +16,15 @@ It belongs outside every middleware whose exceptions it should answer.
 
 from __future__ import annotations
 
-from .._watch import ERRORS_KEY, ResponseWatcher
+from .._watch import ERRORS_KEY, ResponseWatcher, WebSocketWatcher
 from ._debug import DebugAnswer, debug_answer
 from ._middleware import ServerErrorMiddleware
 
-__all__ = ["ERRORS_KEY", "DebugAnswer", "ResponseWatcher", "ServerErrorMiddleware", "debug_answer"]
+__all__ = [
+    "ERRORS_KEY",
+    "DebugAnswer",
+    "ResponseWatcher",
+    "ServerErrorMiddleware",
+    "WebSocketWatcher",
+    "debug_answer",
+]

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._handlers import ExceptionHandler, call_handler
 from .._replies import send_text
-from .._watch import ERRORS_KEY, ResponseWatcher, watch_websocket
+from .._watch import ERRORS_KEY, ResponseWatcher, WebSocketWatcher, watch_websocket
 from ..types import ASGIApp, Receive, Scope, Send
 from ._debug import debug_answer
 
@@ -96,11 +96,15 @@ class ServerErrorMiddleware:
         try:
             await self.app(scope, watcher.receive, watcher.send)
         except Exception as exc:
-            # 1011: the server met an unexpected condition (RFC 6455 §7.4.1).
-            if not watcher.started:
-                await watcher.answer(_reply_plainly, scope, close_code=1011)
-            if not isinstance(exc, self.disconnects):
+            if not await self.answer_websocket(exc, scope, watcher):
                 raise
+
+    async def answer_websocket(self, exc: Exception, scope: Scope, watcher: WebSocketWatcher) -> bool:
+        """End a WebSocket after an exception; return False if it should propagate, as all but `disconnects` do."""
+        # 1011: the server met an unexpected condition (RFC 6455 §7.4.1).
+        if not watcher.started:
+            await watcher.answer(_reply_plainly, scope, close_code=1011)
+        return isinstance(exc, self.disconnects)
 
 
 async def _reply_plainly(scope: Scope, receive: Receive, send: Send) -> None:
