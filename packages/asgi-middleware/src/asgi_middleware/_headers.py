@@ -20,7 +20,7 @@ def first_value(headers: RawHeaders, name: bytes) -> bytes | None:
     # ASGI requires lower case only of request headers; Django sends `Content-Type`. The length rules most names out.
     size = len(name)
     for key, value in headers:
-        if len(key) == size and key.lower() == name:
+        if len(key) == size and (key == name or key.lower() == name):
             return value
     return None
 

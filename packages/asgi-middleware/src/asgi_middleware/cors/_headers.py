@@ -32,10 +32,10 @@ class CORSResponse(ResponseWatcher):
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message to the outer `send`, the start with the headers."""
-        if message["type"] != "http.response.start":
-            return self._send(message)
-        self.started = True
-        return self._send(self.with_headers(message))
+        if message["type"] == "http.response.start":
+            self.started = True
+            message = self.with_headers(message)
+        return self._send(message)
 
     def with_headers(self, start: Message) -> Message:
         """Return a new start of a response that has the headers; the application's own message stays as it is."""

@@ -112,15 +112,18 @@ class CORSMiddleware:
             is_checked = scope["type"] == "websocket" and self.check_websocket_origin
             call = self._call_websocket if is_checked else self.app
             return await call(scope, receive, send)
-        origin = first_value(request_headers(scope), b"origin")
+        headers = request_headers(scope)
         allowed = None
-        if origin is not None:
-            allowed = self._open or self._known.get(origin) or await self._ask(origin, scope)
-            if scope["method"] == "OPTIONS":
-                method = first_value(request_headers(scope), b"access-control-request-method")
+        for name, origin in headers:
+            if name == b"origin":  # ASGI has the names of request headers in lower case
+                allowed = self._open or self._known.get(origin) or await self._ask(origin, scope)
                 # Without this field it is an OPTIONS request of the page itself, which the application answers.
-                if method is not None:
+                if (
+                    scope["method"] == "OPTIONS"
+                    and (method := first_value(headers, b"access-control-request-method")) is not None
+                ):
                     return await self._preflight.answer(method, allowed, scope, send)
+                break
         response = CORSResponse(allowed or self._without_origin, send)
         if self.expose_errors:
             return await self._call_exposing_errors(response, scope, receive)
