@@ -94,6 +94,7 @@ class Route(asgi_routing.Route):
 
     def application(self, endpoint: Endpoint) -> ASGIApp:
         """Return the ASGI application of an endpoint: functions are adapted, exceptions of a class are handled."""
+        # An instance with `__call__` is an ASGI application, as in Starlette: only functions get a Request.
         if is_function(endpoint):
             return request_response(endpoint)
         return handle_exceptions(endpoint) if isinstance(endpoint, type) else endpoint
@@ -167,6 +168,7 @@ class Router(asgi_routing.Router):
 
     def not_found(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Raise HTTPException(404) for the exception handlers of an App; outside one, return what answers it."""
+        # A WebSocket is closed instead: there is no status that an exception handler could choose.
         if scope["type"] == "http" and SCOPE_KEY in scope:
             raise HTTPException(404)
         return super().not_found(scope, receive, send)

@@ -48,4 +48,5 @@ async def create_collapsing_task_group() -> AsyncGenerator[TaskGroup, None]:
         if only is exc:
             raise
         context = None if only.__suppress_context__ else only.__context__
+        # Otherwise its traceback would show the group, which is being handled here, as its context.
         raise only from only.__cause__ or context

@@ -48,5 +48,6 @@ def wrap_gen_lifespan_context(
     lifespan_context: Callable[[Any], Generator[Any, Any, Any]],
 ) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
     """Return the lifespan of a generator function."""
+    # A sync generator, which Starlette deprecated long ago: what it does blocks the loop, at start and stop only.
     context = contextmanager(lifespan_context)
     return lambda app: AsyncLiftContextManager(context(app))

@@ -55,6 +55,7 @@ def user_safe_decode(src: bytes | bytearray, codec: str) -> str:
     """Return decoded bytes; latin-1 is used if the codec is unknown or the bytes are invalid."""
     try:
         return src.decode(codec)
+    # The codec comes from a client's header: `utf-99` must not be a 500.
     except (UnicodeDecodeError, LookupError):
         return src.decode("latin-1")
 

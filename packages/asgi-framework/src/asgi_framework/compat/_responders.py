@@ -61,6 +61,7 @@ class IdentityResponder:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.send = send
         await self.app(scope, receive, self.send_with_compression)
+        # A start without a body is passed as it came: whatever stands outside reports the incomplete response.
         if self.initial_message and not self.started:
             await send(self.initial_message)
 
@@ -82,6 +83,7 @@ class IdentityResponder:
 
     async def _first_body(self, message: Message) -> None:
         whole = not message.get("more_body", False)
+        # Of a body in several chunks the size is not known: it is encoded, however small the first may be.
         if whole and len(message.get("body", b"")) < self.minimum_size:
             self._passing = True
         elif not self._passing:
@@ -91,12 +93,14 @@ class IdentityResponder:
         # A copy of both, since the application may send the same start again.
         start = {**self.initial_message, "headers": [*self.initial_message.get("headers", ())]}
         headers = MutableHeaders(raw=start["headers"])
+        # Also where this response is not encoded: a cache must not give it to a client that another one suits.
         if self._rules.may_encode(start["status"], start["headers"]):
             headers.add_vary_header("Accept-Encoding")
         if not self._passing:
             headers["Content-Encoding"] = self.content_encoding
             if whole:
                 headers["Content-Length"] = str(len(message["body"]))
+            # It counted the bytes before they were encoded.
             elif "Content-Length" in headers:
                 del headers["Content-Length"]
         await self._begin(start)
@@ -150,4 +154,5 @@ class GZipResponder(IdentityResponder):
 
     def _compress_body(self, body: bytes, more_body: bool) -> bytes:
         encoded: bytes = self.compressor.compress(body)
+        # A sync flush ends on a whole byte: the client can decode an event before the next one is sent.
         return encoded + bytes(self.compressor.flush(zlib.Z_SYNC_FLUSH if more_body else zlib.Z_FINISH))
