@@ -7,8 +7,18 @@ import os
 import sys
 import zlib
 from collections.abc import Generator
+from contextlib import suppress
 
 import pytest
+
+with suppress(ImportError):  # the tests of the site and of releases do without
+    from hypothesis import HealthCheck, settings
+
+    # The same examples in every run, however slow the machine is: random ones are for tests/fuzz, which prints a seed.
+    settings.register_profile(
+        "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("repeatable")
 
 # Every middleware by every rule, and in front of every framework: thousands of combinations of the same code.
 MATRICES = ("contract/test_conformance_", "integrations/test_middleware_")

@@ -343,6 +343,12 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert (done.stdout, done.stderr) == ("22\n" if opened_by == "child" else "20\n", "")
 
 
+def test_a_connection_of_another_process_is_left_open(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        sqlite._close_all({connection: os.getpid() + 1}, ())
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
 def test_a_sqlite_store_is_closed_at_the_exit(tmp_path):
     program = f"""
 import anyio
