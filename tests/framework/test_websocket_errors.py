@@ -209,5 +209,5 @@ async def test_a_route_that_fails_closes_the_handshake():
     app = App(routes=[WebSocketRoute("/", echoing, when=fails)])
     reply = Reply()
     with pytest.raises(Conflict):
-        await run(app, websocket_scope(), [CONNECT], reply=reply)
+        await run(app, websocket_scope(extensions={}), [CONNECT], reply=reply)
     assert reply.messages == [{"type": "websocket.close", "code": 1011, "reason": ""}]
