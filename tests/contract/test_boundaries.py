@@ -161,12 +161,30 @@ def test_every_module_of_a_package_without_dependencies_imports_on_the_standard_
     isolated_imports(python, package.source.parent, sorted(modules - needs_more))
 
 
-def test_an_application_imports_nothing_that_few_applications_need(python):
+APPLICATION = "from asgi_framework import App, JSONResponse, Request, Route"
+# docs/architecture.md, chapter Speed: these are imported by the functions that need them.
+RARE = {"asyncio", "datetime", "decimal", "email", "http", "logging", "queue", "ssl", "threading", "traceback", "uuid"}
+RARE |= {"jinja2", "python_multipart"}
+RARE |= {
+    f"asgi_requests.{name}" for name in ("_blocking", "_setcookie", "_threads", "_urlencoded", "_workers", "files")
+}
+RARE |= {"asgi_middleware._accept", "asgi_routing._split"}
+
+
+@pytest.mark.parametrize(
+    ("code", "rare"),
+    [
+        (APPLICATION, RARE),
+        ("import asgi_routing", {*RARE, "inspect"}),
+        ("import asgi_middleware", {*RARE, "inspect"}),
+        (
+            "import asgi_requests, asgi_framework, asgi_testclient",
+            {*RARE, "anyio", "httpx", "inspect", "json", "urllib"},
+        ),
+    ],
+)
+def test_an_import_brings_nothing_that_few_applications_need(python, code, rare):
     # Without those of the interpreter's start, where coverage may be measured.
-    code = (
-        "import sys; started = {*sys.modules}; from asgi_framework import App, JSONResponse, Request, Route; "
-        "print(*(sys.modules.keys() - started))"
-    )
+    code = f"import sys; started = {{*sys.modules}}; {code}; print(*(sys.modules.keys() - started))"
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    rare = {"asyncio", "decimal", "email.utils", "jinja2", "python_multipart", "ssl", "uuid"}
     assert not rare & {*done.stdout.split()}

@@ -16,7 +16,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from asgi_requests._threads import asyncio_task
+from asgi_requests._tasks import asyncio_task
 from asgi_requests._workers import WorkerPool
 from asgi_requests.background import BackgroundTask
 from asgi_requests.files import FileResponse, content_disposition

@@ -11,7 +11,8 @@ import anyio
 import pytest
 
 from asgi_requests import _workers
-from asgi_requests._threads import finish_in_thread, outlast, run_in_thread
+from asgi_requests._tasks import outlast
+from asgi_requests._threads import finish_in_thread, run_in_thread
 from raw_asgi import garbage_of
 
 

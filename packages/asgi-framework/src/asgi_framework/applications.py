@@ -19,8 +19,6 @@ Any ASGI server runs it.
 
 from __future__ import annotations
 
-import logging
-import traceback
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec
@@ -117,6 +115,8 @@ class App:
                 cls = ErrorMiddleware
             app = _build(cls, app, args, kwargs)
         if self.debug:
+            import logging
+
             from asgi_middleware.order import findings
 
             for finding in (*self.router.check(), *findings(list(self.user_middleware))):
@@ -198,6 +198,8 @@ class App:
         try:
             stack = self.middleware_stack = self.build_middleware_stack()
         except BaseException:
+            import traceback
+
             await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
             raise
         return await stack(scope, receive_again, send)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from inspect import Parameter, signature
 from typing import Any, ParamSpec, Protocol
 
 from .types import ASGIApp
@@ -48,6 +47,8 @@ def _shown(name: str, value: object) -> str:
 
 
 def _positional_names(cls: MiddlewareFactory[...], count: int) -> Sequence[str]:
+    from inspect import Parameter, signature
+
     try:
         parameters = list(signature(cls).parameters.values())[1:]
     except (TypeError, ValueError):

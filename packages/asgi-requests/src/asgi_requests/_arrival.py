@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ._beside import run_beside
-from ._threads import asyncio_task
+from ._tasks import asyncio_task
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

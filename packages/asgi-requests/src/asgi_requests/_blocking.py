@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import anyio
-import anyio.to_thread
 
 from ._guard import ClosingGuard
 

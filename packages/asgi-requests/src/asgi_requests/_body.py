@@ -12,7 +12,7 @@ from weakref import ref
 import anyio
 
 from ._messages import Messages, message_bytes
-from ._threads import asyncio_task
+from ._tasks import asyncio_task
 from .exceptions import ClientDisconnect, HTTPException
 from .types import Message, Receive
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-_CHARSET = re.compile(r';[ \t]*charset[ \t]*=[ \t]*"?([a-z0-9_:.+-]{1,40})', re.IGNORECASE).search
+_CHARSET = re.compile(r';[ \t]*(?i:charset)[ \t]*=[ \t]*"?([A-Za-z0-9_:.+-]{1,40})').search
 
 # Python also has codecs such as punycode, idna and unicode_escape, which are slow or not charsets at all. These are the
 # charsets of the web (WHATWG Encoding), except UTF-16, in which `&` and `=` are not single bytes.

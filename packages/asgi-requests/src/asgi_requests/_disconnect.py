@@ -18,7 +18,7 @@ import anyio
 from ._beside import run_beside
 from ._bodies import shared_body
 from ._steps import FirstStep
-from ._threads import asyncio_task, outlast
+from ._tasks import asyncio_task, outlast
 from .types import Receive, Scope
 
 

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from ._fields import LENGTHS, WITHOUT_BODY, encode_name, encode_value, framed_without_body, length_field
-from ._setcookie import SameSite, format_cookie
 from ._text import encode_text
 from .background import BackgroundTask
 from .headers import MutableHeaders
@@ -16,6 +15,7 @@ from .types import Message, Receive, Scope, Send
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from ._setcookie import SameSite
     from ._trailers import TrailerValue
 
 Field = tuple[bytes, bytes]
@@ -165,6 +165,8 @@ class Response:
         with a control character or `;`, and a partitioned cookie that is not secure; warns of other cookies that
         browsers drop.
         """
+        from ._setcookie import format_cookie
+
         cookie = format_cookie(key, value, max_age, expires, path, domain, secure, httponly, samesite, partitioned)
         self.raw_headers.append((b"set-cookie", cookie))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from ._fields import TOKEN
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
 
 SameSite = Literal["lax", "strict", "none"]
 
@@ -104,19 +106,22 @@ def _idna(domain: str) -> str:
 
 
 def _seconds(max_age: object) -> int:
-    if isinstance(max_age, timedelta):
-        return int(max_age.total_seconds())
     if isinstance(max_age, int | float):
         return int(max_age)
     if isinstance(max_age, str) and _INTEGER(max_age) is not None:
         return int(max_age)
+    from datetime import timedelta
+
+    if isinstance(max_age, timedelta):
+        return int(max_age.total_seconds())
     raise TypeError(f"Cookie max_age is seconds or a timedelta, not {max_age!r}")
 
 
 def _date(expires: datetime | str | float) -> str:
     if isinstance(expires, str):
         return expires
-    # Here, as it costs a tenth of the import of an application: it imports sockets and character sets.
+    # Here, as they cost a tenth of the import of an application: sockets and character sets are imported with them.
+    from datetime import UTC, datetime
     from email.utils import format_datetime, formatdate
 
     if not isinstance(expires, datetime):

@@ -7,13 +7,12 @@ from typing import Any
 
 import anyio
 
-from ._blocking import iterate_in_threads
 from ._disconnect import run_until_disconnect
 from ._fields import WITHOUT_BODY
 from ._response import Response, denial_send
 from ._steps import FirstStep
+from ._tasks import asyncio_task
 from ._text import encode_text
-from ._threads import asyncio_task
 from .background import BackgroundTask
 from .exceptions import ClientDisconnect
 from .types import Message, Receive, Scope, Send
@@ -163,6 +162,8 @@ def _iterate(content: Any) -> AsyncIterator[Any]:
         return _iterate_at_once(content)
     # Iterating over bytes gives numbers, over a mapping its keys: neither is what was meant.
     if not isinstance(content, bytes | bytearray | memoryview | Mapping):
+        from ._blocking import iterate_in_threads
+
         try:
             return iterate_in_threads(content)
         except TypeError:

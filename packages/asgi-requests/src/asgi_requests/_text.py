@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
-
 
 def encode_text(text: str, charset: str = "utf-8") -> bytes:
     """Return the text in a charset, with `?` for each lone surrogate.
@@ -21,4 +19,4 @@ def encode_text(text: str, charset: str = "utf-8") -> bytes:
 
 def without_surrogates(text: str, replacement: str = "?") -> str:
     """Return the text with a replacement for each lone surrogate."""
-    return _SURROGATES.sub(replacement, text)
+    return re.sub("[\ud800-\udfff]", replacement, text)

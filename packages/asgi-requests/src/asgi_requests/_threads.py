@@ -6,35 +6,16 @@ there is `concurrency.run_in_threadpool`, which does both.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 
 import anyio
-import anyio.to_thread
 
+from ._tasks import asyncio_task, outlast
 from ._workers import WorkerPool
-
-if TYPE_CHECKING:
-    import asyncio
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-
-def asyncio_task() -> asyncio.Task[Any] | None:
-    """Return the current asyncio task, or None on trio, in its guest mode as well.
-
-    A program on asyncio has imported it; importing it here would double the time that importing this package takes.
-    """
-    if "asyncio" not in sys.modules:
-        return None
-    try:
-        task: asyncio.Task[Any] | None = sys.modules["asyncio"].current_task()
-    except RuntimeError:
-        return None
-    return task
 
 
 async def run_in_thread(function: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -59,32 +40,3 @@ async def finish_in_thread(function: Callable[[*Ts], None], *args: *Ts) -> None:
     future = WorkerPool.of(loop).submit(loop, function, *args)
     await outlast(future)
     future.result()
-
-
-async def outlast(future: asyncio.Future[Any]) -> None:
-    """Wait until a future is done, however often the caller is cancelled meanwhile; then raise that cancellation."""
-    import asyncio  # loaded by now; on trio it never is
-
-    cancelled: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):
-        while not future.done():
-            # The future itself must not be awaited: a cancelled task cancels what it awaits.
-            waiter = future.get_loop().create_future()
-            future.add_done_callback(partial(_wake, waiter))
-            try:
-                await waiter
-            except asyncio.CancelledError as exc:
-                cancelled = exc
-    if cancelled is not None:
-        if not future.cancelled():
-            future.exception()  # asyncio logs what is never looked at
-        try:
-            raise cancelled
-        finally:
-            # Avoid a reference cycle through the traceback.
-            cancelled = None
-
-
-def _wake(waiter: asyncio.Future[None], _: asyncio.Future[Any]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

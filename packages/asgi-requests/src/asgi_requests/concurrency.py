@@ -25,7 +25,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from .exceptions import RequestsDeprecationWarning
 

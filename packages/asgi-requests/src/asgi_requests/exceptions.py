@@ -14,7 +14,6 @@ A handler of a framework or a middleware may answer in their place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 
 from ._close import check_close_code, check_reason, close_message, code_for_status
 from ._fields import LENGTHS, WITHOUT_BODY, RawHeaders, encode_field, framed_without_body, length_field
@@ -175,6 +174,8 @@ def _parts(status: int, detail: object, given: Mapping[str, str] | None) -> tupl
 
 def _phrase(status_code: int) -> str:
     """Return the phrase of a status code, "" for an unknown one."""
+    from http import HTTPStatus
+
     try:
         phrase = _PHRASES[int(status_code)] = HTTPStatus(status_code).phrase
     except ValueError:

@@ -29,10 +29,6 @@ __all__ = [
     "serve_with_codec",
 ]
 
-# Engines read 1e400 as infinity, and some read integers over 64 bits as floats: such texts are the standard library's.
-_has_huge_number = re.compile(r"[eE]\+?\d{3}|\d{19}").search
-_has_huge_number_bytes = re.compile(rb"[eE]\+?\d{3}|\d{19}").search
-
 
 class JSONCodec(Protocol):
     """An encoder and decoder of JSON: `dumps` returns UTF-8, `loads` raises ValueError for text that is not JSON."""
@@ -83,6 +79,10 @@ def pydantic_codec(**options: Any) -> JSONCodec:
 
 def _behind(engine_dumps: Callable[[Any], bytes], engine_loads: Callable[[Any], Any]) -> JSONCodec:
     """Return a codec that turns to the standard library where the engine fails."""
+    # Engines read 1e400 as infinity, and some read integers over 64 bits as floats: such texts are the standard
+    # library's.
+    has_huge_number = re.compile(r"[eE]\+?\d{3}|\d{19}").search
+    has_huge_number_bytes = re.compile(rb"[eE]\+?\d{3}|\d{19}").search
 
     def dumps(content: Any) -> bytes:
         try:
@@ -96,7 +96,7 @@ def _behind(engine_dumps: Callable[[Any], bytes], engine_loads: Callable[[Any], 
             raise
 
     def loads(text: str | bytes) -> Any:
-        search: Any = _has_huge_number if isinstance(text, str) else _has_huge_number_bytes
+        search: Any = has_huge_number if isinstance(text, str) else has_huge_number_bytes
         if search(text) is None:
             try:
                 return engine_loads(text)

@@ -9,7 +9,6 @@ import re
 import sys
 import warnings
 from collections.abc import Collection
-from inspect import CO_VARARGS
 from types import MethodType
 from typing import Any
 
@@ -50,6 +49,8 @@ def lifespan_mistake(lifespan: Any) -> str | None:
     code = getattr(lifespan, "__code__", None)
     if code is None or hasattr(lifespan, "__wrapped__"):  # a decorator: its own parameters say nothing
         return None
+    from inspect import CO_VARARGS
+
     most = code.co_argcount - isinstance(lifespan, MethodType)
     if most > 0 or code.co_flags & CO_VARARGS:
         return None

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ._split import SegmentSplitter, Splitter, span_of
 from .convertors import NOT_CONVERTIBLE, Convertor, StringConvertor
 from .paths import build_pattern, pattern_source, split_template
 
@@ -27,6 +26,8 @@ def compile_extract(path_format: str, convertors: Mapping[str, Convertor[Any]], 
     literals, names = split_template(path_format, convertors)
     if not names and not flags:
         return _by_equality(literals[0])
+    from ._split import SegmentSplitter, Splitter, span_of
+
     spans = [span_of(convertors[name].regex, flags) for name in names]
     # The last parameter needs no end of its own: the end of the text is.
     if all(span.stops_before(literal) for span, literal in zip(spans[:-1], literals[1:], strict=False)):

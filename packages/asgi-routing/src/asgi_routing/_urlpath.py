@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from enum import Enum
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -90,4 +89,6 @@ def _text_of(name: str, value: Any) -> str:
         raise TypeError(f"query: {name!r} has no text form: {value!r}")
     if isinstance(value, bool):  # before str(), which would write True
         return "true" if value else "false"
+    from datetime import date
+
     return value.isoformat() if isinstance(value, date) else str(value)

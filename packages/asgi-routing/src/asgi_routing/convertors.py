@@ -21,14 +21,14 @@ repeated, such as `[a-z0-9-]+`, is matched in linear time whatever stands beside
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
     from decimal import Decimal
     from uuid import UUID
 
-# Both cost a tenth of the import of an application, and few have such a parameter: the methods import them.
+# They cost a tenth of the import of an application, and few have such a parameter: the methods import them.
 
 __all__ = [
     "CONVERTOR_TYPES",
@@ -148,22 +148,26 @@ class UUIDConvertor(Convertor["UUID"]):
         return str(value)
 
 
-class DateConvertor(Convertor[date]):
+class DateConvertor(Convertor["date"]):
     """A day such as `2026-02-28` (ISO 8601); one that the calendar does not have does not match."""
 
     regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
     openapi: ClassVar[Schema] = {"type": "string", "format": "date"}
 
     def convert(self, value: str) -> date:
+        from datetime import date
+
         return date.fromisoformat(value)
 
     def to_string(self, value: date | str) -> str:
+        from datetime import date, datetime
+
         # A datetime is a date: its time would be lost without a word.
         assert not isinstance(value, datetime), "A datetime has a time too: give its date()"
         return value.isoformat() if isinstance(value, date) else date.fromisoformat(value).isoformat()
 
 
-class DatetimeConvertor(Convertor[datetime]):
+class DatetimeConvertor(Convertor["datetime"]):
     """A moment such as `2026-02-28T12:30:00Z` or `...:00.25+01:00` (RFC 3339): its offset is required.
 
     The value is aware. A leap second does not match, nor does 24:00, or more than six digits of a second.
@@ -176,9 +180,13 @@ class DatetimeConvertor(Convertor[datetime]):
     openapi: ClassVar[Schema] = {"type": "string", "format": "date-time"}
 
     def convert(self, value: str) -> datetime:
+        from datetime import datetime
+
         return datetime.fromisoformat(value.upper())  # RFC 3339 allows `z`, which Python does not read
 
     def to_string(self, value: datetime | str) -> str:
+        from datetime import datetime
+
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         assert moment.utcoffset() is not None, "A naive datetime names no moment: give it a tzinfo"
         text = moment.isoformat()

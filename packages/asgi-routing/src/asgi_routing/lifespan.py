@@ -17,12 +17,9 @@ Rule: the server is sent a `failed` message whatever ends a lifespan. Otherwise 
 
 from __future__ import annotations
 
-import logging
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from functools import partial
-from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from typing import Any, Protocol
 
 from .routes import BaseRoute, Host, Mount
@@ -42,10 +39,18 @@ class _Owner(Protocol):
     def routes(self) -> list[BaseRoute]: ...
 
 
+def _traceback() -> str:
+    import traceback
+
+    return traceback.format_exc()
+
+
 def as_context(lifespan: Lifespan | None) -> LifespanContext:
     """Return a function from the application to an async context manager, for every kind of lifespan."""
     if lifespan is None:
         return _NoLifespan()
+    from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
+
     function: Any = lifespan
     while isinstance(function, partial):
         function = function.func
@@ -98,7 +103,7 @@ async def run_lifespan(owner: _Owner, scope: Scope, receive: Receive, send: Send
             await nested.run(0)
     except BaseException as exc:
         # SystemExit, a cancellation or a group of exceptions as well: uvicorn would serve requests.
-        nested.add_failure(traceback.format_exc(), exc)
+        nested.add_failure(_traceback(), exc)
     await nested.report()
 
 
@@ -191,7 +196,7 @@ class MountedLifespan:
         except Exception as exc:
             self.fail(app, exc)
         except BaseException as exc:
-            self.nested.add_failure(traceback.format_exc(), exc)
+            self.nested.add_failure(_traceback(), exc)
             raise
         await self.go_on()
 
@@ -222,6 +227,8 @@ class MountedLifespan:
         if self.failed or exc is nested.error:  # reported by itself, or raised by an application after it
             nested.error = nested.error or exc
         elif self.complete or self.went_on:
-            nested.add_failure(traceback.format_exc(), exc)
+            nested.add_failure(_traceback(), exc)
         else:  # before it answered anything: Django raises for a scope type that it does not know
+            import logging
+
             logging.getLogger("asgi_routing").info("%r does not support the lifespan protocol", app, exc_info=exc)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from traceback import format_exception
-
-from .._accept import prefers_html
 from ..types import Receive, Scope, Send
 
 _PRIVATE = [
@@ -34,8 +31,12 @@ class DebugAnswer:
 
 def debug_answer(exc: Exception, scope: Scope, *, show_locals: bool = False) -> DebugAnswer:
     """Return the answer that shows an exception, in the form that the client prefers (RFC 9110 §12.5.1)."""
-    # Imported here: production never needs the rest of this folder.
+    # Imported here: production never needs these, nor the rest of this folder.
+    from .._accept import prefers_html
+
     if not prefers_html(scope.get("headers", ())):
+        from traceback import format_exception
+
         from ._redaction import masked_traceback
 
         text = masked_traceback("".join(format_exception(exc)))

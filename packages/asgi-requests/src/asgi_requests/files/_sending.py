@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from .._steps import FirstStep
-from .._threads import asyncio_task, run_in_thread
+from .._tasks import asyncio_task
+from .._threads import run_in_thread
 from ..types import Message, Send
 from ._reader import READ_SIZE, SLOW_READ_SIZE, Batch, FileReader
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from .._bodies import Recall
 from .._body import UNKNOWN
-from .._urlencoded import FormParser
 from ..headers import Headers
 from ..multidict import FormData
 
@@ -33,6 +32,8 @@ def form_parser(content_type: str, max_files: float, max_fields: float, max_part
     """Return the parser of a form, to be called with headers and chunks, or None where there is no form to parse."""
     media_type = media_type_of(content_type)
     if media_type == URLENCODED:
+        from .._urlencoded import FormParser
+
         return partial(FormParser, max_fields=max_fields, max_part_size=max_part_size)
     if media_type == MULTIPART:
         from ..forms import MultiPartParser

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import Any, Literal, get_args
 
-from .._threads import asyncio_task
+from .._tasks import asyncio_task
 from ._event import ServerSentEvent
 from ._log import EventLog
 

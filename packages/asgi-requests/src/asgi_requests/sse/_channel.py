@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from .._beside import run_beside
-from .._threads import asyncio_task
+from .._tasks import asyncio_task
 from ..exceptions import ClientDisconnect
 from ..types import Message, Send
 from ._timer import HeartbeatTimer

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from .._threads import outlast
+from .._tasks import outlast
 
 if TYPE_CHECKING:
     import asyncio

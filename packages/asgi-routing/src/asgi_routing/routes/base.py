@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from inspect import iscoroutinefunction
 from typing import Any, ClassVar
 
 from .._patterns import extract_of, has_path_pattern
@@ -137,8 +136,12 @@ def with_mount_prefix(route: BaseRoute, prefix: str) -> BaseRoute:
 
 def checked_predicate(when: Predicate | None) -> Predicate | None:
     """Return the predicate of a route; raise TypeError for what cannot be called, or is a coroutine function."""
-    if when is not None and not callable(when):
+    if when is None:
+        return None
+    if not callable(when):
         raise TypeError(f"when={when!r}: give a function of the scope that returns a bool")
+    from inspect import iscoroutinefunction
+
     if iscoroutinefunction(when) or iscoroutinefunction(getattr(when, "__call__", None)):  # noqa: B004
         raise TypeError(f"when={when!r}: a route is found without waiting: give a function that is not async")
     return when
