@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ._json import CODEC_KEY, current_codec, dump_json, load_json
 from .types import ASGIApp, Receive, Scope, Send
@@ -44,11 +44,12 @@ class JSONCodec(Protocol):
         ...
 
 
-class _Codec(NamedTuple):
+class _Codec:
     """An engine, with the standard library behind it."""
 
-    dumps: Callable[[Any], bytes]
-    loads: Callable[[Any], Any]
+    def __init__(self, dumps: Callable[[Any], bytes], loads: Callable[[Any], Any]) -> None:
+        self.dumps = dumps
+        self.loads = loads
 
 
 def orjson_codec(default: Callable[[Any], Any] | None = None, option: int | None = None) -> JSONCodec:

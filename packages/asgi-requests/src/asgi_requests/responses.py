@@ -20,17 +20,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ._json import current_codec, encode_with_care, json_chunks
 from ._response import Response
-from ._streaming import Content, ContentStream, StreamingResponse
 from ._text import without_surrogates
 from .background import BackgroundTask
 from .urls import URL
 
 if TYPE_CHECKING:
+    from ._streaming import Content, ContentStream, StreamingResponse
     from .files import FileResponse, MalformedRangeHeader, RangeNotSatisfiable
 
 __all__ = [
@@ -46,6 +47,16 @@ __all__ = [
     "Response",
     "StreamingResponse",
 ]
+
+# Imported when they are first used: few programs serve files or streams.
+_MODULES = {
+    "Content": "_streaming",
+    "ContentStream": "_streaming",
+    "StreamingResponse": "_streaming",
+    "FileResponse": "files",
+    "MalformedRangeHeader": "files",
+    "RangeNotSatisfiable": "files",
+}
 
 # What quote() would leave as it is, which nearly all targets consist of.
 _NEEDS_NO_QUOTING = re.compile(r"[\w.~:/%#?=@\[\]!$&'()*+,;-]*", re.ASCII).fullmatch
@@ -124,10 +135,8 @@ class RedirectResponse(Response):
 
 
 def __getattr__(name: str) -> Any:
-    # What serves files is imported when it is first asked for: most programs that answer requests serve none.
-    if name not in ("FileResponse", "MalformedRangeHeader", "RangeNotSatisfiable"):
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import files
-
-    value = globals()[name] = getattr(files, name)
+    value = globals()[name] = getattr(import_module(f".{module}", __package__), name)
     return value

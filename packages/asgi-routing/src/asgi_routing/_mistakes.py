@@ -16,18 +16,18 @@ from .exceptions import RouteWarning
 from .paths import PARAM_REGEX
 
 # Parameters as other frameworks write them: <name>, <int:name>.
-_ANGLED = re.compile(r"<(?:([a-z]+):)?([a-zA-Z_][a-zA-Z0-9_]*)>")
-_BRACED = re.compile(r"\{[^{}]*\}?|\}")
+_ANGLED = r"<(?:([a-z]+):)?([a-zA-Z_][a-zA-Z0-9_]*)>"
+_BRACED = r"\{[^{}]*\}?|\}"
 
 
 def template_mistake(path: str) -> str | None:
     """Return what is wrong with something in a path that looks like a parameter, and what to write instead."""
-    if "<" in path and (found := _ANGLED.search(path)) is not None:
+    if "<" in path and (found := re.search(_ANGLED, path)) is not None:
         kind = {None: "", "string": ""}.get(found[1], f":{found[1]}")
         return f"{found[0]} is not a parameter in {path!r}: write {{{found[2]}{kind}}}"
     if "{" not in path and "}" not in path:
         return None
-    found = _BRACED.search(PARAM_REGEX.sub("", path))
+    found = re.search(_BRACED, PARAM_REGEX.sub("", path))
     if found is None:
         return None
     return f"{found[0]} is not a parameter in {path!r}: write {{name}} or {{name:convertor}}, without blanks"
