@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from .._accept import elements
+from .._fields import find_all, scope_headers
 from ..types import Scope
 
 SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
@@ -24,11 +25,8 @@ def accepted_codings(scope: Scope) -> tuple[str, ...]:
 
     Without Accept-Encoding anything is acceptable, but clients that send none mean that they decode nothing.
     """
-    value: bytes | None = None
-    for name, each in scope.get("headers", ()):
-        if name == b"accept-encoding":
-            value = each if value is None else value + b"," + each
-    if value is None or len(value) > _LONGEST:
+    value = b",".join(find_all(scope_headers(scope), b"accept-encoding"))
+    if not value or len(value) > _LONGEST:
         return _ONLY_IDENTITY
     return _rank(value) if len(value) <= 64 else _rank.__wrapped__(value)
 

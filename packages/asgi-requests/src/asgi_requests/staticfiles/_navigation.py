@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .._accept import elements
+from .._fields import find_all, scope_headers
 from ..types import Scope
 
 VARY = ("Accept", "Sec-Fetch-Mode", "Sec-Fetch-Dest")
@@ -29,15 +30,13 @@ def is_navigation(scope: Scope) -> bool:
     """
     if _is_asset(scope.get("path", "")):
         return False
-    accept = b""
-    for name, value in scope.get("headers", ()):
-        if name == b"accept":
-            accept += b"," + value
-        elif value not in _WANTED.get(name, (value,)):
-            return False
-    if len(accept) > _LONGEST:
+    headers = scope_headers(scope)
+    if any(value not in _WANTED.get(name, (value,)) for name, value in headers):
         return False
-    return any(name in _HTML and weight for name, _, weight in elements(accept.decode("latin-1")))
+    accept = b",".join(find_all(headers, b"accept"))
+    return len(accept) <= _LONGEST and any(
+        name in _HTML and weight for name, _, weight in elements(accept.decode("latin-1"))
+    )
 
 
 def _is_asset(path: str) -> bool:
