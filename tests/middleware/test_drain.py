@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import nullcontext
 
 import anyio
 import pytest
@@ -203,6 +204,40 @@ async def test_a_websocket_that_goes_on_sending_is_refused():
     middleware.drain.begin()
     reply = await run(middleware, websocket_scope(), [{"type": "websocket.connect"}])
     assert (len(refused), reply.types[-1]) == (2, "websocket.close")
+
+
+@pytest.mark.parametrize(
+    ("scope", "start", "piece"),
+    [
+        (websocket_scope(), {"type": "websocket.accept"}, {"type": "websocket.send", "text": "tick"}),
+        (http_scope(), STREAM, chunk()),
+    ],
+    ids=["websocket", "stream"],
+)
+@pytest.mark.parametrize("stops", [True, False])
+async def test_a_connection_that_the_server_closes_first_is_an_error_only_if_it_does_not_stop(
+    scope, start, piece, stops
+):
+    async def server_send(message):
+        sent.append(message["type"])
+        if message == piece:
+            raise OSError("closed")
+
+    async def app(scope, receive, send):
+        await send(start)
+        if stops:
+            middleware.drain.begin()
+        try:
+            await send(piece)
+        except OSError as exc:
+            raise RuntimeError("the client has left") from exc  # as a WebSocketDisconnect is
+
+    sent: list[str] = []
+    middleware = DrainMiddleware(app)
+    error = nullcontext() if stops else pytest.raises(RuntimeError, match="has left")
+    with error:
+        await middleware(scope, anyio.sleep_forever, server_send)
+    assert sent == [start["type"], piece["type"]]
 
 
 async def test_what_goes_on_sending_is_refused():

@@ -102,6 +102,16 @@ class DrainedCall(ABC):
     async def end(self) -> None:
         """End the response or WebSocket, unless that has been done."""
 
+    async def pass_on(self, message: Message) -> None:
+        """Send a message to a server that may itself have closed what is open, since it stops."""
+        try:
+            await self.server_send(message)
+        except OSError as exc:
+            if not self.is_ending:
+                raise
+            self.cut = True
+            raise Drained("the connection was closed because the server stops") from exc
+
     def is_deaf(self) -> bool:
         """Return whether the application keeps sending and never calls `receive`, so that only `send` can stop it.
 
@@ -143,7 +153,7 @@ class DrainedResponse(DrainedCall):
 
     async def _send_piece(self, message: Message) -> None:
         """Send a message of an endless response, and end it if only a send can."""
-        await self.server_send(message)
+        await self.pass_on(message)
         if self.is_ending and not self.complete and message["type"].endswith(".body") and self.is_deaf():
             await self.end()
             raise Drained("the response was ended because the server stops")
@@ -181,7 +191,7 @@ class DrainedWebSocket(DrainedCall):
             self.accepted = True
         elif kind == "websocket.close":
             self.complete = True
-        await self.server_send(message)
+        await self.pass_on(message)
         if self.is_ending and not self.complete and kind == "websocket.send" and self.is_deaf():
             await self.end()
             raise Drained("the WebSocket was closed because the server stops")
