@@ -102,6 +102,19 @@ def test_only_the_testclient_module_of_the_framework_imports_the_test_client(pac
             }
 
 
+def test_no_other_module_of_the_framework_imports_the_drop_in(packages):
+    framework = next(p for p in packages if p.name == "asgi-framework")
+    importing = []
+    for path in framework.files:
+        if "compat" in path.relative_to(framework.source).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+                importing += [f"{path.name}:{node.lineno}" for name in names if "compat" in name.split(".")]
+    assert importing == []
+
+
 def test_no_private_name_crosses_a_distribution(packages):
     framework = next(p for p in packages if p.name == "asgi-framework")
     private = []

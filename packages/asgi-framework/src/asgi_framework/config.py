@@ -29,7 +29,7 @@ _QUOTED = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:#.*)?""", re.DOTALL).fu
 _COMMENT = re.compile(r"\s#.*", re.DOTALL)
 
 
-class undefined:  # noqa: N801 - the name is Starlette's
+class undefined:
     """The absence of a default, since None is a valid default."""
 
 

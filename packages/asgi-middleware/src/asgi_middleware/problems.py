@@ -42,7 +42,7 @@ class Problem(Exception):
         status: int,
         detail: str | None = None,
         *,
-        type: str = "about:blank",  # noqa: A002 - the name of RFC 9457 §3.1.1
+        type: str = "about:blank",
         title: str | None = None,
         instance: str | None = None,
         headers: Mapping[str, str] | None = None,

@@ -75,7 +75,7 @@ class SpooledUpload(io.RawIOBase):
         super().__init__()
         self._spool: Spool | None = spool
         self._start = self._size = self._position = 0
-        self._own: IO[bytes] | None = None
+        self._own: io.FileIO | None = None
 
     def append(self, content: bytes) -> None:
         """Add bytes at the end, before the next upload of the spool is appended to."""
@@ -100,7 +100,7 @@ class SpooledUpload(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read bytes into a buffer, and return how many."""
         if self._spool is None:
-            return int(self._moved().readinto(buffer))  # type: ignore[attr-defined]
+            return int(self._moved().readinto(buffer))
         content = self._spool.read(self._start + self._position, min(len(buffer), max(self._size - self._position, 0)))
         buffer[: len(content)] = content
         self._position += len(content)
@@ -138,7 +138,7 @@ class SpooledUpload(io.RawIOBase):
                 self._spool.release()
                 self._spool = None
 
-    def _moved(self) -> IO[bytes]:
+    def _moved(self) -> io.FileIO:
         """Return the file of its own, made when it is first needed."""
         if self._own is None:
             if self._spool is None:

@@ -134,7 +134,7 @@ class MultiPartParser(PartCallbacks):
         if len(self._files) >= self.max_files:
             raise FormTooLarge(f"Too many files. Maximum number of files is {self.max_files}.")
         part.file = UploadFile(
-            file=cast(BinaryIO, SpooledTemporaryFile(max_size=self.spool_max_size)),  # noqa: SIM115
+            file=cast(BinaryIO, SpooledTemporaryFile(max_size=self.spool_max_size)),  # noqa: SIM115 - the form closes it
             size=0,
             filename=filename,
             headers=Headers(raw=part.item_headers),

@@ -108,18 +108,18 @@ def _behind(engine_dumps: Callable[[Any], bytes], engine_loads: Callable[[Any], 
     return _Codec(dumps, loads)
 
 
-def check_codec(codec: Any) -> JSONCodec:
+def check_codec(codec: JSONCodec) -> JSONCodec:
     """Return the codec; raises TypeError, saying what to write, unless it has `dumps`, to bytes, and `loads`."""
     if not callable(getattr(codec, "dumps", None)) or not callable(getattr(codec, "loads", None)):
         raise TypeError(f"json takes an object with dumps(content) -> bytes and loads(text), not {codec!r}")
     # Tried once here: `json` itself has the right names and returns text, which would fail at the first response.
-    made = codec.dumps(None)
+    made: object = codec.dumps(None)
     if not isinstance(made, bytes):
         raise TypeError(
             f"json: dumps must return bytes, and that of {codec!r} returns {type(made).__name__}: "
             "write a class whose dumps encodes what it returns"
         )
-    return codec  # type: ignore[no-any-return]
+    return codec
 
 
 def reads_plain_json(codec: JSONCodec | None) -> bool:

@@ -18,6 +18,7 @@ of a small request; new code does the same in one task with `around_http` of asg
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anyio
 
@@ -71,11 +72,11 @@ class BaseHTTPMiddleware:
 
     async def _answer(self, request: Request, call_next: CallNext, receive: Receive) -> None:
         try:
-            response = await self.dispatch_func(request, call_next)
+            response: Any = await self.dispatch_func(request, call_next)
         except HTTPException as exc:
             if exc is call_next.raised:
                 raise
-            response = exc  # type: ignore[assignment]
+            response = exc
         if not callable(response):
             raise not_a_response(self.dispatch_func, response)
         await response(request.scope, receive, call_next.send)

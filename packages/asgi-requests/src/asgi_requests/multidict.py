@@ -198,7 +198,7 @@ class QueryParams(ImmutableMultiDict[str, str]):
     @overload
     def as_type(self, type: Any) -> Any: ...
 
-    def as_type(self, type: Any) -> Any:  # noqa: A002
+    def as_type(self, type: Any) -> Any:
         """Return the parameters as a class of pydantic or msgspec, or whatever they read.
 
         A field that is a list has every value of its name, any other the last one. Raises UnprocessableContent, which

@@ -122,7 +122,7 @@ class Jinja2Templates:
         """Return the template; raises jinja2.TemplateNotFound."""
         return self.env.get_template(name)
 
-    def TemplateResponse(  # noqa: N802 - the name is Starlette's
+    def TemplateResponse(
         self,
         request: Request,
         name: str,

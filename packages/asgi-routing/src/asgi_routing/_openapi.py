@@ -40,10 +40,12 @@ def with_parameters(
 
 def _schema(convertor: Convertor[Any] | None) -> dict[str, Any]:
     """Return the schema of a convertor, a copy: YAML would write one object in two places as an alias."""
+    if convertor is None:
+        return {"type": "string"}
     for owner in (convertor, *type(convertor).__mro__):
         own = getattr(owner, "__dict__", {})
         if "openapi" in own:
-            return deepcopy(dict(convertor.openapi))  # type: ignore[union-attr]
+            return deepcopy(dict(convertor.openapi))
         if "regex" in own:  # another text than that which the base describes
             break
     return {"type": "string"}

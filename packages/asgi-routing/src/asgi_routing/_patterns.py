@@ -97,8 +97,9 @@ class PathPattern:
 
 def extract_of(route: Any) -> Extract:
     """Return the function of a route with a path: by its `path_regex` where a program has set another."""
-    if route._extract is not None:
-        return route._extract  # type: ignore[no-any-return]
+    noted: Extract | None = route._extract
+    if noted is not None:
+        return noted
     if is_own_pattern(route):
         extract = compile_extract(route.path_format, route.param_convertors)
     else:

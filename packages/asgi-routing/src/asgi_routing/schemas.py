@@ -136,7 +136,7 @@ class BaseSchemaGenerator:
         """Return the parameters of the path of an endpoint, as OpenAPI 3 describes them."""
         return path_parameters(endpoint.path, getattr(endpoint, "convertors", {}))
 
-    def OpenAPIResponse(self, request: Any) -> OpenAPIResponse:  # noqa: N802 - the name it has elsewhere
+    def OpenAPIResponse(self, request: Any) -> OpenAPIResponse:
         """Return the schema of `request.app`, ready to be returned or called."""
         return OpenAPIResponse(self.get_schema(request.app.routes))
 

@@ -91,7 +91,7 @@ class OpenAPIResponse(Response):
 class BaseSchemaGenerator(asgi_routing.schemas.BaseSchemaGenerator):
     """The base class of schema generators that return responses."""
 
-    def OpenAPIResponse(self, request: Request) -> Response:  # type: ignore[override]  # noqa: N802
+    def OpenAPIResponse(self, request: Request) -> Response:  # type: ignore[override]
         """Return the schema of `request.app`."""
         return OpenAPIResponse(content=self.get_schema(request.app.routes))
 

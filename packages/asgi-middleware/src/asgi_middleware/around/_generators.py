@@ -25,7 +25,7 @@ PlainAround = Generator[Any, ResponseStart, None]
 _CO_ANY_GENERATOR = 0x20 | 0x200  # inspect.CO_GENERATOR and inspect.CO_ASYNC_GENERATOR
 
 
-class around_http(Factory, Generic[P]):  # noqa: N801
+class around_http(Factory, Generic[P]):
     """Decorator for a generator function `function(scope, *args, **kwargs)`, async or plain, that runs per request.
 
     The result is called with the application and the other arguments: `timing(app, header="x-time")`, or

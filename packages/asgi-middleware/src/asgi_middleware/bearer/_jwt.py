@@ -178,7 +178,7 @@ def _fetcher(url: str, timeout: float) -> Fetch:
 
     def load(address: str) -> Mapping[str, Any]:
         request = Request(address, headers={"accept": "application/json"})  # noqa: S310 - checked above
-        with urlopen(request, timeout=timeout) as response:  # noqa: S310
+        with urlopen(request, timeout=timeout) as response:  # noqa: S310 - the same
             if not _is_private(response.geturl()):  # the URL after redirects
                 raise ValueError(f"the keys of {address} are not at an https URL: {response.geturl()}")
             document: Mapping[str, Any] = json.loads(response.read(_MOST_BYTES))

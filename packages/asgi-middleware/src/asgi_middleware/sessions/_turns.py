@@ -63,4 +63,4 @@ async def pause(lost: int) -> None:
     Without randomness two processes in lockstep could defeat each other again and again.
     """
     if lost > 1:
-        await sleep(random.uniform(0, min(_LONGEST, _FIRST * 2.0 ** min(lost, 10))))  # noqa: S311
+        await sleep(random.uniform(0, min(_LONGEST, _FIRST * 2.0 ** min(lost, 10))))  # noqa: S311 - not for keys

@@ -69,7 +69,7 @@ class FileAt:
         RuntimeError where it is gone or not a regular file.
         """
         try:
-            file: io.FileIO = open(self.path, "rb", buffering=0, opener=self._open)  # noqa: SIM115
+            file: io.FileIO = open(self.path, "rb", buffering=0, opener=self._open)  # noqa: SIM115 - returned
         except PermissionError as exc:
             raise UnreadableFile(*exc.args) from exc
         except OSError as exc:

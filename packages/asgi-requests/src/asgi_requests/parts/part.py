@@ -87,7 +87,7 @@ class Part:
         self,
         sink: Sink,
         *,
-        hash: str | Hash | None = None,  # noqa: A002 - the word for it
+        hash: str | Hash | None = None,
         progress: Callable[[int], object] | None = None,
     ) -> SavedPart:
         """Write what is left of the content to a sink, each chunk before the next is received, and complete the sink.

@@ -148,7 +148,7 @@ class Request(HTTPConnection[StateT]):
     @overload
     async def json(self, *, type: Any) -> Any: ...
 
-    async def json(self, *, type: Any = None) -> Any:  # noqa: A002
+    async def json(self, *, type: Any = None) -> Any:
         """Return the body as JSON; raises InvalidJSON, which answers 400, and what `body()` raises.
 
         With `type`, return it as that type, a class of pydantic or msgspec or whatever they read; raises
@@ -198,7 +198,7 @@ class Request(HTTPConnection[StateT]):
     def form(
         self,
         *,
-        type: Any = None,  # noqa: A002
+        type: Any = None,
         max_files: int | float = 1000,
         max_fields: int | float = 1000,
         max_part_size: int = 1024 * 1024,

@@ -33,7 +33,7 @@ class ServerSentEvent:
         self,
         data: Any = None,
         event: str | None = None,
-        id: str | int | None = None,  # noqa: A002 - the name of the field
+        id: str | int | None = None,
         retry: int | None = None,
         comment: str | None = None,
     ) -> None:

@@ -48,6 +48,6 @@ class AsyncClient(BaseClient):
         """Call a function, or await a coroutine function, on the application's event loop; return its result."""
         return await self._asgi.loops.call(function, *args)
 
-    async def wait_idle(self, timeout: float | None = 10.0) -> bool:  # noqa: ASYNC109 - it returns, it does not raise
+    async def wait_idle(self, timeout: float | None = 10.0) -> bool:
         """Wait until nothing of the application runs but its lifespan; return False if the time is over first."""
         return await self._asgi.wait_idle(timeout)

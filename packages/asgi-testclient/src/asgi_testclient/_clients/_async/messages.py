@@ -1,7 +1,5 @@
 """The messages of a WebSocket as text, bytes and JSON, whatever carries them."""
 
-# ruff: noqa: ASYNC109 - the limits are the client's own, whose errors say where the application waits
-
 from __future__ import annotations
 
 from abc import ABC, abstractmethod

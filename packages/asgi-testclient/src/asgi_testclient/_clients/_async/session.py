@@ -1,7 +1,5 @@
 """A WebSocket of a client."""
 
-# ruff: noqa: ASYNC109 - the limits are the client's own, whose errors say where the application waits
-
 from __future__ import annotations
 
 from functools import partial

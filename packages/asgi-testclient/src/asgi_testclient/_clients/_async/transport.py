@@ -29,7 +29,7 @@ class AsyncRecord(BaseRecord):
         self._driver = driver
         self._owner = weakref.ref(owner)  # it remembers this record
 
-    async def wait_closed(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - our errors say more
+    async def wait_closed(self, timeout: float | None = None) -> None:
         """Wait until the application has returned, and raise what it raised.
 
         Raises AppTimeout after so many seconds, by default the client's limit.

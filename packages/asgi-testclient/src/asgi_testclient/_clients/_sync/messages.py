@@ -2,7 +2,6 @@
 # fmt: off
 """The messages of a WebSocket as text, bytes and JSON, whatever carries them."""
 
-
 from __future__ import annotations
 
 from abc import ABC, abstractmethod

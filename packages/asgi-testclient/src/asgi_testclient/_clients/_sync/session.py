@@ -2,7 +2,6 @@
 # fmt: off
 """A WebSocket of a client."""
 
-
 from __future__ import annotations
 
 from functools import partial
