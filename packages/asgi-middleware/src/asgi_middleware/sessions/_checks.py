@@ -38,6 +38,13 @@ def cookie_of(
     )
 
 
+def raises_oversize(oversize: str) -> bool:
+    """Return whether a cookie that is too large is an error. Raises ValueError for another word than the two."""
+    if oversize not in ("warn", "raise"):
+        raise ValueError(f"oversize must be 'warn' or 'raise', not {oversize!r}")
+    return oversize == "raise"
+
+
 def keys_of(secret_key: object) -> list[bytes]:
     """Return the keys as bytes, newest first. A key may be an object whose str() is the key, as Secret is.
 

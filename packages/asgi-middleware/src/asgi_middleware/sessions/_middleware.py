@@ -14,7 +14,7 @@ from .._marked import marked_async
 from .._scope import request_headers
 from .._watch import ResponseWatcher
 from ..types import ASGIApp, Message, Receive, Scope, Send
-from ._checks import cookie_of, keys_of, seconds_of
+from ._checks import cookie_of, keys_of, raises_oversize, seconds_of
 from ._cookie import SameSite, sets_cookie
 from ._encryption import Encryption
 from ._json import encode
@@ -78,6 +78,7 @@ class SessionMiddleware:
         store_timeout: float = 2.0,
         lazy: bool = False,
     ) -> None:
+        strict = raises_oversize(oversize)  # checked even if it has no effect
         seconds = seconds_of("max_age", max_age)
         cookie = cookie_of(session_cookie, seconds, path, same_site, domain, secure=https_only, partitioned=partitioned)
         if store is not None:
@@ -89,7 +90,7 @@ class SessionMiddleware:
             return
         seal = _seal(cookie.name, secret_key, salt, digest if not encrypted else None)
         refresh = seconds_of("refresh_after", refresh_after)
-        self._set_up(app, CookieStore(seal, cookie, max_age=seconds, refresh_after=refresh, oversize=oversize))
+        self._set_up(app, CookieStore(seal, cookie, max_age=seconds, refresh_after=refresh, raise_oversize=strict))
 
     @classmethod
     def with_store(cls, app: ASGIApp, store: Store) -> Self:

@@ -66,10 +66,8 @@ class CookieStore:
         *,
         max_age: int | None,
         refresh_after: int | None,
-        oversize: str,
+        raise_oversize: bool,
     ) -> None:
-        if oversize not in ("warn", "raise"):
-            raise ValueError(f"oversize must be 'warn' or 'raise', not {oversize!r}")
         self.cookie_name = cookie.name
         self.identity: Hashable = cookie.identity
         self.refreshes = refresh_after is not None
@@ -77,7 +75,7 @@ class CookieStore:
         self._seal = seal
         self._max_age = max_age
         self._refresh_after = refresh_after
-        self._raise_oversize = oversize == "raise"
+        self._raise_oversize = raise_oversize
 
     def load(self, headers: RawHeaders) -> StoredSession:
         """Return the contents of the last valid cookie; a damaged, expired or foreign one is ignored."""
