@@ -128,7 +128,7 @@ class Response:
     @property
     def headers(self) -> MutableHeaders:
         """The headers, to read and to change: changes are made to `raw_headers`."""
-        return MutableHeaders(raw=self.raw_headers)
+        return MutableHeaders.from_raw(self.raw_headers)
 
     def with_vary(self, *names: str) -> Self:
         """Return the response itself, with names of request headers merged into Vary (RFC 9110 §12.5.5)."""

@@ -92,7 +92,7 @@ class IdentityResponder:
             message = encoded
         # A copy of both, since the application may send the same start again.
         start = {**self.initial_message, "headers": [*self.initial_message.get("headers", ())]}
-        headers = MutableHeaders(raw=start["headers"])
+        headers = MutableHeaders.from_raw(start["headers"])
         # Also where this response is not encoded: a cache must not give it to a client that another one suits.
         if self._rules.may_encode(start["status"], start["headers"]):
             headers.add_vary_header("Accept-Encoding")
