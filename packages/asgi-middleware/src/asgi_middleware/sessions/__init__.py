@@ -35,12 +35,17 @@ Signed cookies need itsdangerous: `pip install asgi-middleware[sessions]`.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ._contents import EMPTY, StoredSession
 from ._middleware import SessionMiddleware
-from ._records import SessionOf, revoke, sessions_of
-from ._server_session import ServerSession
 from ._session import Session, SessionWarning
 from ._store import CookieStore, Store
+
+if TYPE_CHECKING:
+    from ._records import SessionOf, revoke, sessions_of
+    from ._server_session import ServerSession
 
 __all__ = [
     "EMPTY",
@@ -55,3 +60,23 @@ __all__ = [
     "revoke",
     "sessions_of",
 ]
+
+# Imported when they are first used.
+_MODULES = {
+    "SessionOf": "_records",
+    "revoke": "_records",
+    "sessions_of": "_records",
+    "ServerSession": "_server_session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

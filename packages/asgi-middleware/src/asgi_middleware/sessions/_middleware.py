@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable
-from datetime import timedelta
 from functools import partial
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from .. import stores
 from .._headers import RawHeaders, merge_vary
 from .._marked import marked_async
 from .._scope import request_headers
@@ -18,10 +16,15 @@ from ._checks import cookie_of, keys_of, raises_oversize, seconds_of
 from ._cookie import SameSite, sets_cookie
 from ._encryption import Encryption
 from ._json import encode
-from ._server import Limits, ServerSessions
 from ._session import Session, SessionWarning, warn_of_late_change
 from ._signer import PreparedSigner
 from ._store import CookieStore, Seal, Store
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from .. import stores
+    from ._server import ServerSessions
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
@@ -84,6 +87,8 @@ class SessionMiddleware:
         if store is not None:
             if secret_key is not None or encrypted:
                 raise ValueError("secret_key= and encrypted= need a cookie, but store= keeps the sessions elsewhere")
+            from ._server import Limits, ServerSessions
+
             limits = Limits.of(seconds, idle_timeout)
             self.app = app
             self._server = ServerSessions(store, cookie, limits, on_store_error, store_timeout, lazy=lazy)
