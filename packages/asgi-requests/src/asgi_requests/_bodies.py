@@ -100,6 +100,7 @@ class Replay(Delivery):
                 self._begun = True
                 return {"type": "http.request", "body": shared.body or b"", "more_body": False}
         message = await shared.pass_on()
+        # After the wait: a call that is cancelled has given nothing.
         self._begun = True
         return message
 

@@ -29,6 +29,7 @@ class ClosingGuard:
                     raise RuntimeError("already closed")
                 return function()
         finally:
+            # `close` sets `closed` before it tries the lock, and this is read after the release: one of the two closes.
             if self.closed:
                 self.close()
 

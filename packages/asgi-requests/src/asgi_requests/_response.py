@@ -115,6 +115,7 @@ class Response:
                 key = (encode_name if is_long else _encode_name)(name)
                 plain = type(value) is str and value.isprintable()
                 raw.append((key, value.encode("latin-1") if plain else encode_value(value, name)))
+                # A length that is given stays: that of a HEAD may be known without making the content (RFC 9110 §8.6).
                 if key == b"content-length":
                     body = None
                 elif key == b"content-type":
@@ -206,6 +207,7 @@ class Response:
         status = self.status_code
         if status in WITHOUT_BODY:
             return self.start_message(), {"type": "http.response.body", "body": b""}
+        # HEAD has the headers that a GET would have, Content-Length included (RFC 9110 §9.3.2).
         body = b"" if scope.get("method") == "HEAD" else self.body
         return (
             {"type": "http.response.start", "status": status, "headers": [*self.raw_headers]},
@@ -236,6 +238,7 @@ def _content_type(media_type: str, charset: str) -> Field:
     if charset == "utf-8" and media_type in _TYPES:
         return _TYPES[media_type]
     value = media_type
+    # Only text has the parameter: JSON is UTF-8 without one (RFC 8259 §8.1, §11). Names of parameters have any case.
     if value.startswith("text/") and "charset=" not in value.lower():
         value = f"{value}; charset={charset}"
     field = b"content-type", encode_value(value)
@@ -254,6 +257,7 @@ def denial_send(scope: Scope, send: Send) -> Send:
         if offered:
             await send({**message, "type": "websocket." + message["type"]})
         elif message["type"] == "http.response.start":
+            # Servers answer a close before the accept with 403 (ASGI, websocket.close); its code reaches no client.
             await send({"type": "websocket.close", "code": 1000, "reason": ""})
 
     return send_denial

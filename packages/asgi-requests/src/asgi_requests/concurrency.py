@@ -83,11 +83,13 @@ async def iterate_in_threadpool(iterator: Iterable[T]) -> AsyncIterator[T]:
     steps = iter(iterator)
     finished = False
     try:
+        # With a default: StopIteration cannot be raised out of a future, nor out of a coroutine (PEP 479).
         while (item := await anyio.to_thread.run_sync(next, steps, _END)) is not _END:
             yield item
         finished = True
     finally:
         if not finished and isinstance(steps, Generator):
+            # Shielded: a cancelled task would leave the generator to the garbage collector, in any thread.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(steps.close)
 

@@ -130,6 +130,7 @@ class UnexpectedFrame(KeyError, WebSocketException):
         WebSocketException.__init__(self, 1003, f"Expected a message of {expected}")
         self.expected = expected
 
+    # That of KeyError shows the repr of its argument.
     __str__ = WebSocketException.__str__
     __repr__ = WebSocketException.__repr__
 
@@ -145,6 +146,7 @@ class MultiPartException(HTTPException):
         super().__init__(400, message)
         self.message = message
 
+    # The message alone, as of Starlette's class, which derives from Exception.
     __str__ = Exception.__str__
     __repr__ = Exception.__repr__
 

@@ -99,6 +99,7 @@ class Headers(Mapping[str, str]):
         """Return the first value of a name: the exact one from the dictionary, if there is one, else in any case."""
         if self._first is None:
             return find_any_case(self._list, name)
+        # A raw list is not copied: its owner may have added to it or removed from it.
         if self._first[0] != len(self._list):
             self._first = len(self._list), _first_values(self._list)
         return self._first[1].get(name)
@@ -213,6 +214,7 @@ class MutableHeaders(Headers):
 
     def __delitem__(self, key: str) -> None:
         name = NAMES[key]
+        # In place: `raw_headers` of a response is this very list.
         self._list[:] = [field for field in self._list if field[0].lower() != name]
 
     def append(self, key: str, value: str) -> None:

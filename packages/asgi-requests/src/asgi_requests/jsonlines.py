@@ -40,6 +40,7 @@ class InvalidJSONLine(InvalidJSON):
         self.detail = f"Invalid JSON: {msg}: line {lineno} column {self.colno}"
         self.args = (self.detail,)
 
+    # That of JSONDecodeError has three arguments: an exception from a process pool could not be unpickled.
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.msg, self.doc, self.pos, self.lineno)
 
@@ -85,6 +86,7 @@ async def read_json_lines(
         if line := lines.end():
             yield _load(line, lines.number, loads)
     finally:
+        # A generator that a loop has left is otherwise closed in another task, once it is collected.
         await stream.aclose()
 
 

@@ -74,6 +74,7 @@ class BaseHTTPMiddleware:
         try:
             response: Any = await self.dispatch_func(request, call_next)
         except HTTPException as exc:
+            # The application's, passed through by `dispatch`: its handlers are those of an outer middleware.
             if exc is call_next.raised:
                 raise
             response = exc

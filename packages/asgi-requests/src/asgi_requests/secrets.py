@@ -45,6 +45,7 @@ class CommaSeparatedStrings(Sequence[str]):
             splitter = shlex(value, posix=True)
             splitter.whitespace = ","
             splitter.whitespace_split = True
+            # shlex would drop the rest after a `#` and take `\` as an escape, and passwords have both.
             splitter.commenters = splitter.escape = ""
             self._items = [item.strip() for item in splitter]
         else:

@@ -31,6 +31,7 @@ class State:
 
     def __getattr__(self, key: str) -> Any:
         try:
+            # Not `self._state`, which recurses in an object that copy or pickle has not filled yet.
             return self.__dict__["_state"][key]
         except KeyError:
             raise AttributeError(f"'{self.__class__.__name__}' object has no attribute '{key}'") from None

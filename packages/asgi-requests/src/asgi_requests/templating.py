@@ -133,6 +133,7 @@ class Jinja2Templates:
         background: BackgroundTask | None = None,
     ) -> _TemplateResponse:
         """Return a template as a response; `request` joins the context unless it has one."""
+        # The name came first until Starlette 0.29, and still does in many examples.
         first: object = request
         if isinstance(first, str):
             raise TypeError(f"TemplateResponse takes the request first: TemplateResponse(request, {first!r}, context)")

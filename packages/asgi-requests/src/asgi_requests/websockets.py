@@ -121,6 +121,7 @@ class WebSocket(HTTPConnection[StateT]):
     def _gone(self) -> WebSocketDisconnect:
         self._open = False
         self.application_state = _DISCONNECTED
+        # 1006: the connection ended without a close frame (RFC 6455 §7.1.5).
         return WebSocketDisconnect(code=1006)
 
     def _begin(self, message: Message, kind: str) -> None:
@@ -165,6 +166,7 @@ class WebSocket(HTTPConnection[StateT]):
     @staticmethod
     def _content(message: Message, key: str) -> Any:
         if message["type"] == "websocket.disconnect":
+            # 1005: the close frame had no code (RFC 6455 §7.1.5).
             code = message.get("code")
             raise WebSocketDisconnect(1005 if code is None else code, message.get("reason"))
         content = message.get(key)

@@ -33,10 +33,12 @@ class TestThreadExecutor(Executor):
 
 
 def _work(future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    # False where the caller in the application has been cancelled while the job waited for the thread.
     if not future.set_running_or_notify_cancel():
         return
     try:
         result = fn(*args, **kwargs)
+    # As executors do: KeyboardInterrupt and SystemExit belong to the caller, too.
     except BaseException as exc:
         future.set_exception(exc)
     else:
@@ -82,6 +84,7 @@ class OpenConnections:
                 django, signals = sys.modules["django.db"], sys.modules["django.core.signals"]
                 close: Any = django.close_old_connections
                 both = (signals.request_started, signals.request_finished)
+                # Only what was connected is connected again: a project may have disconnected it for good.
                 self._silenced = [signal for signal in both if signal.disconnect(close)]
 
     def __exit__(

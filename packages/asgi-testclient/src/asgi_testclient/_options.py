@@ -169,6 +169,7 @@ def _offers(extensions: Extensions | None) -> tuple[dict[str, Mapping[str, Any]]
     websocket: dict[str, Mapping[str, Any]] = {"websocket.http.response": {}}
     for name, value in (extensions or {}).items():
         for protocol, offered in (("http.", http), ("websocket.", websocket)):
+            # A name of neither protocol, such as `tls`, is offered in both scopes.
             if name.startswith(protocol) or not name.startswith(("http.", "websocket.")):
                 offered.pop(name, None)
                 if value is not None:

@@ -52,6 +52,7 @@ class OnAsyncio(Runner):
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        # A task of its own: `force` cancels it from outside, and asyncio.run ends as usual.
         self._task = asyncio.ensure_future(self.serve())
         with suppress(asyncio.CancelledError):
             await self._task
@@ -62,6 +63,7 @@ class OnAsyncio(Runner):
 
     def post(self, function: Callable[[], object]) -> None:
         """Call a function on the loop, if that runs."""
+        # The loop may be closed between the look and the call.
         with suppress(RuntimeError):
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(function)
@@ -79,12 +81,14 @@ class Uvicorn(OnAsyncio):
         super().__init__(app, listener, grace)
         # Without a configuration of logs: pytest has its own.
         config = uvicorn.Config(self.app, log_config=None, timeout_graceful_shutdown=ceil(grace))
+        # In a thread, uvicorn installs no handlers of signals: Ctrl-C stays pytest's.
         self._server = uvicorn.Server(config)
 
     async def serve(self) -> None:
         await self._server.serve(sockets=[self.listener])
 
     def stop(self) -> None:
+        # The server's loop looks at this every 0.1 s: it needs no call from its own thread.
         self._server.should_exit = True
 
     def force(self) -> None:
@@ -117,6 +121,7 @@ def _hypercorn(backend: str, app: ASGIApp, listener: socket.socket, grace: float
     """Return the function that serves an application, with its configuration."""
     hypercorn = import_module("hypercorn.config")
     config = hypercorn.Config()
+    # In place of sockets that it would bind itself: the port is known, and taken, before the server runs.
     config.create_sockets = lambda: hypercorn.Sockets([], [listener], [])
     config.graceful_timeout = config.shutdown_timeout = grace
     config.loglevel = "ERROR"
@@ -168,5 +173,6 @@ class HypercornTrio(Runner):
 
     def _call(self, function: Callable[[], object]) -> None:
         with suppress(RuntimeError):
+            # A RunFinishedError is a RuntimeError: the server may have ended by itself.
             if self._post is not None:
                 self._post(function)

@@ -56,6 +56,7 @@ class Clock:
         Raises AppTimeout after `timeout` real seconds, and RuntimeError on the loop itself, where
         `await anyio.sleep(seconds)` does the same.
         """
+        # Not `seconds < 0`, which lets NaN pass.
         if not seconds >= 0:
             raise ValueError(f"a clock is advanced by seconds from 0, not {seconds!r}")
         self.timeline.advance(seconds, timeout)

@@ -115,6 +115,7 @@ class LintedCall:
         if error := self.checks.first_error or self.server.first_error:
             raise ProtocolViolation(error)
 
+    # Functions that return coroutines: the call itself is noted, so that one that is never awaited is found (E17).
     def receive(self) -> Coroutine[Any, Any, Message]:
         number = self.pending.next()
         return self.pending.opened(number, "receive()", self._receive(number))
@@ -189,6 +190,7 @@ class Stepped:
             steps.close()
             raise
         except BaseException as exc:
+            # Python unbinds `exc` at the end of the block, before the step is taken.
             error = exc
             return lambda: steps.throw(error)
         return lambda: steps.send(value)

@@ -82,6 +82,7 @@ def asgi_app(request: pytest.FixtureRequest) -> Any:
     """Return the application under test: the one that the setting asgi_app names. Projects may override it."""
     path: str = request.config.getini("asgi_app")
     if not path:
+        # Not an error yet: a test may pass an application to make_asgi_client.
         return NoApplication()
     module, _, name = path.partition(":")
     if not module or not name:

@@ -79,6 +79,7 @@ class LiveServer:
         self._crash = None
         self._ended = False
         self._watched = _Watched(self.app)
+        # Bound here: another process could take a port that is only looked up and released.
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
         port: int = listener.getsockname()[1]
@@ -90,6 +91,7 @@ class LiveServer:
             if isinstance(exc, ImportError):
                 raise ImportError(f"{self.server} cannot be imported: {_to_install(self.server)}") from exc
             raise
+        # A daemon: a server that cannot be stopped does not keep the interpreter from its end.
         self._thread = threading.Thread(target=self._serve, name=f"asgi-testclient {self.server}", daemon=True)
         self._thread.start()
         try:
@@ -141,6 +143,7 @@ class LiveServer:
             raise self._watched.failure
         while self._is_running() and monotonic() < end:
             try:
+                # The listener has a backlog: only granian, which opens a socket of its own, is not reached at once.
                 return socket.create_connection(("127.0.0.1", port), 0.2).close()
             except OSError:
                 sleep(0.02)
@@ -241,4 +244,5 @@ def _to_install(name: str) -> str:
     return f"pip install 'asgi-testclient[{extra}]>=1'"
 
 
+# Errors and documentation name the place that it is imported from.
 LiveServer.__module__ = __name__.partition(".")[0]

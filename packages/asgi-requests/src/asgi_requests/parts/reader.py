@@ -63,6 +63,7 @@ class PartReader:
                 self._within_part = True
                 return Part(self, self._turn, event)
             if event is BODY_END:
+                # Kept, so that a second iteration ends, too.
                 self._queue.append(event)
                 raise StopAsyncIteration
 
@@ -127,6 +128,7 @@ class PartReader:
             self._received += len(chunk)
             excess = self._received - self._max_size
             if excess > 0:
+                # Parts that end within the limit are given before the exception.
                 self._feed.write(chunk[: int(-excess)])
                 raise self._beyond()
             self._feed.write(chunk)
@@ -138,6 +140,7 @@ class PartReader:
         if content_type != "multipart/form-data":
             raise HTTPException(415, f"Expected multipart/form-data, not {content_type or 'a body without a type'}.")
         length = self.headers.get("content-length", "")
+        # int() raises for thousands of digits; whatever is sent behind such a length is counted as it arrives.
         if len(length) < 20 and length.isdecimal() and int(length) > self._max_size:
             raise self._beyond()
         return Feed(self.headers, self._events, self.limits.max_header_size)

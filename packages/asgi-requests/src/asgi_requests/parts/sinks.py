@@ -80,6 +80,7 @@ class DiskSink:
 
     async def abort(self) -> None:
         """Remove what has been written; a file that has its name stays."""
+        # Shielded: this cleans up after a cancellation.
         with anyio.CancelScope(shield=True):
             await finish_in_thread(self._discard)
 
@@ -104,6 +105,7 @@ class DiskSink:
         write_all(self._file, content)
 
     def _create(self) -> None:
+        # lexists: a link that leads nowhere has taken the name, too.
         if not self.overwrite and os.path.lexists(self.path):
             raise self._taken()
         temporary = self.directory / f".{secrets.token_hex(8)}.part"
@@ -113,6 +115,7 @@ class DiskSink:
     def _publish(self) -> None:
         self._write()
         if self.fsync:
+            # Before the file gets its name: after a crash the name could lead to an empty file.
             os.fsync(self._file.fileno())
         self._file.close()
         assert self._temporary is not None

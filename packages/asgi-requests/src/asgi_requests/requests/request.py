@@ -66,6 +66,7 @@ class Request(HTTPConnection[StateT]):
     def _shared(self) -> SharedBody:
         """Return what is read through `receive`, or what an inner Request has read of what was passed on."""
         receive = self._receive
+        # Request(scope) without `receive`, as handlers of exceptions make it: the body that was read inside.
         if receive is empty_receive and BODY_KEY in self.scope:
             receive = self.scope[BODY_KEY].recall(receive)
         shared = shared_body(self.scope, receive)
@@ -77,6 +78,7 @@ class Request(HTTPConnection[StateT]):
         """Wait while another reader has the body, or the beginning of it, and return what to read from then."""
         while shared.is_claimed:
             await shared.change()
+            # Looked up again: an inner Request may have read meanwhile what was passed on unread.
             shared = self._shared()
         return shared
 
@@ -162,8 +164,10 @@ class Request(HTTPConnection[StateT]):
             body = await self.body()
             shared = self._shared()
             codec = self.scope.get(CODEC_KEY)
+            # A subclass with a `body` or `stream` of its own has other bytes than the Requests that share this one's.
             if shared.body is not body:
                 self._json = load_json_of(self.scope, body)
+            # The value is shared between Requests, but not with an application that has another codec.
             elif shared.json is MISSING or shared.json_codec is not codec:
                 self._json = shared.json = load_json_of(self.scope, body)
                 shared.json_codec = codec

@@ -31,6 +31,7 @@ def slash_redirect(scope: Scope) -> RedirectResponse:
     """Redirect to the same path with a slash, relatively: neither Host nor a path of `//host` decides where to."""
     name = quote(scope["path"].rpartition("/")[2], safe="!$&'()*+,;=:@")
     query = scope.get("query_string", b"").decode("latin-1")
+    # Behind `./` a colon in the name is not taken for the end of a scheme (RFC 3986 §4.2).
     return RedirectResponse((f"./{name}/" if name else "./") + (f"?{query}" if query else ""))
 
 

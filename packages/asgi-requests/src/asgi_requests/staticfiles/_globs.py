@@ -32,6 +32,7 @@ def _translate(token: Match[str]) -> str:
     if token["set"]:
         negated = token["set"].startswith("!")
         characters = re.escape(token["set"].removeprefix("!")).replace(r"\-", "-")
+        # A negated set matches any other character, and so the slash.
         return f"(?!/)[{'^' if negated else ''}{characters}]"
     return {"folders": "(?:[^/]+/)*", "all": ".*", "some": "[^/]*", "one": "[^/]"}[token.lastgroup or ""]
 

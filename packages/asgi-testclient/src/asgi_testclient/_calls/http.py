@@ -70,6 +70,7 @@ class HTTPCall(AppCall):
 
     async def _next(self) -> Message:
         while True:
+            # After a complete response, too (ASGI, http.disconnect): a task that listens for the client ends.
             if self.disconnected or self.complete:
                 return {"type": "http.disconnect"}
             if self._pieces:
@@ -109,6 +110,7 @@ class HTTPCall(AppCall):
             self._fed(piece)
 
     def _broken_off(self, exc: Exception) -> None:
+        # As an upload that fails under way: the connection is dropped.
         self.client_error = exc
         self.left = True
         self.disconnect()
@@ -116,6 +118,7 @@ class HTTPCall(AppCall):
 
     def _fed(self, piece: bytes | None) -> None:
         self.uploading = False
+        # The end is a message of its own: an iterator does not know which chunk is its last.
         self._pieces.append((piece or b"", piece is not None))
         if piece is None:
             self._source = None
@@ -196,6 +199,7 @@ class HTTPCall(AppCall):
 
     def took(self, size: int) -> None:
         """Note that the reader has taken so many bytes; from its thread."""
+        # Before the flag is read: `_yield` sets the flag before it counts again, so one of the two sees the other.
         self.taken += size or self._in_step
         if self.draining and self.written - self.taken <= self.settings.stream_buffer:
             self.draining = False
@@ -251,6 +255,7 @@ def _blocks(message: Message) -> Iterator[bytes]:
         if offset is None:
             block = read(size)
         else:
+            # Unlike a seek and a read, this leaves the position of a file that several responses may share.
             block = os.pread(file, size, offset)
             offset += len(block)
         if not block:

@@ -158,6 +158,7 @@ def refuses_lifespan(exc: BaseException) -> bool:
         return True
     last = [*_steps(exc)][-1:]
     return any(
+        # The instruction tells a `raise` from a failed operation, such as scope["path"]: the exceptions look alike.
         step.tb_frame.f_code.co_code[step.tb_lasti] == RAISE
         and _has_scope(step.tb_frame)
         and step.tb_frame.f_code.co_name not in BUILDERS

@@ -87,6 +87,7 @@ def _connection(request: Request, settings: Settings, state: Mapping[str, Any], 
         "asgi": {"version": "3.0", "spec_version": settings.spec_version},
         "http_version": settings.http_version,
         "scheme": scheme,
+        # Octets that are not UTF-8 are replaced, as by uvicorn; `raw_path` has them.
         "path": unquote(path) if "%" in path else path,
         "raw_path": raw_path,
         "query_string": query,
@@ -94,6 +95,7 @@ def _connection(request: Request, settings: Settings, state: Mapping[str, Any], 
         "headers": [],
         "client": settings.client,
         "server": settings.server or (url.host, PORTS.get(scheme) if url.port is None else url.port),
+        # A shallow copy for each call (ASGI, Lifespan State): the values are shared, the keys are not.
         "state": dict(state),
         "extensions": {},
     }
@@ -110,6 +112,7 @@ def thread_body(request: Any, httpx: ModuleType) -> Body:
     if not isinstance(request.stream, httpx.SyncByteStream):
         raise RuntimeError("an asynchronous request body needs AsyncTestClient")
     length = _length(request)
+    # The caller's own chunks: whoever gives no length wants the application to see where they end.
     if length is None:
         chunks: Iterator[bytes] = iter(request.stream)
         return chunks
@@ -135,6 +138,7 @@ async def task_body(request: Any, httpx: ModuleType) -> Body:
 def _length(request: Any) -> int | None:
     """Return the length that the request declares; None for a stream that is sent as it comes."""
     value: str = request.headers.get("content-length", "")
+    # isdigit() is true of superscripts, for which int() raises.
     return int(value) if value.isascii() and value.isdigit() else None
 
 

@@ -58,6 +58,7 @@ class WebSocketCall(AppCall):
         return self.answer is not None and self.answer["type"] == "websocket.http.response.start"
 
     async def _next(self) -> Message:
+        # The client's messages before its close, in the order of the connection.
         while not self.inbox:
             if self.end is not None:
                 code, reason = self.end
@@ -67,6 +68,7 @@ class WebSocketCall(AppCall):
 
     def give(self, message: Message) -> None:
         """Give the application a message of the client; on the loop."""
+        # What follows a close frame is discarded (RFC 6455 §1.4).
         if self.end is None:
             self.inbox.append(message)
             self.notify()
@@ -74,6 +76,7 @@ class WebSocketCall(AppCall):
     def hang_up(self, code: int, reason: str) -> None:
         """Close from the client's side, or drop the connection; on the loop."""
         if self.end is None:
+            # The first close counts: a second one is its echo (RFC 6455 §5.5.1).
             self.end = (code, reason)
         super().disconnect()
 

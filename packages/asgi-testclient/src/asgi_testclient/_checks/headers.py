@@ -50,6 +50,7 @@ def check_headers(checks: Checks, message: Message, key: str = "headers") -> int
             if kind & UPPER:
                 upper.append(name)
             _check_name(checks, kind, name)
+        # Response splitting: recipients disagree about where such a value ends (RFC 9110 §5.5).
         if value.translate(None, FORBIDDEN) != value:
             checks.flag("E11", f"the value of {name!r} has a CR, LF or NUL: {shown(value)}")
         elif value.strip(SPACE) != value:
@@ -88,6 +89,7 @@ def _kind(name: bytes) -> int:
     kind |= UPGRADE * (lower == b"upgrade")
     if not name or name.translate(None, TOKEN):
         kind = BROKEN
+    # Bounded in entries and in bytes: an application may send names that it has from clients.
     if len(KINDS) < MOST_KINDS and len(name) <= LONGEST_KIND:
         KINDS[name] = kind
     return kind
@@ -106,6 +108,7 @@ def _content_length(checks: Checks, lengths: list[bytes]) -> int | None:
     if len(set(lengths)) > 1:
         checks.flag("E13", f"several Content-Lengths were sent: {', '.join(map(repr, lengths))}")
         return None
+    # Not int(), which takes +5 and 1_0: a proxy would find the end of the body elsewhere (RFC 9112 §6.3).
     if not lengths[0].isdigit():
         checks.flag("E13", f"the Content-Length is {shown(lengths[0])} where digits were expected")
         return None

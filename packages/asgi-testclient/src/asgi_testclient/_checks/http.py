@@ -52,6 +52,7 @@ class HTTPChecks(AnswerChecks):
             self._old_client(message)
 
     def _old_client(self, message: Message) -> None:
+        # HTTP/1.0 has no chunks, and takes a body that is cut off by a closed connection as complete (RFC 9112 §8).
         if not has_header(message, b"content-length"):
             self.flag("W07", "the client speaks HTTP/1.0, and the response has no Content-Length")
 
@@ -206,6 +207,7 @@ class OrderChecks(Checks):
             step(self, message)
 
     def _start(self, message: Message) -> None:
+        # The words are those of Starlette's client, which tests of its users compare.
         _expect(not self._started, 'Received multiple "http.response.start" messages.')
         self._started = True
         self._expects_trailers = message.get("trailers", False)

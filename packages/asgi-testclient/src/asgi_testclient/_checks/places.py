@@ -68,6 +68,7 @@ def _package(frame: FrameType) -> str:
 def is_installed(code: CodeType) -> bool:
     """Return whether code belongs to a library."""
     name = code.co_filename
+    # <frozen ...> is code that the interpreter holds itself, such as importlib's.
     return "site-packages" in name or "dist-packages" in name or name.startswith((STDLIB, "<frozen"))
 
 

@@ -119,6 +119,7 @@ class BaseSession(Saved):
     def _taken(self) -> Message:
         """Return the next message, once there is one or the application has returned."""
         call = self._call
+        # Messages before the failure: a client over a socket has them before it notices that the server has closed.
         if call.outbox:
             return call.outbox.popleft()
         self._owner.raise_failure(call)
@@ -218,6 +219,7 @@ def json_of(message: Message, mode: Mode) -> Any:
 
 def framed(data: Any, mode: Mode) -> Message:
     """Return a message with compact JSON, as text or as bytes."""
+    # The bytes of Starlette's client: an application under test may compare what it receives.
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
     if _checked(mode) == "text":
         return {"type": "websocket.receive", "text": text}

@@ -71,6 +71,7 @@ class BaseTransport:
         try:
             raise exc
         finally:
+            # Avoid a reference cycle through the traceback.
             exc = client_error = None
 
     def _missing_lifespan(self) -> str | None:
@@ -88,6 +89,7 @@ class BaseTransport:
 
     def seconds_of(self, request: Request) -> float | None:
         """Return the time limit of a request: its own, else the client's."""
+        # httpx puts its timeouts there; `read` is the one for a server that is silent.
         limits = request.extensions.get("timeout")
         if not isinstance(limits, Mapping) or "read" not in limits:
             return self.settings.timeout
@@ -119,6 +121,7 @@ class BaseTransport:
             "asgi": record,
         }
         if self.settings.multiplexed:
+            # HTTP/2 and 3 have none (RFC 9113 §8.3.2).
             extensions["reason_phrase"] = b""
         if call.debug is not None:
             extensions["http.response.debug"] = call.debug

@@ -85,6 +85,7 @@ class AsyncioSignal:
 
 
 def _resolve(waiter: asyncio.Future[bool], result: bool) -> None:
+    # Cancelled, or woken in this very pass of the loop by its alarm: a second result is an InvalidStateError.
     if not waiter.done():
         waiter.set_result(result)
 
@@ -138,6 +139,7 @@ class TrioTask:
 
     def __init__(self, trio: Any, steps: Steps, context: Context) -> None:
         self.scope = trio.CancelScope()
+        # An exception that leaves a system task ends the whole run as a TrioInternalError: the steps keep theirs.
         self.native = trio.lowlevel.spawn_system_task(self._run, steps, context=context)
 
     async def _run(self, steps: Steps) -> None:
@@ -189,6 +191,7 @@ class ThreadWaiter:
     __slots__ = ("_jobs", "_lock")
 
     def __init__(self) -> None:
+        # A lock that is held until `wake` releases it. An Event would do, but each of its waits makes another lock.
         self._lock = threading.Lock()
         self._lock.acquire()
         self._jobs: deque[Callable[[], object]] = deque()
@@ -202,6 +205,7 @@ class ThreadWaiter:
 
     def submit(self, job: Callable[[], object]) -> None:
         """Have the waiting thread do a job; while no thread waits, the job does too."""
+        # Before the wake: a thread that is woken and finds no job waits again.
         self._jobs.append(job)
         self.wake()
 
@@ -211,7 +215,9 @@ class ThreadWaiter:
         while not ready():
             if self._jobs:
                 self._jobs.popleft()()
+            # -1 is no limit for a lock; any other negative number is a ValueError, and the end may have passed.
             elif not self._wait(-1 if end is None else max(end - monotonic(), 0)):
+                # Once more: it may have become ready between the last look and the end of the wait.
                 return ready()
         return True
 
@@ -242,6 +248,7 @@ class TaskWaiter:
             left = None if end is None else end - monotonic()
             if left is not None and left <= 0:
                 return False
+            # No wake is lost between the look and the wait: both happen on the loop, which runs nothing else there.
             await self._signal.wait(left)
         return True
 
@@ -263,6 +270,7 @@ def call_now(function: Callable[..., object], *args: Any) -> None:
 def running_loop() -> AsyncioLoop | TrioLoop | None:
     """Return the loop that runs in this thread, if any."""
     # Whoever runs on trio has imported it: there is no need to do so here.
+    # trio first: in its guest mode both loops run in this thread, and asyncio's is found from trio's tasks, too.
     trio = sys.modules.get("trio")
     if trio is not None and _in_trio(trio):
         return TrioLoop(trio)

@@ -136,6 +136,7 @@ class TaskLoops:
 
     async def idle(self, seconds: float | None) -> bool:
         """Wait until no task runs that a request has started; return False if the seconds are over first."""
+        # trio's tasks have nurseries, and one that a request opens ends within the request.
         if not isinstance(running_loop(), AsyncioLoop):
             return True
         import asyncio
