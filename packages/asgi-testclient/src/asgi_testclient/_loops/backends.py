@@ -215,7 +215,7 @@ class ThreadWaiter:
         while not ready():
             if self._jobs:
                 self._jobs.popleft()()
-            # -1 is no limit for a lock; any other negative number is a ValueError, and the end may have passed.
+            # A lock waits without limit for -1, and raises for any other negative number: the end may have passed.
             elif not self._wait(-1 if end is None else max(end - monotonic(), 0)):
                 # Once more: it may have become ready between the last look and the end of the wait.
                 return ready()
