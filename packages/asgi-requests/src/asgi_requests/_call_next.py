@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
-import anyio.abc
-import anyio.lowlevel
 
 from ._bodies import Replay, shared_body
 from ._body import MISSING

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -258,6 +257,8 @@ class FileResponse(Response):
             headers.append((b"content-length", b"%d" % (end - start)))
             headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
             return _Answer(206, headers, ranges)
+        import secrets
+
         boundary = secrets.token_hex(13)
         length, header = self.generate_multipart(ranges, boundary, size, self.headers["content-type"])
         headers = [field for field in headers if field[0] != b"content-type"]

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -108,6 +107,8 @@ class DiskSink:
         # lexists: a link that leads nowhere has taken the name, too.
         if not self.overwrite and os.path.lexists(self.path):
             raise self._taken()
+        import secrets
+
         temporary = self.directory / f".{secrets.token_hex(8)}.part"
         self._file = open(temporary, "xb", buffering=0)  # noqa: SIM115 - closed by `_publish` or `_discard`
         self._temporary = temporary

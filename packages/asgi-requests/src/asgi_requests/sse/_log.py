@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from collections import deque
 from itertools import islice
@@ -32,6 +31,8 @@ class EventLog:
         self.size = size
         self._events: deque[ServerSentEvent] = deque()
         self._numbers: dict[str, int] = {}
+        import secrets
+
         self._name = secrets.token_hex(4)
         self._count = 0
         self._lock = threading.RLock()
