@@ -43,9 +43,7 @@ request_id: ContextVar[str] = ContextVar("asgi_middleware.request_id", default="
 _CLEAN = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[ -~]*)?")
 _HEADS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-# The version and the variant of a UUID, and the bits that are random in one of version 7 (RFC 9562 §5.7).
-_VERSION_7 = 0x7 << 76 | 0x2 << 62
-_RANDOM = (1 << 80) - 1 & ~(0xF << 76 | 0x3 << 62)
+_VARIANTS = "89ab" * 4  # a digit of two bits that say the variant of a UUID, and two of any (RFC 9562 §4.1)
 
 
 class TraceContext(NamedTuple):
@@ -62,9 +60,10 @@ trace_context: ContextVar[TraceContext | None] = ContextVar("asgi_middleware.tra
 
 def new_id() -> str:
     """Return a UUID of version 7 (RFC 9562 §5.7): ids sort by their time of creation."""
-    milliseconds = time.time_ns() // 1_000_000 << 80
-    text = f"{milliseconds | int.from_bytes(os.urandom(10), 'big') & _RANDOM | _VERSION_7:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    time_ms = f"{time.time_ns() // 1_000_000:012x}"
+    noise = os.urandom(10).hex()
+    variant = _VARIANTS[int(noise[3], 16)]
+    return f"{time_ms[:8]}-{time_ms[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[8:]}"
 
 
 def parse_traceparent(value: bytes) -> TraceContext | None:
