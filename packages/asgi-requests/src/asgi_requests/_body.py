@@ -175,8 +175,9 @@ class SharedBody(Messages):
             yield self.body
             return
         self.taker = ref(reader)
-        while (chunk := await self.next_chunk()) is not None:
-            yield chunk
+        while not self.consumed:
+            if (chunk := await self.next_chunk()) is not None:
+                yield chunk
 
     async def take(self) -> Message:
         """Return the next message to a reader that is not a Request, once no Request is reading in another task."""

@@ -6,7 +6,7 @@ arrive without being delivered (a disconnect poll, a read that fails or is cance
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import MethodType
 from typing import Any
 from weakref import ref
@@ -71,7 +71,13 @@ class Messages:
             self._changed.set()
             self._changed = None
 
-    async def _next_message(self) -> Message:
+    def _next_message(self) -> Coroutine[Any, Any, Message]:
+        if self._kept is None and not (self._end_is_kept or self._disconnected or self._receiving):
+            self._messages_ahead = 0
+            return self._receive()
+        return self._next_kept()
+
+    async def _next_kept(self) -> Message:
         while self._kept is None and not self._end_is_kept:
             if self._disconnected:
                 return {"type": "http.disconnect"}

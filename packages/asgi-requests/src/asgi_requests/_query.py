@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from .exceptions import HTTPException
 
@@ -65,9 +64,11 @@ def split_form(text: str, pairs: Pairs, last: dict[str, str]) -> None:
 
 
 def _split_plain(text: str, pairs: Pairs, last: dict[str, str]) -> None:
-    added: Any = [part.partition("=")[::2] for part in text.split("&") if part]
-    pairs += added
-    last.update(added)
+    for part in text.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            pairs.append((name, value))
+            last[name] = value
 
 
 def _decode(escapes: re.Match[str]) -> str:

@@ -52,25 +52,22 @@ class FormParser:
 
     async def parse(self) -> FormData:
         """Return the fields, in order."""
+        held = b""
         try:
-            await self._read()
+            async for chunk in self.stream:
+                if chunk:
+                    if held:
+                        self._feed(held)
+                    held = chunk
         except BaseException:
             # A form that is refused leaves a stream half read: its generator would be closed by the garbage collector.
             await close_stream(self.stream)
             raise
-        return FormData.from_pairs(self._items, self._last)
-
-    async def _read(self) -> None:
-        held = b""
-        async for chunk in self.stream:
-            if chunk:
-                if held:
-                    self._feed(held)
-                held = chunk
         if self._tail:
             self._feed(held)
             held = bytes(self._tail)
         self._take(held)
+        return FormData.from_pairs(self._items, self._last)
 
     def _feed(self, chunk: bytes) -> None:
         start = chunk.find(b"&")
