@@ -125,8 +125,9 @@ async def test_a_stream_may_be_any_asynchronous_iterator():
             return self.left.pop(0)
 
     assert len(await FormParser(headers(URLENCODED), Chunks()).parse()) == 3
-    with pytest.raises(MultiPartException):
-        await FormParser(headers(URLENCODED), Chunks(), max_fields=2).parse()
+    for max_fields in (1, 2):  # before the end of the stream, and after it
+        with pytest.raises(MultiPartException):
+            await FormParser(headers(URLENCODED), Chunks(), max_fields=max_fields).parse()
 
 
 async def test_no_limit_is_a_limit_too():
