@@ -76,6 +76,7 @@ async def _end_websocket(websocket: WebSocket[Any], response: ASGIApp) -> None:
     async def send_close(message: Message) -> None:
         kind = message["type"]
         if kind.endswith("http.response.start"):
+            # A policy that was violated, or an internal error (RFC 6455 §7.4.1).
             await websocket.close(1011 if message["status"] >= 500 else 1008)
         elif "http.response." not in kind:
             await websocket.send(message)

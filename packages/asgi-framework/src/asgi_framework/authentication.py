@@ -93,6 +93,7 @@ def _guarded_websocket(func: Callable[P, Any], find: Find, needed: Sequence[str]
         if has_required_scope(websocket, needed):
             await func(*args, **kwargs)
         else:
+            # Before the accept, which the endpoint would do: servers answer 403 (ASGI, websocket.close).
             await websocket.close()
 
     return guarded
@@ -129,4 +130,5 @@ def _refuse(request: Request[Any], *, status_code: int, redirect: str | None) ->
     url = str(request.url)
     if url.startswith("/"):
         url = "/" + url.lstrip("/\\")
+    # 303: the page is requested by GET, whatever the method was (RFC 9110 §15.4.4).
     return RedirectResponse(f"{request.url_for(redirect)}?{urlencode({'next': url})}", status_code=303)

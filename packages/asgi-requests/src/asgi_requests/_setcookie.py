@@ -21,6 +21,7 @@ _UNSAFE_ATTRIBUTE = re.compile(r"[^\x20-\x3a\x3c-\x7e]").search
 _SAFE_IN_QUOTES = frozenset(
     " !#$%&'()*+-./0123456789:<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~"
 )
+# Octal, as http.cookies writes and reads it: RFC 6265 has no escapes, and browsers send back what they got.
 _QUOTED = {code: f"\\{code:03o}" for code in range(256) if chr(code) not in _SAFE_IN_QUOTES} | {
     ord('"'): r"\"",
     ord("\\"): r"\\",

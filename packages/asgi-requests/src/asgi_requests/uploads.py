@@ -51,6 +51,7 @@ class UploadFile:
         self.file = file
         self.size = size
         self.headers = headers or Headers()
+        # SpooledTemporaryFile keeps it private: a write beyond it goes to the disk, and so into a thread.
         self._max_mem_size: int = getattr(file, "_max_size", 0)
 
     @property

@@ -35,6 +35,7 @@ class ParsedHost(NamedTuple):
     def port_number(self) -> int | None:
         """The port as a number; None where there is none, or none that can exist."""
         digits = self.port.lstrip("0") or self.port[:1]
+        # Five digits at most are converted: int() raises for thousands of them (CVE-2020-10735).
         return int(digits) if digits and len(digits) <= 5 and int(digits) <= 65535 else None
 
     @property

@@ -99,6 +99,7 @@ class PathConvertor(Convertor[str]):
 class IntegerConvertor(Convertor[int]):
     """ASCII digits; more of them than `sys.get_int_max_str_digits()` allows do not match."""
 
+    # Not `\d`, which matches the digits of every script.
     regex = "[0-9]+"
     openapi: ClassVar[Schema] = {"type": "integer", "format": "int64", "minimum": 0}
 

@@ -89,6 +89,7 @@ class Router:
         self.lifespan_of_mounts = lifespan_of_mounts
         records = list(middleware or ())  # an iterator can be read once
         self._is_plain = not records and type(self).app is _APP
+        # Noted, so that a `__call__` that is patched later is noticed.
         self._call = type(self).__call__
         self.middleware_stack: ASGIApp = self.dispatch if self._is_plain else wrap(self.app, records)
 

@@ -136,6 +136,7 @@ def _opaque(route: Any, app: object, above: _Above) -> ListedRoute:
 def _leaf(route: Any, above: _Above) -> ListedRoute:
     host, path, params = _place(route, above)
     endpoint = getattr(route, "endpoint", route)
+    # By name: this package does not import the classes of Starlette and FastAPI.
     classes = {cls.__name__ for cls in type(route).__mro__}
     kind: Literal["http", "websocket", "other"] = "http" if hasattr(route, "methods") else "other"
     if "WebSocketRoute" in classes:

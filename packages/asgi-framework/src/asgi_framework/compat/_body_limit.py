@@ -32,5 +32,6 @@ def get_content_length(scope: Scope) -> int | None:
     """Return the declared length of a body, or None if there is none or it is not a number."""
     for name, value in scope["headers"]:
         if name.lower() == b"content-length":
+            # int() alone takes signs, spaces and underscores, which proxies read otherwise or not at all.
             return int(value) if value.isdigit() else None
     return None

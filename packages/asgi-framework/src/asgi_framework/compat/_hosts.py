@@ -25,6 +25,7 @@ class ParsedHost:
     @property
     def is_valid_port(self) -> bool:
         """True if the port is missing or at most 65535."""
+        # int() raises for thousands of digits, which a client may send.
         return self.port is None or int(self.port.lstrip("0")[:6] or "0") <= 65535
 
 

@@ -219,6 +219,7 @@ class FileResponse(Response):
             by_path = is_http and "http.response.pathsend" in (scope.get("extensions") or ())
             answer = _Answer(self.status_code, [*self.raw_headers], [(0, size)] if size else (), by_path)
         if method == "HEAD":
+            # Not by path either, since http.response.pathsend is a whole body.
             answer.body, answer.by_path = (), False
         return answer
 
@@ -245,6 +246,7 @@ class FileResponse(Response):
         try:
             ranges = parse_range_header(requested, size, self.max_ranges)
         except MalformedRangeHeader as exc:
+            # A server may ignore it instead (RFC 9110 §14.2): this is Starlette's answer.
             return _refusal(400, exc.content)
         except RangeNotSatisfiable as exc:
             return _refusal(416, "", [(b"content-range", b"bytes */%d" % exc.max_size)])
@@ -259,6 +261,7 @@ class FileResponse(Response):
             return _Answer(206, headers, ranges)
         import secrets
 
+        # Random: content that has the boundary in it would end its part (RFC 2046 §5.1.1).
         boundary = secrets.token_hex(13)
         length, header = self.generate_multipart(ranges, boundary, size, self.headers["content-type"])
         headers = [field for field in headers if field[0] != b"content-type"]

@@ -54,8 +54,10 @@ def _compress(paths: list[str], compressors: dict[str, Compressor], jobs: int, *
         try:
             return compress_file(path, compressors)
         except OSError as exc:
+            # Returned: raised, it would end `map`, and with it the files behind this one.
             return exc
 
+    # Threads suffice: compressors release the interpreter's lock while they work.
     with ThreadPoolExecutor(jobs) as pool:
         for result in pool.map(compress, paths):
             if isinstance(result, OSError):

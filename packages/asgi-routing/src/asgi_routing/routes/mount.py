@@ -106,12 +106,14 @@ class Mount(BaseRoute):
     def _own_params(self, route_path: str, own_format: str) -> dict[str, Any] | None:
         """Return the parameters of a matching path, with the rest as `path` unless the mount's own part is fixed."""
         if len(self.param_convertors) == 1 and "path_regex" not in vars(self):
+            # With the slash: `/static` has nothing to do with `/statics`.
             return {} if route_path.startswith(f"{own_format}/") else None
         return extract_of(self)(route_path)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         if self.name is not None and name == self.name:
             if "path" in path_params:
+                # The template has the slash, and in a link a second one would begin a host.
                 path_params["path"] = str(path_params["path"]).lstrip("/")
             rest = take_query(self.param_convertors, path_params)
             check_params(name, self.param_convertors, path_params, ["path"])
@@ -172,6 +174,7 @@ async def serve_mount(
     scope["path_params"] = {**path_params, **params} if path_params else params
     if app_root_path is None:
         scope["app_root_path"] = root_path or ""
+    # A server may be configured with a final slash, which would stand there twice.
     scope["root_path"] = root_path.rstrip("/") + own_path if root_path else own_path
     scope[PREFIX] = template if prefix is None else prefix + template
     scope[UNMATCHED] = False
@@ -179,8 +182,10 @@ async def serve_mount(
         await app(scope, receive, send)
     finally:
         unmatched = scope.pop(UNMATCHED, False)
+        # The mount around this one learns it as well: nothing was found below it either.
         if nested:
             scope[UNMATCHED] = unmatched
+        # At any end: it is for the routers inside, while middleware outside may read the other keys.
         put_back(scope, PREFIX, prefix)
         if unmatched:
             put_back(scope, "path_params", path_params)

@@ -21,12 +21,14 @@ class AnswerChecks(Checks):
 
     def _begin(self, message: Message, *, head: bool) -> None:
         status = message.get("status")
+        # 1xx are interim responses, which the server sends (RFC 9110 §15.2).
         if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
             came = shown(status) if "status" in message else "missing"
             self.flag("E08", f"the status of {message['type']} is {came}; an int from 200 to 599 was expected")
         self._status = status
         self._length = 0
         declared = check_headers(self, message)
+        # Their Content-Length is that of the content they leave out (RFC 9110 §8.6).
         self._expected = None if head or status in BODILESS else declared
 
     def _flag_bool(self, message: Message, key: str) -> bool:
@@ -42,6 +44,7 @@ class AnswerChecks(Checks):
         if type(body) is bytes:
             size = len(body)
         elif isinstance(body, (bytes, bytearray, memoryview)):
+            # len() of a memoryview counts items, which may be of several bytes.
             size = memoryview(body).nbytes
         else:
             self.flag("E12", f"the body is {shown(body)} where bytes were expected")

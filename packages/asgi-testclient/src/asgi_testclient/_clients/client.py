@@ -31,6 +31,7 @@ class BaseClient(Cooperative):  # type: ignore[misc]
     handshake_headers: ClassVar[Mapping[str, str]] = {
         "connection": "upgrade",
         "upgrade": "websocket",
+        # Base64 of 16 bytes (RFC 6455 §4.1), since an application may check it.
         "sec-websocket-key": "dGhlIHRlc3QgY2xpZW50IQ==",
         "sec-websocket-version": "13",
     }
@@ -93,6 +94,7 @@ class BaseClient(Cooperative):  # type: ignore[misc]
         self, url: Any, subprotocols: Sequence[str] | None, options: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
         """Return the request that opens a WebSocket, and the options it is sent with."""
+        # As browsers do, whose handshake has the redirect mode "error" (WebSockets Standard).
         sending = {"follow_redirects": options.pop("follow_redirects", False)}
         if "auth" in options:
             sending["auth"] = options.pop("auth")

@@ -38,6 +38,7 @@ class LiveBase(Cooperative):  # type: ignore[misc]
     def __init__(self, server: Any, *, headers: Any = None, **options: Any) -> None:
         own_headers = self.library.Headers(headers)
         own_headers.setdefault("user-agent", "testclient")
+        # A proxy of the environment would look for 127.0.0.1 on its own machine.
         defaults = {"base_url": server.url, "follow_redirects": True, "timeout": TIMEOUT, "trust_env": False}
         super().__init__(headers=own_headers, **{**defaults, **options})
         self.app = server.app
@@ -105,6 +106,8 @@ class LiveSession(Messages):
         except ImportError as exc:
             raise ImportError("WebSockets over a socket need websockets: pip install websockets") from exc
         url = self._request.url
+        # Without pings, whose timeout would close the connection while a debugger holds the server, and without limits:
+        # those under test are the server's.
         options: Mapping[str, Any] = {"compression": None, "max_size": None, "ping_interval": None, "proxy": None}
         try:
             connection = websockets.connect(
@@ -181,6 +184,7 @@ class LiveSession(Messages):
 
     def disconnect(self) -> None:
         """Drop the connection without a close."""
+        # This wakes the thread that reads from the socket; after a close another file could get its descriptor.
         self._socket.socket.shutdown(socket.SHUT_RDWR)
 
     def wait_closed(self, timeout: Limit = "client") -> None:

@@ -89,6 +89,7 @@ class LoopThread:
             from concurrent.futures import Future
 
             opened: Future[BlockingPortal] = Future()
+            # In an empty context: the portal outlives the test that asks for it first.
             self.loop.post(self.loop.spawn, partial(self._serve_portal, opened), Context())
             self._portal = opened.result()
         return self._portal
@@ -197,6 +198,7 @@ class LoopThread:
             task.cancel()
         if unfinished:
             await asyncio.gather(*unfinished, return_exceptions=True)
+        # In the order of asyncio.run: generators may need the threads to end.
         await native.shutdown_asyncgens()
         await native.shutdown_default_executor()
 

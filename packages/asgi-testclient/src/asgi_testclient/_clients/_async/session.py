@@ -65,6 +65,7 @@ class AsyncSession(BaseSession, AsyncMessages):
         await self._driver.wait(self._call.readable, self._seconds(timeout))
         message = self._taken()
         if message["type"] == "websocket.close":
+            # An exception that has closed the WebSocket says more than its code, and may be about to arrive.
             await self._driver.rest()
             if self._call.done:
                 self._owner.raise_failure(self._call)

@@ -114,6 +114,7 @@ class AsyncTransport(BaseTransport):
             await driver.leave()
         if call.left or (call.done and (buffered or not call.started)):
             self.raise_failure(call)
+            # After the exception of an application that has failed, which is why there is no response.
             self.raise_unanswered(call)
         if buffered:
             await self.forget(driver)
@@ -136,6 +137,7 @@ class AsyncTransport(BaseTransport):
         driver.start()
         try:
             await driver.wait(ready, seconds)
+        # A KeyboardInterrupt and a cancelled test, too, leave no application behind that runs on.
         except BaseException:
             await driver.abort()
             raise

@@ -116,6 +116,7 @@ class Transport(BaseTransport):
             driver.leave()
         if call.left or (call.done and (buffered or not call.started)):
             self.raise_failure(call)
+            # After the exception of an application that has failed, which is why there is no response.
             self.raise_unanswered(call)
         if buffered:
             self.forget(driver)
@@ -138,6 +139,7 @@ class Transport(BaseTransport):
         driver.start()
         try:
             driver.wait(ready, seconds)
+        # A KeyboardInterrupt and a cancelled test, too, leave no application behind that runs on.
         except BaseException:
             driver.abort()
             raise
