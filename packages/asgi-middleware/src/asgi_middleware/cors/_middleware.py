@@ -112,7 +112,9 @@ class CORSMiddleware:
             is_checked = scope["type"] == "websocket" and self.check_websocket_origin
             call = self._call_websocket if is_checked else self.app
             return await call(scope, receive, send)
-        headers = request_headers(scope)
+        headers = scope.get("headers", ())
+        if headers.__class__ is not list:
+            headers = request_headers(scope)
         allowed = None
         for name, origin in headers:
             if name == b"origin":  # ASGI has the names of request headers in lower case
