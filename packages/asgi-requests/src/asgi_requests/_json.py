@@ -83,6 +83,7 @@ def dump_json_of(scope: Mapping[str, Any], content: Any) -> bytes:
 def _load_with(codec: Any, text: str | bytes) -> Any:
     try:
         return codec.loads(text)
+    # In this order: InvalidJSON is a JSONDecodeError, which is a ValueError, as UnicodeDecodeError is.
     except InvalidJSON:
         raise
     except json.JSONDecodeError as exc:
@@ -97,6 +98,7 @@ def _load_with(codec: Any, text: str | bytes) -> Any:
 
 def _load_carefully(text: str | bytes) -> Any:
     try:
+        # A lone surrogate passes, as in json.loads, and so does a byte order mark in a str (RFC 8259 §8.1).
         decoded = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
         return _decoder.decode(decoded.removeprefix("\ufeff"))
     except json.JSONDecodeError as exc:

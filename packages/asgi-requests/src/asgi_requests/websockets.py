@@ -153,6 +153,7 @@ class WebSocket(HTTPConnection[StateT]):
         fields = (
             []
             if headers is None
+            # Decoded so that the one function that refuses CR, LF and NUL encodes them.
             else [encode_field(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
         )
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": fields})

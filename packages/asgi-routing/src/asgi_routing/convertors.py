@@ -152,6 +152,7 @@ class UUIDConvertor(Convertor["UUID"]):
 class DateConvertor(Convertor["date"]):
     """A day such as `2026-02-28` (ISO 8601); one that the calendar does not have does not match."""
 
+    # fromisoformat() reads more: weeks, and days without hyphens.
     regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
     openapi: ClassVar[Schema] = {"type": "string", "format": "date"}
 
@@ -174,6 +175,7 @@ class DatetimeConvertor(Convertor["datetime"]):
     The value is aware. A leap second does not match, nor does 24:00, or more than six digits of a second.
     """
 
+    # fromisoformat() reads more: weeks, forms without separators, any character in place of the T.
     regex = (
         "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}"
         r"(?:\.[0-9]{1,6})?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"

@@ -135,6 +135,7 @@ def parse_http_date(value: str) -> datetime | None:
         return None
     try:
         date = parsedate_to_datetime(value)
+        # The form of asctime has no zone, and is UTC (RFC 9110 §5.6.7).
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

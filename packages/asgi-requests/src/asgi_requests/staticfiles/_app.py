@@ -113,6 +113,7 @@ class StaticFiles:
                 raise HTTPException(404)
             if not self.config_checked:
                 await self.check_config()
+                # After the wait: a check that fails is made again.
                 self.config_checked = True
             await self._respond(scope, receive, send)
         except HTTPException as exc:
@@ -146,6 +147,7 @@ class StaticFiles:
         method = scope["method"]
         if method not in ("GET", "HEAD"):
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+        # Small content is read in the visit to the thread that finds it, unless a 304 or the server may need none.
         reads = method == "GET" and not request_conditions(scope).keys() - {"range"}
         reads = reads and "http.response.pathsend" not in (scope.get("extensions") or ())
         ends_with_slash = scope.get("path", "").endswith("/")

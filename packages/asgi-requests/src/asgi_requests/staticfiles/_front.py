@@ -87,6 +87,7 @@ class StaticFront:
             nonlocal missing
             if message["type"] == "http.response.start" and message["status"] == 404:
                 missing = True
+            # The body of the application's 404 is dropped with its start.
             if not missing:
                 await send(message)
 

@@ -99,6 +99,7 @@ async def serve_match(
         await route.handle(scope, receive, send)
     finally:
         unmatched = scope.pop(UNMATCHED, False)
+        # The mount around this one learns it as well: nothing was found below it either.
         if nested:
             scope[UNMATCHED] = unmatched
         for key, value in before.items():
