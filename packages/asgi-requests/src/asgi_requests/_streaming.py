@@ -96,6 +96,7 @@ class StreamingResponse(Response):
             else:
                 await self._stream(scope, receive, send)
         except ClientDisconnect as exc:
+            # Raised once the background task has run, which is also for a client that has left.
             gone = exc
         finally:
             # A generator that has ended has no frame, and needs no closing.

@@ -51,6 +51,7 @@ class WorkerPool:
             return None
         self.size += 1
         worker: SimpleQueue[Any] = SimpleQueue()
+        # A daemon: a read that hangs on a network disk does not keep the process from its end.
         threading.Thread(target=_work, args=(worker,), name="asgi-requests", daemon=True).start()
         return worker
 
@@ -83,6 +84,7 @@ def _finish(
     pool: WorkerPool, worker: SimpleQueue[Any], future: asyncio.Future[Any], result: Any, error: BaseException | None
 ) -> None:
     pool.idle.append(worker)
+    # The caller was cancelled: a result would be an InvalidStateError.
     if future.done():
         return
     if error is None:

@@ -17,6 +17,8 @@ from ._channel import Channel
 from ._event import ServerSentEvent, encode_data
 
 # No-cache rather than no-store, which keeps pages out of the back/forward cache of browsers.
+# nginx buffers a response without X-Accel-Buffering; Incremental asks the same of any proxy
+# (draft-ietf-httpbis-incremental).
 _HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"), ("incremental", "?1"))
 # Seconds for the farewell to a client that may have left.
 _FAREWELL_PATIENCE = 5.0

@@ -28,6 +28,7 @@ def accepted_codings(scope: Scope) -> tuple[str, ...]:
     value = b",".join(find_all(scope_headers(scope), b"accept-encoding"))
     if not value or len(value) > _LONGEST:
         return _ONLY_IDENTITY
+    # Browsers send a handful of short values: a long one must not push them out.
     return _rank(value) if len(value) <= 64 else _rank.__wrapped__(value)
 
 

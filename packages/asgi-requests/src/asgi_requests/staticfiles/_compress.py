@@ -89,6 +89,7 @@ def _replace(sibling: str, content: bytes, original: os.stat_result) -> None:
     try:
         with open(descriptor, "wb") as file:
             file.write(content)
+        # mkstemp lets only the owner read, and the server may run as another user.
         os.chmod(temporary, stat.S_IMODE(original.st_mode))
         os.utime(temporary, ns=(original.st_atime_ns, original.st_mtime_ns))
         os.replace(temporary, sibling)
