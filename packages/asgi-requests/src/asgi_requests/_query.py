@@ -64,11 +64,9 @@ def split_form(text: str, pairs: Pairs, last: dict[str, str]) -> None:
 
 
 def _split_plain(text: str, pairs: Pairs, last: dict[str, str]) -> None:
-    for part in text.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            pairs.append((name, value))
-            last[name] = value
+    added = [(name, value) for part in text.split("&") if part for name, _, value in (part.partition("="),)]
+    pairs += added
+    last.update(added)
 
 
 def _decode(escapes: re.Match[str]) -> str:
