@@ -42,13 +42,10 @@ def _schema(convertor: Convertor[Any] | None) -> dict[str, Any]:
     """Return the schema of a convertor, a copy: YAML would write one object in two places as an alias."""
     if convertor is None:
         return {"type": "string"}
-    for owner in (convertor, *type(convertor).__mro__):
-        own = getattr(owner, "__dict__", {})
-        if "openapi" in own:
-            return deepcopy(dict(convertor.openapi))
-        if "regex" in own:  # another text than that which the base describes
-            break
-    return {"type": "string"}
+    owners = [getattr(owner, "__dict__", {}) for owner in (convertor, *type(convertor).__mro__)]
+    # The first that says anything of the text: a new `regex` may allow another than that which the base describes.
+    own = next((own for own in owners if "openapi" in own or "regex" in own), {})
+    return deepcopy(dict(convertor.openapi)) if "openapi" in own else {"type": "string"}
 
 
 def _listed(parameters: Any) -> list[Any]:
