@@ -51,6 +51,21 @@ async def failing(app, path="/", **scope):
     return reply, None
 
 
+class PureMiddleware:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+def raise_instead(exc):
+    async def handler(request, raised):
+        raise exc
+
+    return handler
+
+
 async def late_stream():
     yield b"one"
     raise Conflict("in the stream")
@@ -106,6 +121,37 @@ async def test_a_handler_for_500_is_asked_for_a_500_that_is_raised_and_for_unhan
     reply, exc = await failing(app, "/unhandled")
     assert (reply.status, reply.text, type(exc)) == (500, "ours", Conflict)
     assert seen == [HTTPException, Conflict]
+
+
+class Lost(Exception):
+    pass
+
+
+@pytest.mark.parametrize("middleware", [(), (Middleware(PureMiddleware),)], ids=["bare", "with middleware"])
+@pytest.mark.parametrize(
+    ("raised", "status", "text"), [(HTTPException(404), 404, "Not Found"), (Conflict(), 409, "conflict")]
+)
+async def test_an_exception_that_a_handler_raises_for_another_is_answered_by_its_own_handler(
+    middleware, raised, status, text
+):
+    app = App(
+        routes=[Route("/", raising(Lost()))],
+        exception_handlers={Lost: raise_instead(raised), Conflict: lambda request, exc: Response("conflict", 409)},
+        middleware=middleware,
+    )
+    reply, exc = await failing(app)
+    assert (reply.status, reply.text, exc) == (status, text, None)
+
+
+@pytest.mark.parametrize("middleware", [(), (Middleware(PureMiddleware),)], ids=["bare", "with middleware"])
+async def test_an_exception_that_a_handler_raises_and_that_has_none_is_reported_itself(middleware):
+    app = App(
+        routes=[Route("/", raising(Lost()))],
+        exception_handlers={Lost: raise_instead(Conflict())},
+        middleware=middleware,
+    )
+    reply, exc = await failing(app)
+    assert (reply.status, type(exc), type(exc.__context__)) == (500, Conflict, Lost)
 
 
 async def test_a_handler_for_exception_alone_leaves_a_500_that_is_raised_as_it_is():

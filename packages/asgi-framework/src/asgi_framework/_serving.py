@@ -89,6 +89,24 @@ async def answer_exception(
     return True
 
 
+async def answer_in_turn(
+    exc: Exception, request: Request[Any] | None, scope: Scope, receive: Receive, watcher: ResponseWatcher
+) -> bool:
+    """Answer an exception as an endpoint and the middleware around it do: the second answers what a handler raises.
+
+    Without the request of an endpoint there is the middleware alone.
+    """
+    started = watcher.started
+    try:
+        return await answer_exception(exc, request, scope, receive, watcher.send, started=started)
+    except Exception as failure:
+        if request is None or started:
+            raise
+        if not await answer_exception(failure, None, scope, receive, watcher.send, started=watcher.started):
+            raise
+        return True
+
+
 def watcher_of(request: Request[Any] | None, send: Send) -> ResponseWatcher:
     """Return the watcher of `send`; it has started if the request, if any, has begun its response."""
     outer = getattr(send, "__self__", None)

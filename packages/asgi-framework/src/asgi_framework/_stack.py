@@ -20,7 +20,7 @@ from ._serving import (
     HTTP_EXCEPTION_CALL,
     RESPONSE_CALL,
     FunctionApplication,
-    answer_exception,
+    answer_in_turn,
     application_of,
     watcher_of,
 )
@@ -85,7 +85,7 @@ class RoutingMiddleware(ExceptionMiddleware):
             await app(scope, receive, watcher.send)
         except Exception as exc:
             watcher = watcher or watcher_of(request, send)
-            if not await answer_exception(exc, request, scope, receive, watcher.send, started=watcher.started):
+            if not await answer_in_turn(exc, request, scope, receive, watcher):
                 raise
         finally:
             del scope[SCOPE_KEY]
