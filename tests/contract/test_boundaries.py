@@ -190,7 +190,7 @@ RARE |= {"asgi_middleware._accept", "asgi_routing._split"}
         (APPLICATION, RARE),
         ("import asgi_routing", {*RARE, "inspect"}),
         ("import asgi_middleware", {*RARE, "inspect"}),
-        ("import asgi_middleware.sessions", {"asyncio", "dataclasses", "inspect", "logging", "sqlite3", "threading"}),
+        ("import asgi_middleware.sessions", {"asyncio", "dataclasses", "logging", "sqlite3", "threading"}),
         (
             "from asgi_requests import BaseHTTPMiddleware, EventSourceResponse, StaticFiles",
             {"asyncio", "hashlib", "secrets"},

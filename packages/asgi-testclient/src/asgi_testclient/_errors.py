@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 
 __tracebackhide__ = True  # pytest shows the code of its reader instead
@@ -51,13 +49,27 @@ def combine(problems: list[BaseException]) -> BaseException | None:
     return first
 
 
-@contextmanager
-def collecting(problems: list[BaseException]) -> Iterator[None]:
+class Collecting:
+    """A block whose exception is appended to a list instead of being raised."""
+
+    # Not a generator: on Python 3.13 its frame keeps that of `contextlib`, which has the exception: a reference cycle.
+    __slots__ = ("_problems",)
+
+    def __init__(self, problems: list[BaseException]) -> None:
+        self._problems = problems
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, problem: BaseException | None, traceback: object) -> bool:
+        if problem is not None:
+            self._problems.append(problem)
+        return True
+
+
+def collecting(problems: list[BaseException]) -> Collecting:
     """Take one step of several that all have to be taken, and append what it raises."""
-    try:
-        yield
-    except BaseException as exc:
-        problems.append(exc)
+    return Collecting(problems)
 
 
 def warn(message: str, category: type[Warning]) -> None:
