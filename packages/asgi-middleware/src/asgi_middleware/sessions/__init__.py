@@ -35,9 +35,9 @@ Signed cookies need itsdangerous: `pip install asgi-middleware[sessions]`.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .._late import late_names
 from ._contents import EMPTY, StoredSession
 from ._middleware import SessionMiddleware
 from ._session import Session, SessionWarning
@@ -61,22 +61,12 @@ __all__ = [
     "sessions_of",
 ]
 
-# Imported when they are first used.
-_MODULES = {
-    "SessionOf": "_records",
-    "revoke": "_records",
-    "sessions_of": "_records",
-    "ServerSession": "_server_session",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "SessionOf": "_records",
+        "revoke": "_records",
+        "sessions_of": "_records",
+        "ServerSession": "_server_session",
+    },
+)

@@ -12,8 +12,9 @@ single call.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._late import late_names
 
 if TYPE_CHECKING:
     from ._base import ANYTHING, Store
@@ -24,26 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ANYTHING", "Limit", "LimitState", "MemoryStore", "RedisStore", "SQLiteStore", "Spent", "Store"]
 
-# Imported when they are first used.
-_MODULES = {
-    "ANYTHING": "_base",
-    "Store": "_base",
-    "Limit": "_limits",
-    "LimitState": "_limits",
-    "Spent": "_limits",
-    "MemoryStore": "_memory",
-    "RedisStore": "_redis",
-    "SQLiteStore": "_sqlite",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "ANYTHING": "_base",
+        "Store": "_base",
+        "Limit": "_limits",
+        "LimitState": "_limits",
+        "Spent": "_limits",
+        "MemoryStore": "_memory",
+        "RedisStore": "_redis",
+        "SQLiteStore": "_sqlite",
+    },
+)

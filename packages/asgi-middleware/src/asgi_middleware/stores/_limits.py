@@ -70,13 +70,12 @@ class Spent(NamedTuple):
 def decide(limits: Sequence[Limit], states: Sequence[State | None], cost: int, now: float) -> tuple[Spent, list[State]]:
     """Return the outcome for a request of this cost, and the new states."""
     decisions, allowed = [], True
-    for i, limit in enumerate(limits):
-        decision = _DECIDE[limit.algorithm](limit, states[i], cost, now)
+    for limit, state in zip(limits, states, strict=True):
+        decision = _DECIDE[limit.algorithm](limit, state, cost, now)
         allowed = allowed and decision[1] is not None
         decisions.append(decision)
     outcome, results = [], []
-    for i, limit in enumerate(limits):
-        before, after, retry_after = decisions[i]
+    for limit, (before, after, retry_after) in zip(limits, decisions, strict=True):
         state = after if allowed and after is not None else before
         results.append(state)
         remaining, reset = _LEFT[limit.algorithm](limit, state, now)
