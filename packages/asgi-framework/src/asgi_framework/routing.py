@@ -190,9 +190,10 @@ class MethodNotAllowed(HTTPException):
     then on: a handler may add to them.
     """
 
+    status_code = 405
+    detail = _DETAIL
+
     def __init__(self, allowed: AllowedMethods) -> None:
-        self.status_code = 405
-        self.detail = _DETAIL
         self.allowed = allowed
 
     @cached_property
@@ -202,7 +203,7 @@ class MethodNotAllowed(HTTPException):
 
     def messages(self, scope: Scope) -> tuple[Message, Message]:
         """Return the messages of the response; made before unless a handler has looked at it or changed it."""
-        if "headers" in self.__dict__ or self.detail is not _DETAIL or self.status_code != 405:
+        if len(self.__dict__) > 1:  # more than `allowed`
             return super().messages(scope)
         return (
             {"type": "http.response.start", "status": 405, "headers": [self.allowed.field, *_FIELDS]},

@@ -69,9 +69,8 @@ async def serve_partial(
     indexed, params = found[0]
     route: Any = indexed.route
     allowed = indexed.allowed
-    if len(found) > 1:
-        for other, _ in found:
-            allowed = lookup.joined[allowed, other.allowed]
+    for other, _ in found[1:]:
+        allowed = lookup.joined[allowed, other.allowed]
     scope[ALLOWED_METHODS] = allowed
     try:
         if router.auto_options or not indexed.direct or route.__class__.handle is not _HANDLE:
