@@ -14,7 +14,7 @@ import asgi_routing
 from asgi_framework import App, HTTPException, Middleware, PlainTextResponse, Route
 from asgi_framework._stack import ErrorMiddleware, RoutingMiddleware
 from asgi_framework.middleware import ExceptionMiddleware, ServerErrorMiddleware
-from raw_asgi import Reply, body_messages, http_scope, request, run
+from raw_asgi import Reply, body_messages, http_scope, request, run, websocket_scope
 
 METHODS = [
     (asgi_framework.applications.App, "__call__"),
@@ -91,12 +91,13 @@ async def test_the_parts_of_the_stack_may_be_replaced():
     assert isinstance(app.middleware_stack, ErrorMiddleware)
     assert isinstance(app.middleware_stack.app, ExceptionMiddleware)
     app.middleware_stack.app = app.middleware_stack.app
-    assert isinstance(app.middleware_stack, ErrorMiddleware)
+    assert (await request(app)).body == b"home"
     app.middleware_stack.app.app = PlainTextResponse("no router")
     assert (await request(app)).body == b"no router"
     app.middleware_stack.app = PlainTextResponse("nothing inside")
-    assert type(app.middleware_stack) is ServerErrorMiddleware
     assert (await request(app)).body == b"nothing inside"
+    reply = await run(app, websocket_scope(), [{"type": "websocket.connect"}])
+    assert reply.messages[-1] == {"type": "websocket.http.response.body", "body": b"nothing inside"}
 
 
 @pytest.mark.parametrize("cls", [ServerErrorMiddleware, ExceptionMiddleware])

@@ -68,6 +68,11 @@ async def denying(websocket):
     await websocket.send({"type": "websocket.http.response.start", "status": 403, "headers": []})
 
 
+async def denied(websocket):
+    await denying(websocket)
+    await websocket.send({"type": "websocket.http.response.body", "body": b"no"})
+
+
 async def echoing(websocket):
     await websocket.accept()
     await websocket.send_text(await websocket.receive_text())
@@ -109,7 +114,7 @@ async def served(app, extensions, messages):
     ],
     ids=lambda exc: type(exc).__name__,
 )
-@pytest.mark.parametrize("begin", [at_once, connected, accepted, closed, refused, left, denying, echoing])
+@pytest.mark.parametrize("begin", [at_once, connected, accepted, closed, refused, left, denying, denied, echoing])
 async def test_an_exception_is_answered_as_by_the_middlewares_one_by_one(begin, exc, handlers):
     async def endpoint(websocket):
         await begin(websocket)

@@ -15,7 +15,6 @@ from asgi_requests.websockets import WebSocket, WebSocketState
 from asgi_routing import Router
 
 from ._endpoints import WebSocketFunction, answer_websocket
-from ._handlers import ExceptionHandler
 from ._serving import (
     HTTP_EXCEPTION_CALL,
     RESPONSE_CALL,
@@ -25,7 +24,7 @@ from ._serving import (
     watcher_of,
 )
 from .middleware import ExceptionMiddleware, ServerErrorMiddleware
-from .types import ASGIApp, Receive, Scope, Send
+from .types import Receive, Scope, Send
 
 # Captured at import, before anything can be patched.
 SERVER_ERROR_CALL = ServerErrorMiddleware.__call__
@@ -94,23 +93,8 @@ class RoutingMiddleware(ExceptionMiddleware):
 class ErrorMiddleware(ServerErrorMiddleware):
     """ServerErrorMiddleware around a RoutingMiddleware: the whole stack of an App without middleware.
 
-    The App does in its own coroutine what all of them do. With another `app` it is a ServerErrorMiddleware.
+    The App does in its own coroutine what all of them do for a request, and this class what they do for a WebSocket.
     """
-
-    def __init__(self, app: RoutingMiddleware, handler: ExceptionHandler | None = None, debug: bool = False) -> None:
-        self.exceptions: Any = app
-        super().__init__(app, handler, debug)
-
-    @property
-    def app(self) -> Any:
-        """The RoutingMiddleware."""
-        return self.exceptions
-
-    @app.setter
-    def app(self, app: ASGIApp) -> None:
-        if app is not self.exceptions:
-            self.__class__ = ServerErrorMiddleware  # type: ignore[assignment]
-            self.app = app
 
     @classmethod
     def fits(cls, outer: object, app: Any) -> bool:
@@ -122,9 +106,10 @@ class ErrorMiddleware(ServerErrorMiddleware):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exceptions = self.exceptions
+        exceptions: Any = self.app
         if (
             scope["type"] != "websocket"
+            or exceptions.__class__ is not RoutingMiddleware
             or SCOPE_KEY in scope  # the application is mounted in another
             or exceptions.app is not exceptions.entrance
             or ServerErrorMiddleware.__call__ is not SERVER_ERROR_CALL
@@ -167,6 +152,6 @@ def websocket_watcher(websocket: WebSocket[Any] | None, receive: Receive, send: 
         states = websocket.client_state, websocket.application_state
         watcher.connected = states[0] is not WebSocketState.CONNECTING
         watcher.accepted = states[1] is WebSocketState.CONNECTED
-        watcher.started = states[1] is WebSocketState.RESPONSE
+        watcher.started = websocket.response_started
         watcher.ended = WebSocketState.DISCONNECTED in states
     return watcher

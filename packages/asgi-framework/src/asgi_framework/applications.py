@@ -131,7 +131,8 @@ class App:
             or _current_codec() is not None  # that of an application which calls this one within a request
             or scope["type"] != "http"
             or SCOPE_KEY in scope  # this application is mounted in another
-            or (exceptions := stack.exceptions).app is not exceptions.entrance
+            or (exceptions := stack.app).__class__ is not RoutingMiddleware
+            or exceptions.app is not exceptions.entrance
             or ServerErrorMiddleware.__call__ is not SERVER_ERROR_CALL
             or ExceptionMiddleware.__call__ is not EXCEPTION_CALL
         ):
@@ -140,7 +141,8 @@ class App:
                 serve = partial(serve_with_codec, self.json, serve)
             await serve(scope, receive, send)
             return
-        # What the stack, the router and the adapter of a function do, in one coroutine instead of four.
+        # What the stack, the router and the adapter of a function do, in one coroutine instead of four. The lines that
+        # find and send are those of RoutingMiddleware: to share them would take a second coroutine.
         scope[SCOPE_KEY] = exceptions
         request: Any = None
         watcher: Any = None

@@ -62,8 +62,11 @@ class InvalidFrame(WebSocketException, json.JSONDecodeError):
 class WebSocket(HTTPConnection[StateT]):
     """A connection; `client_state` is what was received, `application_state` what was sent.
 
-    A message out of turn raises RuntimeError; after the end it is WebSocketDisconnected, which is one, too.
+    `response_started` says that a denial response has begun, even if it has ended since. A message out of turn raises
+    RuntimeError; after the end it is WebSocketDisconnected, which is one, too.
     """
+
+    response_started = False
 
     # Whether both sides are connected, `receive` and `send` are this class's own, and a message needs no other check.
     # Text then skips them, two coroutines for each message, unless they are replaced on this very object.
@@ -138,6 +141,7 @@ class WebSocket(HTTPConnection[StateT]):
             self.application_state = _DISCONNECTED
         elif kind == "websocket.http.response.start":
             self.application_state = _RESPONSE
+            self.response_started = True
         else:
             raise RuntimeError(
                 'Expected ASGI message "websocket.accept", "websocket.close" or "websocket.http.response.start", '
