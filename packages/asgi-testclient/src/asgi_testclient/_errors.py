@@ -50,7 +50,7 @@ def combine(problems: list[BaseException]) -> BaseException | None:
 
 
 class Collecting:
-    """A block whose exception is appended to a list instead of being raised."""
+    """One step of several that all have to be taken: what it raises is appended to a list."""
 
     # Not a generator: on Python 3.13 its frame keeps that of `contextlib`, which has the exception: a reference cycle.
     __slots__ = ("_problems",)
@@ -65,11 +65,6 @@ class Collecting:
         if problem is not None:
             self._problems.append(problem)
         return True
-
-
-def collecting(problems: list[BaseException]) -> Collecting:
-    """Take one step of several that all have to be taken, and append what it raises."""
-    return Collecting(problems)
 
 
 def warn(message: str, category: type[Warning]) -> None:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ._clients._async.driver import AsyncLifespan
-from ._errors import collecting, combine, raise_or_note
+from ._errors import Collecting, combine, raise_or_note
 from ._loops.tasks import TaskLoops
 from ._options import Settings
 from .types import ASGIApp, Receive, Scope, Send
@@ -71,7 +71,7 @@ class LifespanManager:
         lifespan, self._lifespan = self._lifespan, None
         problems: list[BaseException] = []
         if lifespan is not None:
-            with collecting(problems):
+            with Collecting(problems):
                 await lifespan.stop(self.shutdown_timeout)
         raise_or_note(combine(problems), exc_value)
 

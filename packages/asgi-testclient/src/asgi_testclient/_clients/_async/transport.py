@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from ..._calls.http import HTTPCall
 from ..._calls.requests import task_body
-from ..._errors import collecting, combine, raise_or_note, warn
+from ..._errors import Collecting, combine, raise_or_note, warn
 from ..._loops.tasks import RunningLoop, TaskLoops
 from ..._options import TransportOptions
 from ...exceptions import UnfinishedTasks
@@ -172,12 +172,12 @@ class AsyncTransport(BaseTransport):
         problems: list[BaseException] = []
         # First the responses, then the work behind them, then the lifespan: what a request uses is there until it ends.
         for driver in [*self._active]:
-            with collecting(problems):
+            with Collecting(problems):
                 await driver.leave()
-            with collecting(problems):
+            with Collecting(problems):
                 self.raise_failure(driver.call)
         for driver in [*self._background]:
-            with collecting(problems):
+            with Collecting(problems):
                 await self._end_background(driver)
         self._active.clear()
         self._background.clear()
@@ -186,10 +186,10 @@ class AsyncTransport(BaseTransport):
             return problems
         lifespan, self._lifespan, self._lifespan_call = self._lifespan, None, None
         if lifespan is not None:
-            with collecting(problems):
+            with Collecting(problems):
                 await lifespan.stop(self.settings.timeout)
         self.entered = False
-        with collecting(problems):
+        with Collecting(problems):
             self.loops.stop()
         return problems
 

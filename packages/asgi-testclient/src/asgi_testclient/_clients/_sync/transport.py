@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 from ..._calls.http import HTTPCall
 from ..._calls.requests import thread_body
-from ..._errors import collecting, combine, raise_or_note, warn
+from ..._errors import Collecting, combine, raise_or_note, warn
 from ..._loops.threads import LoopThread, ThreadLoops
 from ..._options import TransportOptions
 from ...exceptions import UnfinishedTasks
@@ -174,12 +174,12 @@ class Transport(BaseTransport):
         problems: list[BaseException] = []
         # First the responses, then the work behind them, then the lifespan: what a request uses is there until it ends.
         for driver in [*self._active]:
-            with collecting(problems):
+            with Collecting(problems):
                 driver.leave()
-            with collecting(problems):
+            with Collecting(problems):
                 self.raise_failure(driver.call)
         for driver in [*self._background]:
-            with collecting(problems):
+            with Collecting(problems):
                 self._end_background(driver)
         self._active.clear()
         self._background.clear()
@@ -188,10 +188,10 @@ class Transport(BaseTransport):
             return problems
         lifespan, self._lifespan, self._lifespan_call = self._lifespan, None, None
         if lifespan is not None:
-            with collecting(problems):
+            with Collecting(problems):
                 lifespan.stop(self.settings.timeout)
         self.entered = False
-        with collecting(problems):
+        with Collecting(problems):
             self.loops.stop()
         return problems
 
