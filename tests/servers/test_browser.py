@@ -74,6 +74,27 @@ def test_what_was_missed_is_caught_up_with(browser, board):
     assert page.errors == []
 
 
+def test_what_happens_while_the_page_catches_up_is_not_undone(browser, board):
+    """The notes that it fetches are older than the events that come meanwhile."""
+    page = browser.open(board.url + "/")
+    page.wait_for("performance.getEntriesByType('resource').some(entry => entry.name.endsWith('/api/notes'))")
+    old = httpx.post(board.url + "/api/notes", json={"author": "Bob", "text": "old"}, timeout=60)
+    page.wait_for("document.querySelector('.note p')?.textContent == 'old'")
+    page.run(
+        "const fetched = window.fetch; window.fetch = async (url) => { const answer = await fetched(url);"
+        " await new Promise((done) => { window.release = done; }); return answer; }; window.seen = 0;"
+        " for (const kind of ['note', 'removed']) events.addEventListener(kind, () => { window.seen += 1; })"
+    )
+    page.run("events.dispatchEvent(new Event('open'))")
+    page.wait_for("!!window.release")
+    httpx.delete(old.headers["location"], timeout=60)
+    httpx.post(board.url + "/api/notes", json={"author": "Bob", "text": "new"}, timeout=60)
+    page.wait_for("window.seen == 2")
+    page.run("window.release()")
+    page.wait_for("[...document.querySelectorAll('.note p')].map((text) => text.textContent).join() == 'new'")
+    assert page.errors == []
+
+
 def test_two_pages_talk(browser, board):
     ada = browser.open(board.url + "/")
     ada.wait_for("document.getElementById('here').textContent == '1 here'")

@@ -29,18 +29,28 @@ function tell(time) {
 }
 
 document.querySelectorAll("time").forEach(tell);
-events.addEventListener("note", (event) => pin(JSON.parse(event.data)));
-events.addEventListener("removed", (event) => {
+// Changes are made in the order of the events. One that comes while the notes are fetched waits for them: what was
+// fetched may be older than it.
+let changes = Promise.resolve();
+
+function inTurn(change) {
+  return (event) => {
+    changes = changes.then(() => change(event)).catch(console.error);
+  };
+}
+
+events.addEventListener("note", inTurn((event) => pin(JSON.parse(event.data))));
+events.addEventListener("removed", inTurn((event) => {
   board.querySelector(`[data-id="${JSON.parse(event.data).id}"]`)?.remove();
-});
+}));
 
 // Whenever the stream opens, at first or again, catch up with what happened before it did.
-events.addEventListener("open", async () => {
+events.addEventListener("open", inTurn(async () => {
   const notes = await (await fetch("/api/notes")).json();
   const ids = new Set(notes.map((note) => String(note.id)));
   board.querySelectorAll(".note").forEach((note) => ids.has(note.dataset.id) || note.remove());
   notes.reverse().forEach(pin);
-});
+}));
 
 // The chat is a WebSocket under the name in the form.
 const said = document.getElementById("said");
