@@ -6,8 +6,30 @@ outer code uses (`path`, `headers`, `scheme`, ...) copies the scope first.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from ._headers import RawHeaders
-from .types import Scope
+from .types import Receive, Scope
+
+_BODY_KEY = "asgi_requests.body"
+
+
+class SharedBody(Protocol):
+    """The protocol of `scope["asgi_requests.body"]`, which keeps the messages that Requests have read."""
+
+    def replay(self, receive: Receive, /) -> Receive:
+        """Return a receive that first replays the messages read from `receive`, then continues with it."""
+        ...
+
+
+def unread(scope: Scope, receive: Receive) -> Receive:
+    """Return a receive that begins with what an outer Request has read, for middleware that reads or wraps `receive`.
+
+    Inner Requests share what was read through the same `receive` only; through another they would wait for a body that
+    has been taken.
+    """
+    shared: SharedBody | None = scope.get(_BODY_KEY)
+    return receive if shared is None else shared.replay(receive)
 
 
 def request_headers(scope: Scope) -> RawHeaders:

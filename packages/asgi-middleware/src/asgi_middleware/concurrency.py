@@ -16,6 +16,7 @@ from collections.abc import Collection
 
 from ._cancel import CancelScope, Waiter, current_time, native_scope
 from ._replies import reject
+from ._scope import unread
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 _READ_AHEAD = 65536  # bytes of a waiting request's body that are read to notice that its client has left
@@ -70,7 +71,7 @@ class ConcurrencyLimitMiddleware:
         if self.running >= self.limit:
             if len(self._waiting) >= self.queue:
                 return await reject(scope, receive, send, 503, "Service Unavailable", self._headers)
-            turn = _Turn(receive)
+            turn = _Turn(unread(scope, receive))
             await self._queue(turn)
             if turn.has_left:
                 return None

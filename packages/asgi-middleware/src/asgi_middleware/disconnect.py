@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from ._cancel import CancelScope, Waiter, beside, call_soon, shielding_scope
+from ._scope import unread
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["CancelOnDisconnectMiddleware", "finish"]
@@ -59,7 +60,7 @@ class CancelOnDisconnectMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        watched = _Watched(receive, send)
+        watched = _Watched(unread(scope, receive), send)
         token = _current.set(watched)
         try:
             with watched.scope:

@@ -25,7 +25,7 @@ from ._cancel import current_time, protected_scope, sleep
 from ._headers import all_values, first_value
 from ._in_time import in_time
 from ._replies import reject
-from ._scope import request_headers
+from ._scope import request_headers, unread
 from .stores import Store
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -105,9 +105,7 @@ class IdempotencyMiddleware:
             return await self.app(scope, receive, send)
         if len(keys) != 1 or not _KEY.fullmatch(keys[0].strip(b" \t")):
             return await reject(scope, receive, send, 400, "One Idempotency-Key of 1 to 255 characters is needed")
-        holder = scope.get("asgi_requests.body")
-        if holder is not None:
-            receive = holder.replay(receive)
+        receive = unread(scope, receive)
         body = await _read(receive, self.max_body)
         if body is None:  # the client has left in the middle of the body, so its request is not known
             return None

@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 
 from ._headers import first_value
 from ._route import route_of
+from ._scope import unread
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class _Exchange:
         self._method = method if method in _METHODS else "_OTHER"
         self._middleware: PrometheusMiddleware | None = middleware
         self._scope = scope
-        self._receive = receive
+        self._receive = unread(scope, receive)
         self._send = send
         self._bytes_in = self._bytes_out = 0
         self._status = "500"  # servers answer so if the application fails before its response begins

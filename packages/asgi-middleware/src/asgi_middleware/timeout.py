@@ -15,6 +15,7 @@ from __future__ import annotations
 from ._cancel import NEVER, CancelScope, current_time, shielding_scope
 from ._endless import is_endless, with_lasting_headers
 from ._replies import send_text
+from ._scope import unread
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 _PHRASES = {503: "Service Unavailable", 504: "Gateway Timeout"}
@@ -68,7 +69,7 @@ class _TimedCall:
     def __init__(self, limits: TimeoutMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
         self.limits = limits
         self.request = scope
-        self.server_receive = receive
+        self.server_receive = unread(scope, receive)
         self.server_send = send
         self.scope: CancelScope = shielding_scope()
         self.started = self.exempt = self.body_read = False

@@ -11,7 +11,7 @@ from typing import Literal
 
 from .._headers import first_value
 from .._route import route_of
-from .._scope import request_headers
+from .._scope import request_headers, unread
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._formats import Entry, combined, json_lines, logfmt
 from ._writer import Writer
@@ -126,7 +126,7 @@ class _Exchange:
     def __init__(self, middleware: AccessLogMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
         self._middleware = middleware
         self._scope = scope
-        self._receive = receive
+        self._receive = unread(scope, receive)
         self._send = send
         self._clock = time.perf_counter()
         self._trailers = self.left = self.written = False

@@ -10,7 +10,8 @@ outer one, whether it is larger or smaller.
 
 from __future__ import annotations
 
-from ._counter import ResponseSent, SharedBody
+from .._scope import SharedBody
+from ._counter import ResponseSent
 from ._middleware import LIMIT_SCOPE_KEY, RequestBodyLimitMiddleware, RequestBodyTooLarge
 
 __all__ = ["LIMIT_SCOPE_KEY", "RequestBodyLimitMiddleware", "RequestBodyTooLarge", "ResponseSent", "SharedBody"]

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from .._replies import send_text
+from .._scope import unread
 from ..types import Message, Receive, Scope, Send
 from ._discard import closes_after_response, discard_body
 
-_BODY_KEY = "asgi_requests.body"
 # Messages without bytes cost work and memory as well, and neither a limit nor flow control counts them (CVE-2019-9518).
 _MOST_EMPTY_MESSAGES = 10_000
-
-
-class SharedBody(Protocol):
-    """The protocol of `scope["asgi_requests.body"]`, which keeps the messages that Requests have read."""
-
-    def replay(self, receive: Receive, /) -> Receive:
-        """Return a receive that first replays the messages read from `receive`, then continues with it."""
-        ...
 
 
 class ResponseSent(Exception):
@@ -59,7 +51,6 @@ class BodyCounter:
         send: Send,
         outer: BodyCounter | None,
     ) -> None:
-        shared: SharedBody | None = scope.get(_BODY_KEY)
         self.limit = limit
         self.make_exception = make_exception
         self.outer = outer
@@ -67,7 +58,7 @@ class BodyCounter:
         self.received = self.empty = 0
         self.scope = scope
         # Bytes that an outer Request has read already count, too.
-        self._receive = receive if shared is None else shared.replay(receive)
+        self._receive = unread(scope, receive)
         self._send = send
         self.failure: Exception | None = None
         self.end: Exception | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from .._configuration import paths
 from .._headers import first_value, merge_vary
 from .._replies import reject
-from .._scope import request_headers
+from .._scope import request_headers, unread
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._form import FormReader
 from ._origin import Verdict, judge, trusted_origins
@@ -81,7 +81,7 @@ class CSRFMiddleware:
             headers = scope.get("headers", ())
             verdict = judge(headers, self.trusted_origins)
             if verdict is Verdict.UNKNOWN and first_value(headers, b"cookie") is not None:
-                form = FormReader(receive, self.max_form_bytes)
+                form = FormReader(unread(scope, receive), self.max_form_bytes)
                 receive = form.receive
                 verdict = await self._verify(scope, form, exchange)
             if verdict is Verdict.OTHER:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from .._replies import send_text
+from .._scope import unread
 from ..types import Message, Receive, Scope, Send
 from ._decoders import Decoder
 
 _PIECE = 65536  # bytes that are decoded at a time
 _SLICE = 8192  # bytes of input that a decoder gets at a time
-_BODY_KEY = "asgi_requests.body"
 
 
 class UndecodableBody(Exception):
@@ -68,9 +67,7 @@ class DecodedBody:
         receive: Receive,
         send: Send,
     ) -> None:
-        shared: Any = scope.get(_BODY_KEY)
-        # An outer Request may have read the body already, or a part of it.
-        self._receive = receive if shared is None else shared.replay(receive)
+        self._receive = unread(scope, receive)
         self._send = send
         self._scope = scope
         self._stages = [_Stage(decoder) for decoder in decoders]

@@ -10,6 +10,7 @@ from .._cancel import CancelScope, caller_from_anywhere, current_time, native_sc
 from .._endless import with_lasting_headers
 from .._marked import marked_async
 from .._replies import send_text
+from .._scope import unread
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._state import Drain, Drained
 
@@ -33,7 +34,7 @@ class DrainedCall(ABC):
         self.settings = settings
         self.state = settings.drain
         self.scope = scope
-        self.server_receive = receive
+        self.server_receive = unread(scope, receive)
         self.server_send = send
         self.run_in_loop = caller_from_anywhere()
         self.whole = native_scope()

@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._headers import encode_name, encode_value, first_value
+from .._scope import unread
 from ..types import Message, Receive, Scope, Send
 from ._environ import build_environ
 from ._streams import ClientGone, FileWrapper, RequestBody
@@ -40,7 +41,7 @@ class WSGICall:
 
         self.app = app
         self.scope = scope
-        self._receive = receive
+        self._receive = unread(scope, receive)
         self._send = send
         self.early = b""
         self.body_over = False
