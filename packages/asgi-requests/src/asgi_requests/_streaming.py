@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Mapping
 from typing import Any
 
 import anyio
@@ -63,11 +63,11 @@ class StreamingResponse(Response):
         first = None if asyncio_task() is None else FirstStep(self._first_chunk(chunks))
         try:
             await _deliver(send, self.start_message())
-            chunk = await (self._first_chunk(chunks) if first is None else first)
         except BaseException:
             if first is not None:
                 await first.abandon(anyio.get_cancelled_exc_class()())
             raise
+        chunk = await (self._first_chunk(chunks) if first is None else first)
         turn = 0
         while chunk is not _END:
             try:
@@ -79,7 +79,7 @@ class StreamingResponse(Response):
                 turn = 0
                 await anyio.sleep(0)  # noqa: ASYNC115 - anyio.lowlevel takes 3 ms to import
             try:
-                content = await chunks.__anext__()
+                content = await anext(chunks)
             except StopAsyncIteration:
                 break
             chunk = content if type(content) is bytes else self._encode(content)
@@ -114,12 +114,12 @@ class StreamingResponse(Response):
     def _chunks(self, send: Send) -> AsyncIterator[Any]:
         return self.body_iterator.__aiter__()
 
-    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await run_until_disconnect(self.stream_response(send), scope, receive)
+    def _stream(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return run_until_disconnect(self.stream_response(send), scope, receive)
 
     async def _first_chunk(self, chunks: AsyncIterator[Content]) -> bytes:
         try:
-            return self._encode(await chunks.__anext__())
+            return self._encode(await anext(chunks))
         except StopAsyncIteration:
             return _END  # type: ignore[no-any-return]
 
