@@ -38,6 +38,17 @@ async def urlencoded(*chunks, content_type=URLENCODED, **limits):
     return form.multi_items()
 
 
+async def requested(*chunks, content_type=URLENCODED, **limits):
+    """The form of a request whose body arrives in these chunks."""
+    messages = iter(body_messages(chunks))
+
+    async def receive():
+        return next(messages)
+
+    scope = http_scope("POST", headers=[(b"content-type", content_type.encode())])
+    return (await Request(scope, receive).form(**limits)).multi_items()
+
+
 def parser(*chunks, content_type="multipart/form-data; boundary=B", cls=MultiPartParser, **limits):
     return cls(headers(content_type), stream(chunks), **limits)
 
@@ -69,6 +80,7 @@ async def multipart(*chunks, **kwargs):
         (b"a=%E9", [("a", "�")]),
         (b"a=%", [("a", "%")]),
         (b"a=%zz", [("a", "%zz")]),
+        (b"a=%&&b=%41&", [("a", "%"), ("b", "A")]),
         (b"a=%26%3D%2B", [("a", "&=+")]),
         (b"a%3Db=1", [("a=b", "1")]),
         ("é=é%20+".encode(), [("é", "é  ")]),
@@ -81,6 +93,8 @@ async def multipart(*chunks, **kwargs):
 async def test_urlencoded_fields_are_split_and_decoded(body, fields):
     assert await urlencoded(body) == fields
     assert await urlencoded(*[body[i : i + 1] for i in range(len(body))], b"") == fields
+    assert await requested(body) == fields
+    assert await requested(body, b"") == fields
 
 
 @pytest.mark.parametrize(
@@ -97,18 +111,23 @@ async def test_urlencoded_fields_are_split_and_decoded(body, fields):
     ],
 )
 async def test_the_charset_is_the_one_the_client_names_if_the_web_has_it(charset, body, value):
-    assert await urlencoded(body, content_type=f"{URLENCODED}; charset={charset}") == [("a", value)]
+    content_type = f"{URLENCODED}; charset={charset}"
+    assert await urlencoded(body, content_type=content_type) == [("a", value)]
+    assert await requested(body, content_type=content_type) == [("a", value)]
 
 
 @pytest.mark.parametrize("body", [b"a=1&b=2", b"a=1&b=2&", b"&a=1&&&b=2&&&&"])
 async def test_empty_fields_do_not_count(body):
     assert len(await urlencoded(body, max_fields=2)) == 2
+    assert len(await requested(body, max_fields=2)) == 2
 
 
 @pytest.mark.parametrize("chunks", [[b"a=1&b=2&c=3"], [b"a=1&", b"b=2&", b"c"], [b"a=1&b=2&c=3&d=4&"], [b"a&b&c"]])
 async def test_too_many_fields_are_refused(chunks):
     with pytest.raises(MultiPartException, match="^Too many fields. Maximum number of fields is 2.$"):
         await urlencoded(*chunks, max_fields=2)
+    with pytest.raises(FormTooLarge, match="^Too many fields. Maximum number of fields is 2.$"):
+        await requested(*chunks, max_fields=2)
 
 
 async def test_a_stream_may_be_any_asynchronous_iterator():
@@ -140,6 +159,8 @@ async def test_a_field_may_be_as_large_as_its_limit(body, size):
         assert len(await urlencoded(*chunks, max_part_size=size)) == (3 if len(chunks) == 3 else 1)
         with pytest.raises(MultiPartException, match="^Field exceeded maximum size of 0KB.$"):
             await urlencoded(*chunks, max_part_size=size - 1)
+        with pytest.raises(FormTooLarge, match="^Field exceeded maximum size of 0KB.$"):
+            await requested(*chunks, max_part_size=size - 1)
 
 
 async def test_all_fields_together_have_a_limit(monkeypatch):

@@ -5,7 +5,7 @@ Rule: readers that come at once wait for each other or raise RuntimeError; a bod
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -169,12 +169,19 @@ class SharedBody(Messages):
                 raise ClientDisconnect()
         return None
 
-    async def chunks(self, reader: object) -> AsyncGenerator[bytes, None]:
-        """Iterate over the body in pieces, for a reader that holds it exclusively."""
+    def first_chunk(self, reader: object) -> Coroutine[Any, Any, bytes | None]:
+        """Begin to take the body in pieces, for a reader that holds it exclusively, and return the first."""
+        self.taker = ref(reader)
+        return self.next_chunk()
+
+    async def chunks(self, reader: object, first: bytes | None = None) -> AsyncGenerator[bytes, None]:
+        """Iterate over the body in pieces, for a reader that holds it exclusively and may have taken the first."""
         if self.body is not None:
             yield self.body
             return
         self.taker = ref(reader)
+        if first is not None:
+            yield first
         while not self.consumed:
             if (chunk := await self.next_chunk()) is not None:
                 yield chunk

@@ -45,7 +45,6 @@ class FormParser:
         self.max_fields = max_fields
         self.max_part_size = max_part_size
         self._items: list[tuple[str, str]] = []
-        self._last: dict[str, str] = {}
         self._codec = text_codec(headers.get("content-type", ""))
         self._tail = bytearray()
         self._size = 0
@@ -67,7 +66,7 @@ class FormParser:
             self._feed(held)
             held = bytes(self._tail)
         self._take(held)
-        return FormData.from_pairs(self._items, self._last)
+        return FormData.from_pairs(self._items)
 
     def _feed(self, chunk: bytes) -> None:
         start = chunk.find(b"&")
@@ -95,15 +94,12 @@ class FormParser:
     def _take(self, fields: bytes) -> None:
         """Add whole fields, which are checked one by one only where a limit could be passed."""
         self._size += len(fields)
-        if len(fields) > self.max_part_size or fields.count(b"&") >= self.max_fields - len(self._items):
+        pairs = split_form(fields, self._codec, self.max_fields - len(self._items), self.max_part_size)
+        if pairs is not None:
+            self._items += pairs
+        else:
             for field in self._checked(fields):
                 self._add(field)
-        elif self._codec == "utf-8" and fields.isascii():
-            split_form(fields.decode("ascii"), self._items, self._last)
-        else:
-            for field in fields.split(b"&"):
-                if field:
-                    self._add(field)
         limit = max(self.max_memory_size, self.max_part_size)
         if self._size > limit:
             raise FormTooLarge(f"Fields exceeded maximum size of {limit // 1024}KB.")
@@ -111,9 +107,7 @@ class FormParser:
     def _add(self, field: bytes) -> None:
         # `+` is a space only before percent-decoding: `%2B` stays a plus (WHATWG URL §5.1).
         raw_name, _, raw_value = field.replace(b"+", b" ").partition(b"=")
-        name, value = self._text(raw_name), self._text(raw_value)
-        self._items.append((name, value))
-        self._last[name] = value
+        self._items.append((self._text(raw_name), self._text(raw_value)))
 
     def _text(self, raw: bytes) -> str:
         # Bytes that are not text in the codec become U+FFFD, as browsers' own parsers do (WHATWG URL §5.1).

@@ -188,8 +188,8 @@ class QueryParams(ImmutableMultiDict[str, str]):
         if len(query) >= cls.max_fields:
             refuse_too_many(query, cls.max_fields)
         self = object.__new__(cls)
-        self._list, self._dict = [], {}
-        split_query(query, self._list, self._dict)
+        self._list = pairs = split_query(query)
+        self._dict = dict(pairs)
         return self
 
     @overload
@@ -219,10 +219,10 @@ class FormData(ImmutableMultiDict[str, "_FormValue"]):
     """The fields of a form: strings, and an UploadFile for each file."""
 
     @classmethod
-    def from_pairs(cls, pairs: list[tuple[str, str]], last: dict[str, str]) -> Self:
-        """Return fields without a file; the list and the dictionary are kept, not copied."""
-        self = cls.__new__(cls)
-        self._list, self._dict = cast(Any, pairs), cast(Any, last)
+    def from_pairs(cls, pairs: list[tuple[str, str]]) -> Self:
+        """Return fields without a file; the list is kept, not copied."""
+        self = object.__new__(cls)
+        self._list, self._dict = cast(Any, pairs), cast(Any, dict(pairs))
         return self
 
     async def close(self) -> None:

@@ -6,19 +6,20 @@ claimed until it is whole.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from functools import partial
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from .._bodies import Recall
-from .._body import UNKNOWN
+from .._body import UNKNOWN, SharedBody
+from .._query import split_form
 from ..headers import Headers
 from ..multidict import FormData
 
 if TYPE_CHECKING:
     from .request import Request
 
-Parser = Callable[[Headers, AsyncIterator[bytes]], Any]
+Limits = tuple[float, float, int]
+"""The most files, the most fields, and the most bytes of a field."""
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
@@ -28,29 +29,17 @@ def media_type_of(content_type: str) -> str:
     return content_type if content_type == URLENCODED else content_type.partition(";")[0].strip(" \t").lower()
 
 
-def form_parser(content_type: str, max_files: float, max_fields: float, max_part_size: int) -> Parser | None:
-    """Return the parser of a form, to be called with headers and chunks, or None where there is no form to parse."""
-    media_type = media_type_of(content_type)
-    if media_type == URLENCODED:
-        from .._urlencoded import FormParser
-
-        return partial(FormParser, max_fields=max_fields, max_part_size=max_part_size)
-    if media_type == MULTIPART:
-        from ..forms import MultiPartParser
-
-        return partial(MultiPartParser, max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
-    return None
-
-
-async def parse_form(request: Request[Any], parser: Parser) -> FormData:
-    """Parse the form, or take the one that another Request has parsed."""
+async def parse_form(request: Request[Any], limits: Limits) -> FormData:
+    """Parse the form, or take the one that another Request has parsed; another media type is an empty form."""
+    content_type = request.headers.get("content-type", "")
+    if media_type_of(content_type) not in (URLENCODED, MULTIPART):
+        return FormData()
     shared, late = request._shared(), isinstance(request._receive, Recall)
     if shared.is_claimed:
         shared, late = await request._wait_for_reader(shared), True
     own: bytes | None = getattr(request, "_body", None)
     if request._streams_in_its_own_way() or (own is not None and own is not shared.body):
-        form: FormData = await parser(request.headers, request.stream()).parse()
-        return form
+        return await _parse(request.headers, request.stream(), limits)
     if shared.form is None:
         if shared.body is None:
             if request._stream_consumed:
@@ -60,7 +49,7 @@ async def parse_form(request: Request[Any], parser: Parser) -> FormData:
                 return FormData()
         shared.exclusive = True
         try:
-            shared.form = await parser(request.headers, shared.chunks(request)).parse()
+            shared.form = await _parse_shared(request, shared, content_type, limits)
         except BaseException:
             # What the parser has taken is lost: the rest must not pass for the body.
             if shared.is_taken_by(request):
@@ -70,3 +59,37 @@ async def parse_form(request: Request[Any], parser: Parser) -> FormData:
             shared.release()
     request._stream_consumed = True
     return shared.form
+
+
+async def _parse_shared(request: Request[Any], shared: SharedBody, content_type: str, limits: Limits) -> FormData:
+    first = shared.body
+    if media_type_of(content_type) == URLENCODED:
+        if first is None:
+            first = await shared.first_chunk(request)
+        # Most forms arrive in one piece and are split at once; the parser is for those that are not, or may be refused.
+        if shared.consumed or shared.body is not None:
+            pairs = split_form(first or b"", _codec(content_type), limits[1], limits[2])
+            if pairs is not None:
+                return FormData.from_pairs(pairs)
+    return await _parse(request.headers, shared.chunks(request, first), limits)
+
+
+def _codec(content_type: str) -> str:
+    if ";" not in content_type:
+        return "utf-8"
+    from .._charset import text_codec
+
+    return text_codec(content_type)
+
+
+async def _parse(headers: Headers, stream: AsyncIterator[bytes], limits: Limits) -> FormData:
+    max_files, max_fields, max_part_size = limits
+    if media_type_of(headers.get("content-type", "")) == URLENCODED:
+        from .._urlencoded import FormParser
+
+        return await FormParser(headers, stream, max_fields=max_fields, max_part_size=max_part_size).parse()
+    from ..forms import MultiPartParser
+
+    return await MultiPartParser(
+        headers, stream, max_files=max_files, max_fields=max_fields, max_part_size=max_part_size
+    ).parse()

@@ -15,7 +15,7 @@ from ..multidict import FormData
 from ..types import Message, Receive, Scope, Send
 from ._ahead import early_hint_message, push_message
 from ._channels import empty_receive, empty_send
-from ._forms import form_parser, parse_form
+from ._forms import parse_form
 from .connection import HTTPConnection, StateT
 
 if TYPE_CHECKING:
@@ -235,8 +235,7 @@ class Request(HTTPConnection[StateT]):
         self, *, max_files: int | float = 1000, max_fields: int | float = 1000, max_part_size: int = 1024 * 1024
     ) -> FormData:
         if self._form is None:
-            parser = form_parser(self.headers.get("content-type", ""), max_files, max_fields, max_part_size)
-            self._form = FormData() if parser is None else await parse_form(self, parser)
+            self._form = await parse_form(self, (max_files, max_fields, max_part_size))
         return self._form
 
     async def close(self) -> None:
