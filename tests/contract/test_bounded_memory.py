@@ -9,9 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from asgi_framework import App, JSONResponse, Response, Route, StaticFiles
+from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
+from asgi_middleware.csrf import CSRFMiddleware
+from asgi_middleware.disconnect import CancelOnDisconnectMiddleware
 from asgi_middleware.rate_limit import by_client
 from asgi_requests import HTTPException, Request
 from asgi_requests.files import evaluate_preconditions
@@ -162,3 +167,62 @@ async def test_a_rate_limit_keeps_no_long_address() -> None:
         by_client({"client": ("fe80::1%" + scope["path"], 1)})
 
     assert await kept(call) < MOST_KEPT
+
+
+PIECES = 2_000
+# Each message of one byte is a dictionary of some 250 bytes.
+MOST_AHEAD = 100 * PIECES
+
+
+class Pieces:
+    """A client that sends its body byte by byte, as fast as it is read."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def receive(self) -> Any:
+        await checkpoint()
+        if self.sent == PIECES:
+            await anyio.sleep_forever()
+        self.sent += 1
+        return {"type": "http.request", "body": b"a", "more_body": self.sent < PIECES}
+
+
+async def ahead(middleware: Callable[[Any], Any], *scopes: Any) -> int:
+    """The bytes that are held while the application has not asked for the body of any of these requests."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await anyio.sleep_forever()
+
+    async def send(message: Any) -> None:
+        pass
+
+    served = middleware(app)
+    clients = [Pieces() for _ in scopes]
+    tracemalloc.start()
+    try:
+        async with anyio.create_task_group() as tasks:
+            for scope, client in zip(scopes, clients, strict=True):
+                tasks.start_soon(served, scope, client.receive, send)
+            for _ in range(2 * PIECES):
+                await checkpoint()
+            kept, _ = tracemalloc.get_traced_memory()
+            tasks.cancel_scope.cancel()
+    finally:
+        tracemalloc.stop()
+    return kept
+
+
+async def test_a_request_whose_client_is_watched_keeps_few_small_pieces_of_its_body() -> None:
+    assert await ahead(CancelOnDisconnectMiddleware, http_scope("POST")) < MOST_AHEAD
+
+
+async def test_a_request_in_the_queue_keeps_few_small_pieces_of_its_body() -> None:
+    scopes = [http_scope("POST") for _ in range(3)]
+    assert await ahead(lambda app: ConcurrencyLimitMiddleware(app, 1, queue=2, wait=600), *scopes) < MOST_AHEAD
+
+
+async def test_the_search_for_a_token_keeps_few_small_pieces() -> None:
+    headers = [(b"cookie", b"a=b"), (b"content-type", b"application/x-www-form-urlencoded")]
+    scope = http_scope("POST", headers=headers)
+    assert await ahead(lambda app: CSRFMiddleware(app, secret_key="swordfish"), scope) < MOST_AHEAD

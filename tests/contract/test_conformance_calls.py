@@ -14,6 +14,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
+from asgi_requests import Request
 from contract.conformance.cases import row
 from contract.conformance.exchange import (
     Linted,
@@ -642,3 +643,25 @@ async def test_no_reference_cycle_is_left(subject: Subject, app: Any) -> None:
                     await call(middleware, copy.copy(scope), body=b"some bytes")
 
     assert await garbage_of(requests) == 0
+
+
+@row("C36")
+@pytest.mark.parametrize("begun", ["body", "stream"])
+async def test_a_body_that_an_outer_request_has_read_reaches_the_application(subject: Subject, begun: str) -> None:
+    bodies = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        bodies.append(await Request(scope, receive).body())
+        for message in page(b"thanks"):
+            await send(message)
+
+    middleware = subject.make(touching(subject, app))
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope, receive)
+        assert not await request.is_disconnected() if begun == "stream" else await request.body()
+        await middleware(scope, receive, send)
+
+    with anyio.fail_after(20):
+        await call(outer, acting_scope(subject, method="POST"), body=[b"some ", b"bytes"])
+    assert bodies == [b"some bytes"]

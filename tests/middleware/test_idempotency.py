@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
+import tracemalloc
 
 import anyio
 import pytest
@@ -246,6 +248,26 @@ async def test_a_body_that_was_read_outside_is_there():
     inner = App()
     await ask(IdempotencyMiddleware(inner, MemoryStore()), **{"asgi_requests.body": Holder()})
     assert inner.bodies == [b"early"]
+
+
+async def test_empty_pieces_are_not_kept():
+    inner, pieces = App(), itertools.chain(itertools.repeat(b"", 100_000), [b"x"])
+
+    async def receive():
+        piece = next(pieces)
+        return {"type": "http.request", "body": piece, "more_body": not piece}
+
+    async def send(message):
+        pass
+
+    tracemalloc.start()
+    try:
+        await IdempotencyMiddleware(inner, MemoryStore())(http_scope("POST", headers=KEY), receive, send)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert inner.bodies == [b"x"]
+    assert peak < 100_000
 
 
 async def test_work_is_finished_without_anyio_too(monkeypatch):

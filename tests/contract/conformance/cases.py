@@ -52,6 +52,7 @@ CHECKLIST = {
     "C33": "mypy --strict accepts a middleware where a framework takes one, and compares the arguments of a record.",
     "C34": "Construction copies nothing, and no repr shows a secret.",
     "C35": "A request leaves no reference cycle, whether it is answered, refused or fails.",
+    "C36": "The application gets a body that an outer Request has read, or begun to read.",
 }
 # Rows that no test of this suite runs.
 ELSEWHERE = {

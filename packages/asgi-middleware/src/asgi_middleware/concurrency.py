@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 
+from ._ahead import READ_AHEAD, kept_size
 from ._cancel import CancelScope, Waiter, current_time, native_scope
 from ._replies import reject
 from ._scope import unread
 from .types import ASGIApp, Message, Receive, Scope, Send
-
-_READ_AHEAD = 65536  # bytes of a waiting request's body that are read to notice that its client has left
 
 
 class ConcurrencyLimitMiddleware:
@@ -143,11 +142,11 @@ class _Turn:
         size = 0
         with self.scope:
             while not self.has_left:
-                if size < _READ_AHEAD:
+                if size < READ_AHEAD:
                     message = await self.server_receive()
                     self.has_left = message["type"] == "http.disconnect"
                     self.messages.append(message)
-                    size += len(message.get("body", b"")) + 1
+                    size += kept_size(message)
                 else:
                     await Waiter().wait()  # woken by the scope only: to read more would fill the memory
 

@@ -21,13 +21,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from ._ahead import READ_AHEAD, kept_size
 from ._cancel import CancelScope, Waiter, beside, call_soon, shielding_scope
 from ._scope import unread
 from .types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["CancelOnDisconnectMiddleware", "finish"]
 
-_READ_AHEAD = 65536  # bytes of a body that are read before the application asks for them
 
 _current: ContextVar[_Watched | None] = ContextVar("asgi_middleware.disconnect", default=None)
 
@@ -86,7 +86,7 @@ class _Watched:
     async def watch(self) -> None:
         """Read ahead until the client leaves, or `receive` fails; the application then gets that exception."""
         while True:
-            while self.size >= _READ_AHEAD:
+            while self.size >= READ_AHEAD:
                 await self.taken.wait()
             try:
                 message = await self.server_receive()
@@ -95,7 +95,7 @@ class _Watched:
                 return self.arrived.wake()
             self.left = message["type"] == "http.disconnect"
             self.messages.append(message)
-            self.size += len(message.get("body", b"")) + 1
+            self.size += kept_size(message)
             self.arrived.wake()
             if self.left:
                 return self.cancel()
@@ -114,7 +114,7 @@ class _Watched:
         if len(self.messages) == 1 and self.left:
             return self.messages[0]  # every later `receive` returns the disconnect, as on servers
         message = self.messages.popleft()
-        self.size -= len(message.get("body", b"")) + 1
+        self.size -= kept_size(message)
         self.taken.wake()
         return message
 

@@ -262,15 +262,14 @@ class _Recorder:
 
 async def _read(receive: Receive, most: int) -> bytes | None:
     """Return the body, cut off somewhere beyond `most` bytes; None if the client has left."""
-    chunks, size = [], 0
+    body = bytearray()  # compact: the client may send its body byte by byte
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return None
-        chunks.append(bytes(message.get("body", b"")))
-        size += len(chunks[-1])
-        if size > most or not message.get("more_body", False):
-            return b"".join(chunks)
+        body += message.get("body", b"")
+        if len(body) > most or not message.get("more_body", False):
+            return bytes(body)
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

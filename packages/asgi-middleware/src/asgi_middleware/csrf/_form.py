@@ -33,14 +33,18 @@ class FormReader:
         return None
 
     async def _beginning(self) -> bytes:
-        chunks, size, more = [], 0, True
-        while more and size < self._limit:
+        # One message is kept: many small ones would take far more memory than their bytes.
+        body, messages, more = bytearray(), 0, True
+        while more and len(body) + messages < self._limit:
             message = await self._receive()
-            self._messages.append(message)
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1]) + 1  # each message counts, or a client could send empty chunks without end
-            more = message["type"] == "http.request" and message.get("more_body", False)
-        return b"".join(chunks)[: self._limit]
+            if message["type"] != "http.request":
+                self._messages.append(message)
+                break
+            body += message.get("body", b"")
+            messages += 1  # each counts, or a client could send empty chunks without end
+            more = message.get("more_body", False)
+        self._messages.appendleft({"type": "http.request", "body": bytes(body), "more_body": more})
+        return bytes(body[: self._limit])
 
 
 def _urlencoded_field(body: bytes, field: str) -> str | None:
