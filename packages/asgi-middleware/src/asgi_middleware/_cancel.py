@@ -36,15 +36,17 @@ class CancelScope(Protocol):
     def cancel(self) -> None: ...
 
 
-def is_asyncio() -> bool:
-    """Return whether this runs on asyncio; otherwise it runs on trio."""
-    # The private function returns None where the public one raises, and is what the public one calls.
-    return asyncio._get_running_loop() is not None
+def asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the running event loop of asyncio; None on trio."""
+    # The private function returns None where the public one raises, and is what the public one calls. In Python 3.11
+    # each call asks the system for the id of the process.
+    return asyncio._get_running_loop()
 
 
 def native_scope() -> CancelScope:
     """Return a scope that cancels as the running event loop does; on asyncio it ignores AnyIO's shields."""
-    return AsyncioScope() if is_asyncio() else _trio().CancelScope()
+    loop = asyncio_loop()
+    return _trio().CancelScope() if loop is None else AsyncioScope(loop)
 
 
 def shielding_scope() -> CancelScope:
@@ -60,24 +62,26 @@ def protected_scope() -> CancelScope:
         protected: CancelScope = anyio.CancelScope(shield=True)
         return protected
     # asyncio raises a cancellation only once, so code after it can await.
-    return AsyncioScope() if is_asyncio() else _trio().CancelScope(shield=True)
+    loop = asyncio_loop()
+    return _trio().CancelScope(shield=True) if loop is None else AsyncioScope(loop)
 
 
 def current_time() -> float:
     """Return the time on the clock of the event loop, in seconds."""
-    now: float = asyncio.get_running_loop().time() if is_asyncio() else _trio().current_time()
+    loop = asyncio_loop()
+    now: float = _trio().current_time() if loop is None else loop.time()
     return now
 
 
 async def sleep(seconds: float) -> None:
     """Wait, on the clock of the event loop."""
-    await (asyncio.sleep(seconds) if is_asyncio() else _trio().sleep(seconds))
+    await (_trio() if asyncio_loop() is None else asyncio).sleep(seconds)
 
 
 def runner_for_threads() -> Callable[[Callable[[], Awaitable[Any]]], Any]:
     """Return a function for other threads that runs a coroutine function in this event loop and waits for it."""
-    if is_asyncio():
-        loop = asyncio.get_running_loop()
+    loop = asyncio_loop()
+    if loop is not None:
 
         async def run(call: Callable[[], Awaitable[Any]]) -> Any:
             return await call()
@@ -90,16 +94,18 @@ def runner_for_threads() -> Callable[[Callable[[], Awaitable[Any]]], Any]:
 
 def call_soon(callback: Callable[[], object]) -> None:
     """Run a callback in this event loop, outside any task."""
-    if is_asyncio():
-        asyncio.get_running_loop().call_soon(callback)
-    else:
+    loop = asyncio_loop()
+    if loop is None:
         _trio().lowlevel.current_trio_token().run_sync_soon(callback)
+    else:
+        loop.call_soon(callback)
 
 
 def caller_from_anywhere() -> Callable[[Callable[[], object]], object]:
     """Return a function that runs a callback in this event loop; threads and signal handlers may call it."""
-    if is_asyncio():
-        return asyncio.get_running_loop().call_soon_threadsafe
+    loop = asyncio_loop()
+    if loop is not None:
+        return loop.call_soon_threadsafe
     call: Callable[[Callable[[], object]], object] = _trio().lowlevel.current_trio_token().run_sync_soon
     return call
 
@@ -107,9 +113,10 @@ def caller_from_anywhere() -> Callable[[Callable[[], object]], object]:
 class AsyncioScope:
     """A cancel scope around code of one asyncio task, implemented as `asyncio.timeout()` is."""
 
-    __slots__ = ("_cancelling", "_deadline", "_task", "_timer", "cancel_called", "cancelled_caught")
+    __slots__ = ("_cancelling", "_deadline", "_loop", "_task", "_timer", "cancel_called", "cancelled_caught")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = NEVER
@@ -124,10 +131,10 @@ class AsyncioScope:
         self._deadline = value
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if value == NEVER else asyncio.get_running_loop().call_at(value, self.cancel)
+        self._timer = None if value == NEVER else self._loop.call_at(value, self.cancel)
 
     def __enter__(self) -> Self:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
@@ -162,7 +169,7 @@ class Waiter:
     async def wait(self) -> None:
         """Wait for the next `wake()`."""
         if self._event is None:
-            self._event = asyncio.Event() if is_asyncio() else _trio().Event()
+            self._event = (_trio() if asyncio_loop() is None else asyncio).Event()
         await self._event.wait()
 
     def wake(self) -> None:
@@ -177,7 +184,7 @@ async def beside(companion: Callable[[], Awaitable[None]], call: Callable[[], Aw
 
     Exceptions of `call` propagate unchanged.
     """
-    if is_asyncio():
+    if asyncio_loop() is not None:
         task = asyncio.ensure_future(companion())
         try:
             return await call()

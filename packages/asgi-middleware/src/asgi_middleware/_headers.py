@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 RawHeaders = Iterable[Sequence[bytes]]
 """Pairs of bytes, as tuples or lists, in any iterable, as a scope or a message may have them."""
@@ -29,6 +29,23 @@ def all_values(headers: RawHeaders, name: bytes) -> list[bytes]:
     """Return every value of a header, line by line, in order; `name` is in lower case."""
     size = len(name)
     return [value for key, value in headers if len(key) == size and key.lower() == name]
+
+
+def reader_of(*names: bytes) -> Callable[[RawHeaders], dict[bytes, list[bytes]]]:
+    """Return a function that finds every value of some headers in one walk; `names` are in lower case.
+
+    The values of each header that is present are in the order of their lines.
+    """
+    wanted, sizes = frozenset(names), frozenset(map(len, names))
+
+    def read(headers: RawHeaders) -> dict[bytes, list[bytes]]:
+        found: dict[bytes, list[bytes]] = {}
+        for key, value in headers:
+            if len(key) in sizes and (name := key.lower()) in wanted:
+                found.setdefault(name, []).append(value)
+        return found
+
+    return read
 
 
 def without(headers: RawHeaders, *names: bytes) -> list[Sequence[bytes]]:

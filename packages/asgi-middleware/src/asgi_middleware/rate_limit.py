@@ -128,10 +128,11 @@ class RateLimitMiddleware:
         self.exempt_paths = frozenset(paths("exempt_paths", exempt_paths))
         self.on_store_error = on_store_error
         self.store_timeout = store_timeout
-        self._names = _distinct(self.limits)
+        names = _distinct(self.limits)
+        self._forms = [b'"%s";r=%%d;t=%%d' % name.encode("ascii") for name in names]
         policy = ", ".join(
             f'"{name}";q={limit.quota};w={math.ceil(limit.window)}'
-            for name, limit in zip(self._names, self.limits, strict=True)
+            for name, limit in zip(names, self.limits, strict=True)
         )
         self._policy = (b"ratelimit-policy", policy.encode("ascii"))
         self._is_local = type(self.store) is MemoryStore  # it never waits, so it needs no timeout
@@ -142,10 +143,10 @@ class RateLimitMiddleware:
         if scope["type"] not in ("http", "websocket") or scope["path"] in self.exempt_paths:
             return await self.app(scope, receive, send)
         key: Any = self.key(scope)
-        if hasattr(key, "__await__"):
-            key = await key
-        if key is None:
-            return await self.app(scope, receive, send)
+        if not isinstance(key, str):
+            key = await key if hasattr(key, "__await__") else key
+            if key is None:
+                return await self.app(scope, receive, send)
         cost = self.cost
         if not isinstance(cost, int):
             cost = cost(scope)
@@ -195,11 +196,11 @@ class RateLimitMiddleware:
 
     def _state(self, spent: Spent) -> tuple[bytes, bytes]:
         """Return the field RateLimit for the limit with the smallest share of its quota left."""
-        name, state = self._names[0], spent.states[0]
+        form, state = self._forms[0], spent.states[0]
         if len(self.limits) > 1:
-            states = zip(self._names, self.limits, spent.states, strict=True)
-            name, _, state = min(states, key=lambda found: found[2].remaining / found[1].quota)
-        return b"ratelimit", f'"{name}";r={state.remaining};t={_whole_seconds(state.reset)}'.encode("ascii")
+            states = zip(self._forms, self.limits, spent.states, strict=True)
+            form, _, state = min(states, key=lambda found: found[2].remaining / found[1].quota)
+        return b"ratelimit", form % (state.remaining, _whole_seconds(state.reset))
 
 
 def _with_fields(fields: list[tuple[bytes, bytes]], start: Message) -> Message:
@@ -215,7 +216,7 @@ def _with_fields(fields: list[tuple[bytes, bytes]], start: Message) -> Message:
 
 def _whole_seconds(seconds: float) -> int:
     """Return seconds rounded up, except for a rounding error of floating-point sums (a millionth)."""
-    return max(0, math.ceil(seconds - 1e-6))
+    return math.ceil(seconds - 1e-6) if seconds > 0 else 0
 
 
 def _distinct(limits: Sequence[Limit]) -> list[str]:

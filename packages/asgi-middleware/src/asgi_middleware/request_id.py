@@ -26,7 +26,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import NamedTuple
 
-from ._headers import first_value, without
+from ._headers import RawHeaders, first_value, reader_of, without
 from ._scope import request_headers
 from ._watch import ChangedResponse
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -117,21 +117,12 @@ class RequestIDMiddleware:
         self.trust_client = trust_client
         self.generate = generate
         self._header = header.lower().encode("ascii")
+        self._read = reader_of(self._header, b"traceparent")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        read: dict[bytes, list[bytes]] = {self._header: [], b"traceparent": []}
-        for key, value in request_headers(scope):
-            # ASGI requires lower case, but two spellings must not pass for two different fields.
-            if (name := key.lower()) in read:
-                read[name].append(value)
-        ids, traces = read[self._header], read[b"traceparent"]
-        clean = self.trust_client and len(ids) == 1 and _CLEAN.fullmatch(ids[0])
-        identity = ids[0].decode("ascii") if clean else self.generate()
-        trace = parse_traceparent(traces[0]) if len(traces) == 1 else None
-        if trace is None:
-            trace = _new_trace()
+        identity, trace = self._identify(request_headers(scope))
         scope[SCOPE_KEY] = identity
         scope[TRACE_KEY] = trace
         # The trace is not sent back: a traceparent belongs to requests (W3C Trace Context §3).
@@ -142,6 +133,17 @@ class RequestIDMiddleware:
         finally:
             request_id.reset(token)
             trace_context.reset(trace_token)
+
+    def _identify(self, headers: RawHeaders) -> tuple[str, TraceContext]:
+        """Return the id and the trace of a request, the client's own if they are valid and sent once."""
+        identity, trace = None, None
+        if sent := self._read(headers):
+            ids, traces = sent.get(self._header, ()), sent.get(b"traceparent", ())
+            if self.trust_client and len(ids) == 1 and _CLEAN.fullmatch(ids[0]):
+                identity = ids[0].decode("ascii")
+            if len(traces) == 1:
+                trace = parse_traceparent(traces[0])
+        return self.generate() if identity is None else identity, trace or _new_trace()
 
 
 class RequestIDFilter(logging.Filter):

@@ -11,8 +11,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import compress, repeat
-from operator import attrgetter, is_not
+from operator import attrgetter
 from typing import Any
 
 # Also C1 controls and everything beyond latin-1: terminals act on U+009B, and bidirectional marks reorder a line.
@@ -51,8 +50,10 @@ class Entry:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the known fields, in a fixed order."""
-        values = _values(self)
-        known = dict(compress(zip(_NAMES, values, strict=True), map(is_not, values, repeat(None))))
+        known = {}
+        for name, value in zip(_NAMES, _values(self), strict=True):
+            if value is not None:
+                known[name] = value
         if not self.headers:
             del known["headers"]
         return known

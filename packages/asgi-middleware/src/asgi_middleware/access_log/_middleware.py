@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from .._headers import first_value
+from .._headers import reader_of
 from .._route import route_of
 from .._scope import request_headers, unread
 from ..types import ASGIApp, Message, Receive, Scope, Send
@@ -63,6 +63,7 @@ class AccessLogMiddleware:
         log = logging.getLogger(logger) if isinstance(logger, str) else logger
         self._writer = Writer(log, level, self.style, background=background)
         self._headers = [(name.lower(), name.lower().encode("latin-1")) for name in headers]
+        self._read = reader_of(b"referer", b"user-agent", *(key for _, key in self._headers))
         names = "|".join(re.escape(name) for name in redact)
         self._redact = re.compile(rf"(?i)((?:^|&)(?:{names})=)[^&]*") if redact else None
 
@@ -107,14 +108,14 @@ class AccessLogMiddleware:
         entry.request_id = scope.get(self.request_id_key)
         user = scope.get("user")
         entry.user = str(name) if (name := getattr(user, "display_name", None)) else None
-        given = request_headers(scope)
-        if (referer := first_value(given, b"referer")) is not None:
-            entry.referer = self._hidden(referer.decode("latin-1"))
-        if (user_agent := first_value(given, b"user-agent")) is not None:
-            entry.user_agent = _text(user_agent)
+        sent = self._read(request_headers(scope))
+        if b"referer" in sent:
+            entry.referer = self._hidden(sent[b"referer"][0].decode("latin-1"))
+        if b"user-agent" in sent:
+            entry.user_agent = _text(sent[b"user-agent"][0])
         for name, key in self._headers:
-            if (value := first_value(given, key)) is not None:
-                entry.headers[name] = _text(value)
+            if key in sent:
+                entry.headers[name] = _text(sent[key][0])
         self._writer.write(entry)
 
 

@@ -72,8 +72,8 @@ class Writer:
         dropped, self._dropped = self._dropped, 0
         if dropped:
             self._logger.warning("%d access records were dropped: the handlers are too slow", dropped)
-        line, fields = self._style(entry), {"access": entry.as_dict()}
-        name = self._logger.name
-        record = self._logger.makeRecord(name, self._level, "(access)", 0, line, (), None, extra=fields)
+        logger = self._logger
+        record = logger.makeRecord(logger.name, self._level, "(access)", 0, self._style(entry), (), None)
+        record.access = entry.as_dict()
         record.created = entry.began + entry.duration
-        self._logger.handle(record)
+        logger.handle(record)

@@ -30,6 +30,10 @@ class Settings(Protocol):
 class DrainedCall(ABC):
     """One call of the application: its `receive` reports a disconnect when the server stops."""
 
+    waiting: frozenset[CancelScope] = frozenset()
+    noticed = complete = cut = False
+    unheard = 0
+
     def __init__(self, settings: Settings, scope: Scope, receive: Receive, send: Send) -> None:
         self.settings = settings
         self.state = settings.drain
@@ -38,10 +42,6 @@ class DrainedCall(ABC):
         self.server_send = send
         self.run_in_loop = caller_from_anywhere()
         self.whole = native_scope()
-        self.waiting: set[CancelScope] = set()
-        self.noticed = False
-        self.unheard = 0
-        self.complete = self.cut = False
 
     @property
     @abstractmethod
@@ -82,12 +82,12 @@ class DrainedCall(ABC):
     async def receive(self) -> Message:
         if not self.is_ending:
             with native_scope() as waiting:
-                self.waiting.add(waiting)
+                self.waiting |= {waiting}
                 # Cancelling a server's `receive` loses no message: it waits on an event or a queue, and takes it after.
                 try:
                     return await self.server_receive()
                 finally:
-                    self.waiting.discard(waiting)
+                    self.waiting -= {waiting}
         self.noticed = True  # from now on the application is expected to end by itself
         return self.disconnect()
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from .._headers import all_values, without
+from .._headers import all_values, reader_of, without
 from .._host import default_port, parse_host
 from .._scope import request_headers
 from ..types import ASGIApp, Receive, Scope, Send
@@ -19,7 +19,7 @@ SCOPE_KEY = "asgi_middleware.proxy_headers"
 _X_FORWARDED = frozenset(b"x-forwarded-%s" % name for name in (b"for", b"proto", b"host", b"port", b"prefix"))
 _FORWARDED = frozenset([b"forwarded"])
 _ALL = _X_FORWARDED | _FORWARDED
-_ALL_SIZES = frozenset(map(len, _ALL))
+_read = reader_of(*_ALL)
 _SCHEMES = {
     "http": {"http": "http", "https": "https"},
     "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
@@ -80,11 +80,7 @@ class ProxyHeadersMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        headers: dict[bytes, list[bytes]] = {}
-        for key, value in request_headers(scope):
-            # ASGI requires lower case; of a server that does not comply no spelling may pass.
-            if len(key) in _ALL_SIZES and (name := key.lower()) in _ALL:
-                headers.setdefault(name, []).append(value)
+        headers = _read(request_headers(scope))
         return await self.app(self._forwarded(scope, headers) if headers else scope, receive, send)
 
     def _forwarded(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> Scope:

@@ -10,11 +10,14 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal, NamedTuple, Self
 
 _UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _TEXT = re.compile(r"([1-9][0-9]{0,8}) ?(?:/|per) ?(?:([1-9][0-9]{0,5}) )?(second|minute|hour|day)s?")
 _NAME = re.compile(r"[a-z][a-z0-9_.*-]{0,31}")
+
+_window = attrgetter("window")
 
 State = tuple[float, float, float]
 
@@ -71,11 +74,12 @@ def decide(limits: Sequence[Limit], states: Sequence[State | None], cost: int, n
     """Return the outcome for a request of this cost, and the new states."""
     decisions, allowed = [], True
     for limit, state in zip(limits, states, strict=True):
-        decision = _DECIDE[limit.algorithm](limit, state, cost, now)
-        allowed = allowed and decision[1] is not None
-        decisions.append(decision)
+        before, after, retry_after = _DECIDE[limit.algorithm](limit, state, cost, now)
+        decisions.append((limit, before, after, retry_after))
+        if after is None:
+            allowed = False
     outcome, results = [], []
-    for limit, (before, after, retry_after) in zip(limits, decisions, strict=True):
+    for limit, before, after, retry_after in decisions:
         state = after if allowed and after is not None else before
         results.append(state)
         remaining, reset = _LEFT[limit.algorithm](limit, state, now)
@@ -101,7 +105,7 @@ def _gcra(limit: Limit, state: State | None, cost: int, now: float) -> _Decision
 
 def _gcra_left(limit: Limit, state: State, now: float) -> tuple[int, float]:
     used = state[0] - now
-    return max(0, math.floor((limit.window - used) / limit.window * limit.quota + 1e-6)), max(0.0, used)
+    return max(0, math.floor((limit.window - used) / limit.window * limit.quota + 1e-6)), used
 
 
 def _sliding(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:
@@ -150,4 +154,4 @@ def decode(value: bytes | None) -> State | None:
 
 def lifetime(limits: Sequence[Limit]) -> float:
     """Return the seconds after which no state of these limits has any effect."""
-    return 2 * max([limit.window for limit in limits]) + 1
+    return 2 * max(map(_window, limits)) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from typing import Any
 
 from ._base import ANYTHING
 from ._limits import Limit, Spent, State, decide, lifetime
+
+_MISSING: tuple[float, Any] = (-math.inf, ())  # an entry that has expired
 
 
 class MemoryStore:
@@ -97,8 +100,10 @@ class MemoryStore:
 
     async def spend(self, key: str, limits: Sequence[Limit], cost: int) -> Spent:
         now = self._clock()
-        states: list[State | None] = self._read(key, now) or [None] * len(limits)
-        if len(states) != len(limits):  # the configuration has changed, and states are stored without their limits
+        states: list[State | None]
+        expires, states = self._entries.get(key, _MISSING)
+        # The configuration may have changed, and states are stored without their limits.
+        if expires <= now or len(states) != len(limits):
             states = [None] * len(limits)
         spent, after = decide(limits, states, cost, now)
         self._write(key, after, now + lifetime(limits), now)
