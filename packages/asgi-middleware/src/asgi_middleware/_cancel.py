@@ -101,13 +101,16 @@ def call_soon(callback: Callable[[], object]) -> None:
         loop.call_soon(callback)
 
 
-def caller_from_anywhere() -> Callable[[Callable[[], object]], object]:
-    """Return a function that runs a callback in this event loop; threads and signal handlers may call it."""
+def native_scope_and_caller() -> tuple[CancelScope, Callable[[Callable[[], object]], object]]:
+    """Return a native scope, and a function that runs a callback in this event loop.
+
+    Threads and signal handlers may call the function.
+    """
     loop = asyncio_loop()
     if loop is not None:
-        return loop.call_soon_threadsafe
-    call: Callable[[Callable[[], object]], object] = _trio().lowlevel.current_trio_token().run_sync_soon
-    return call
+        return AsyncioScope(loop), loop.call_soon_threadsafe
+    trio = _trio()
+    return trio.CancelScope(), trio.lowlevel.current_trio_token().run_sync_soon
 
 
 class AsyncioScope:

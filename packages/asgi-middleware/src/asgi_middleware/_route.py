@@ -24,18 +24,18 @@ def route_of(scope: Scope) -> str | None:
     """
     root_path = scope.get("root_path", "")
     root = scope.get("app_root_path", root_path)
-    below = _below(scope, root_path.removeprefix(root).rstrip("/"))
+    below = _below(scope, "" if root == root_path else root_path.removeprefix(root).rstrip("/"))
     return None if below is None else root.rstrip("/") + below or "/"
 
 
 def _below(scope: Scope, mounted: str) -> str | None:
     """Return the template below the application's root; `mounted` is the requested path of the mounts."""
-    route, params = scope.get("route"), scope.get("path_params") or {}
     if template := scope.get("path_template"):
-        return _template_of(mounted, params, template) + str(template)
+        return _template_of(mounted, scope, template) + str(template)
+    route = scope.get("route")
     whole = getattr(route, "full_path_format", None)
     if isinstance(whole, str):
-        return whole if not mounted or _begins_with(whole, mounted) else _template_of(mounted, params, whole) + whole
+        return whole if not mounted or _begins_with(whole, mounted) else _template_of(mounted, scope, whole) + whole
     own = getattr(route, "path_format", None)
     if not isinstance(own, str):
         return None
@@ -43,8 +43,8 @@ def _below(scope: Scope, mounted: str) -> str | None:
     if hasattr(route, "routes"):  # a mount, already part of root_path, whose application has set no route
         if not mounted:
             return own.removesuffix("/{path}")
-        return _template_of(mounted, params) if mounts is None else mounts
-    return (_template_of(mounted, params, own) if mounts is None else mounts) + own
+        return _template_of(mounted, scope) if mounts is None else mounts
+    return (_template_of(mounted, scope, own) if mounts is None else mounts) + own
 
 
 def _template_of_mounts(routes: Iterable[Any], mounted: str) -> str | None:
@@ -81,14 +81,13 @@ def _begins_with(template: str, mounted: str) -> bool:
     )
 
 
-def _template_of(path: str, params: Mapping[str, Any], template: str = "") -> str:
+def _template_of(path: str, scope: Scope, template: str = "") -> str:
     """Return the path of mounts with parameter names instead of values, except those of the route's own template.
 
     A value may be written in many ways, `7` as `007`, a UUID in capitals. If it cannot be found in the path one name
     replaces the whole path, since the client could choose what is left in it.
     """
-    if not path:
-        return path
+    params: Mapping[str, Any] = (path and scope.get("path_params")) or {}
     for name, value in params.items():
         text = str(value)
         if not text or f"{{{name}}}" in template or f"{{{name}:" in template:

@@ -77,13 +77,12 @@ class _Metrics:
         self.running = {method: self.in_progress.labels(method) for method in (*_METHODS, "_OTHER")}
         self.children: dict[tuple[str, str, str], tuple[Any, Any, Any, Any]] = {}
 
-    def of(self, method: str, route: str, status: str) -> tuple[Any, Any, Any, Any]:
-        """Return the duration, the first byte and both sizes for these labels."""
-        key = (method, route, status)
-        found = self.children.get(key)
+    def of(self, labels: tuple[str, str, str]) -> tuple[Any, Any, Any, Any]:
+        """Return the duration, the first byte and both sizes for a method, a route and a status."""
+        found = self.children.get(labels)
         if found is None:
             metrics = (self.duration, self.first_byte, self.size_in, self.size_out)
-            found = self.children[key] = tuple(metric.labels(*key) for metric in metrics)
+            found = self.children[labels] = tuple(metric.labels(*labels) for metric in metrics)
         return found
 
 
@@ -207,8 +206,8 @@ class _Exchange:
         if middleware is None:
             return
         self.running.dec()
-        route = middleware.route(self._scope) or ""
-        duration, first_byte, size_in, size_out = middleware._metrics.of(self._method, route, self._status)
+        labels = (self._method, middleware.route(self._scope) or "", self._status)
+        duration, first_byte, size_in, size_out = middleware._metrics.of(labels)
         trace = self._scope.get(_TRACE_KEY)
         exemplar = {"trace_id": trace.trace_id} if trace is not None and trace.sampled else None
         duration.observe(time.perf_counter() - self._began, exemplar)

@@ -135,7 +135,8 @@ class RateLimitMiddleware:
             for name, limit in zip(names, self.limits, strict=True)
         )
         self._policy = (b"ratelimit-policy", policy.encode("ascii"))
-        self._is_local = type(self.store) is MemoryStore  # it never waits, so it needs no timeout
+        # A store in memory never waits, so it needs no timeout. A subclass may wait.
+        self._memory = self.store if type(self.store) is MemoryStore else None
         self._failing = False
         self._asking = 0
 
@@ -156,7 +157,8 @@ class RateLimitMiddleware:
         # Stores encode keys as UTF-8, which fails for the lone surrogates that an identity from JSON may have.
         if not name.isascii():
             name = name.encode(errors="backslashreplace").decode()
-        spent = await (self.store.spend(name, self.limits, cost) if self._is_local else self._spend(name, cost))
+        memory = self._memory
+        spent = await self._spend(name, cost) if memory is None else memory.spend_now(name, self.limits, cost)
         if spent is None:
             if self.on_store_error == "open":
                 return await self.app(scope, receive, send)

@@ -75,7 +75,7 @@ def combined(entry: Entry) -> str:
 
 def _word(text: str | None) -> str:
     """Return a field without quotes around it, in which a space would begin the next field."""
-    return _escape(text or None).replace(" ", "\\x20")
+    return _escape(text).replace(" ", "\\x20") if text else "-"
 
 
 # Many requests end in the same second, and strftime takes longer than the rest of the line.

@@ -101,8 +101,7 @@ class AccessLogMiddleware:
         """Complete an entry with the fields that are known only at the end, and write it."""
         if "asgi_middleware.health" in scope:
             return
-        failed = entry.outcome == "failed" or (entry.status or 0) >= 500
-        if self.sample < 1 and not failed and random.random() >= self.sample:  # noqa: S311 - not for cryptography
+        if self.sample < 1 and not _is_failure(entry) and random.random() >= self.sample:  # noqa: S311 - no secret
             return
         entry.route = self.route(scope)
         entry.request_id = scope.get(self.request_id_key)
@@ -158,11 +157,11 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         entry = self.entry
         kind = message["type"]
-        if kind in _STARTS:
+        if kind in _BODIES:
+            entry.bytes_out += len(message.get("body", b""))
+        elif kind in _STARTS:
             entry.status = message["status"]
             self._trailers = bool(message.get("trailers", False))
-        elif kind in _BODIES:
-            entry.bytes_out += len(message.get("body", b""))
         elif kind == "websocket.accept":
             entry.status = 101
         elif kind == "websocket.close":
@@ -211,6 +210,10 @@ class _Exchange:
             entry.bytes_out = 0
         entry.duration = time.perf_counter() - self._clock
         self._middleware.write(entry, self._scope)
+
+
+def _is_failure(entry: Entry) -> bool:
+    return entry.outcome == "failed" or (entry.status or 0) >= 500
 
 
 def _text(value: bytes) -> str:

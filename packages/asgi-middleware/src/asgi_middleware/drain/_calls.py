@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from typing import Protocol
 
-from .._cancel import CancelScope, caller_from_anywhere, current_time, native_scope
+from .._cancel import CancelScope, current_time, native_scope, native_scope_and_caller
 from .._endless import with_lasting_headers
 from .._marked import marked_async
 from .._replies import send_text
@@ -40,8 +40,7 @@ class DrainedCall(ABC):
         self.scope = scope
         self.server_receive = unread(scope, receive)
         self.server_send = send
-        self.run_in_loop = caller_from_anywhere()
-        self.whole = native_scope()
+        self.whole, self.run_in_loop = native_scope_and_caller()
 
     @property
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
@@ -86,7 +86,7 @@ class ProxyHeadersMiddleware:
     def _forwarded(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> Scope:
         """Return a copy of the scope with the values of the proxies, and without the headers that are not trusted."""
         client = scope.get("client")
-        trusted = self._unix or self._anyone if not client else self._trusts_peer(client[0])
+        trusted = self._trusts_peer(client[0]) if client else self._unix or self._anyone
         inner: dict[str, Any] = {**scope, SCOPE_KEY: scope}
         unread = _ALL if not trusted else _X_FORWARDED if self.family == "forwarded" else _FORWARDED
         if not unread.isdisjoint(headers):
@@ -104,7 +104,7 @@ class ProxyHeadersMiddleware:
         scope["client"] = steps[-1]
         element = elements[-len(steps)]
         assert element is not None, "the walk ends before a malformed element"
-        self._set_scheme(scope, element.proto)
+        _set_scheme(scope, element.proto)
         if self.host:
             _set_host(scope, element.host, None)
 
@@ -115,14 +115,15 @@ class ProxyHeadersMiddleware:
             return
         if steps:
             scope["client"] = steps[-1]
-        aligned = partial(_aligned, length=len(entries), steps=len(steps))
-        self._set_scheme(scope, aligned(headers.get(b"x-forwarded-proto")))
-        host = aligned(headers.get(b"x-forwarded-host")) if self.host else None
-        port = aligned(headers.get(b"x-forwarded-port")) if self.port else None
+        # The entry of the other fields at the place of the chosen client.
+        length, place = len(entries), -len(steps)
+        _set_scheme(scope, _aligned(headers.get(b"x-forwarded-proto"), length, place))
+        host = _aligned(headers.get(b"x-forwarded-host"), length, place) if self.host else None
+        port = _aligned(headers.get(b"x-forwarded-port"), length, place) if self.port else None
         if host is not None or port is not None:
             _set_host(scope, host, port)
         if self.prefix:
-            _set_prefix(scope, aligned(headers.get(b"x-forwarded-prefix")))
+            _set_prefix(scope, _aligned(headers.get(b"x-forwarded-prefix"), length, place))
 
     def _walk(self, entries: Sequence[str | None]) -> list[tuple[str, int]]:
         """Return the clients from the right, as far as the proxies that report them are trusted."""
@@ -137,12 +138,6 @@ class ProxyHeadersMiddleware:
             if not peer.trusted or len(steps) == self.hops:
                 break
         return steps
-
-    @staticmethod
-    def _set_scheme(scope: dict[str, Any], proto: str | None) -> None:
-        scheme = _SCHEMES[scope["type"]].get((proto or "").lower())
-        if scheme is not None:
-            scope["scheme"] = scheme
 
     def _trusts_peer(self, host: str) -> bool:
         # A server that reads X-Forwarded-For by itself may give any text of a client as its address.
@@ -160,16 +155,16 @@ class ProxyHeadersMiddleware:
         return self._anyone or any(node.address in network for network in self._networks)
 
 
-def _aligned(values: list[bytes] | None, *, length: int, steps: int) -> str | None:
+def _aligned(values: list[bytes] | None, length: int, place: int) -> str | None:
     """Return the entry of another X-Forwarded list at the place of the chosen one of X-Forwarded-For.
 
     Proxies append to X-Forwarded-For, which has `length` entries, but most of them set the other fields, which leaves
     one entry. If the lengths differ the first entry counts, which the outermost proxy wrote.
     """
-    entries = split_list(values or ())
+    entries = split_list(values) if values else ()
     if not entries:
         return None
-    return entries[-steps] if len(entries) == length and steps else entries[0]
+    return entries[place] if len(entries) == length else entries[0]
 
 
 def _network(entry: str) -> IPv4Network | IPv6Network:
@@ -182,6 +177,12 @@ def _network(entry: str) -> IPv4Network | IPv6Network:
         ) from exc
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     return network if mapped is None or network.prefixlen < 96 else IPv4Network((mapped, network.prefixlen - 96))
+
+
+def _set_scheme(scope: dict[str, Any], proto: str | None) -> None:
+    scheme = _SCHEMES[scope["type"]].get(proto.lower()) if proto else None
+    if scheme is not None:
+        scope["scheme"] = scheme
 
 
 def _set_host(scope: dict[str, Any], host: str | None, port: str | None) -> None:

@@ -154,4 +154,5 @@ def decode(value: bytes | None) -> State | None:
 
 def lifetime(limits: Sequence[Limit]) -> float:
     """Return the seconds after which no state of these limits has any effect."""
-    return 2 * max(map(_window, limits)) + 1
+    longest: float = max(map(_window, limits))
+    return 2 * longest + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -10,8 +9,6 @@ from typing import Any
 
 from ._base import ANYTHING
 from ._limits import Limit, Spent, State, decide, lifetime
-
-_MISSING: tuple[float, Any] = (-math.inf, ())  # an entry that has expired
 
 
 class MemoryStore:
@@ -99,12 +96,16 @@ class MemoryStore:
             self._write(key, members - {member}, self._entries[key][0], now)
 
     async def spend(self, key: str, limits: Sequence[Limit], cost: int) -> Spent:
+        return self.spend_now(key, limits, cost)
+
+    def spend_now(self, key: str, limits: Sequence[Limit], cost: int) -> Spent:
+        """Take `cost` from each of these limits, or from none of them, without waiting."""
         now = self._clock()
-        states: list[State | None]
-        expires, states = self._entries.get(key, _MISSING)
+        states: list[State | None] = [None] * len(limits)
+        entry = self._entries.get(key)
         # The configuration may have changed, and states are stored without their limits.
-        if expires <= now or len(states) != len(limits):
-            states = [None] * len(limits)
+        if entry is not None and entry[0] > now and len(entry[1]) == len(limits):
+            states = entry[1]
         spent, after = decide(limits, states, cost, now)
         self._write(key, after, now + lifetime(limits), now)
         return spent
