@@ -62,16 +62,19 @@ class Response:
         if body.__class__ is not bytes:
             body = self._as_bytes(body)
         self.body = body
-        if headers is None and status_code == 200 and self.__class__.init_headers is _INIT_HEADERS:
+        if (
+            headers is None
+            and (status_code == 200 or _takes_length(status_code))
+            and self.__class__.init_headers is _INIT_HEADERS
+        ):
             # The headers of most responses, without a call; a patched or overridden init_headers is still called.
+            size = len(body)
             field = _TYPES.get(self.media_type)
-            if field is None:
-                if self.media_type is None:
-                    self.raw_headers = [length_field(len(body))]
-                    return
-            elif self.charset == "utf-8":
-                size = len(body)
+            if field is not None and self.charset == "utf-8":
                 self.raw_headers = [LENGTHS[size] if size < 1024 else length_field(size), field]
+                return
+            if self.media_type is None:
+                self.raw_headers = [length_field(size)]
                 return
         self.init_headers(headers)
 

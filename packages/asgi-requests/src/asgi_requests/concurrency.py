@@ -22,6 +22,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
+from types import FunctionType
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 import anyio
@@ -39,6 +40,8 @@ def is_async_callable(obj: Any) -> TypeGuard[Callable[..., Awaitable[Any]]]:
 
     A mock with the signature of an async function (`create_autospec`) is one, too.
     """
+    if type(obj) is FunctionType and obj.__code__.co_flags & inspect.CO_COROUTINE:
+        return True  # most are, and `inspect` takes ten times as long to find out
     while isinstance(obj, functools.partial):
         obj = obj.func
     return (

@@ -227,11 +227,12 @@ class FormData(ImmutableMultiDict[str, "_FormValue"]):
 
     async def close(self) -> None:
         """Close every file, even if one of them fails to close."""
-        # An exit stack calls all that was pushed and raises the first failure: no descriptor is left open.
-        async with AsyncExitStack() as stack:
-            for _, value in self._list:
-                if not isinstance(value, str):
-                    stack.push_async_callback(value.close)
+        files = [value for _, value in self._list if not isinstance(value, str)]
+        if files:
+            # An exit stack calls all that was pushed and raises the first failure: no descriptor is left open.
+            async with AsyncExitStack() as stack:
+                for file in files:
+                    stack.push_async_callback(file.close)
 
 
 def _pairs(value: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from types import ModuleType
 from asgi_requests.forms import FormTooLarge
 
 from ._contents import MODULES
-from ._module import Alias
+from ._module import Alias, alias
 
 
 class Finder(MetaPathFinder, Loader):
@@ -26,7 +26,7 @@ class Finder(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self, origin=__package__, is_package=is_package)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return Alias(spec.name)
+        return alias(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Import a module that needs an extra, so that the ImportError is raised here and names the extra."""
@@ -65,10 +65,10 @@ def _is_calling(module: ModuleType) -> bool:
 def _replace(shim: ModuleType) -> None:
     """Replace a package while it is being imported; its path is kept, so that its other modules can be imported."""
     # The import system looks the module up again when its code has run, and returns what it finds in sys.modules.
-    alias = Alias("starlette")
-    alias.__spec__ = shim.__spec__
-    alias.__loader__ = shim.__loader__
-    alias.__file__ = shim.__file__
-    alias.__path__ = shim.__path__
-    alias.__package__ = "starlette"
-    sys.modules["starlette"] = alias
+    module = alias("starlette")
+    module.__spec__ = shim.__spec__
+    module.__loader__ = shim.__loader__
+    module.__file__ = shim.__file__
+    module.__path__ = shim.__path__
+    module.__package__ = "starlette"
+    sys.modules["starlette"] = module

@@ -110,7 +110,8 @@ class HTTPConnection(_Mapping, Generic[StateT]):
     @property
     def path_params(self) -> dict[str, Any]:
         """The parameters that routing took from the path."""
-        return cast("dict[str, Any]", self.scope.get("path_params", {}))
+        params: dict[str, Any] = self.scope.get("path_params", {})
+        return params
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._awaitable import AwaitableOrContextManager
 from .._bodies import BODY_KEY, Delivery, Recall, Replay, shared_body
@@ -56,7 +56,8 @@ class Request(HTTPConnection[StateT]):
     @property
     def method(self) -> str:
         """The method, as it was sent."""
-        return cast("str", self.scope["method"])
+        method: str = self.scope["method"]
+        return method
 
     @property
     def receive(self) -> Receive:
