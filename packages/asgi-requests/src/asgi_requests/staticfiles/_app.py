@@ -18,13 +18,14 @@ from ..types import Receive, Scope, Send
 from ._answers import NotModifiedResponse, complete_lifespan, file_response, is_not_modified, slash_redirect
 from ._codings import check_codings
 from ._globs import usable_glob, warn
-from ._lookup import MOST_LOOKUPS, choose, find_representation
+from ._lookup import MOST_LOOKUPS, choose, find_in_thread, find_representation
 from ._paths import Search, check_directory, is_safe, package_directory
 from ._policy import CacheControlOption, CachePolicy, Manifest
 from ._remembered import Key, Remembered
 from ._representations import Found, PathLike, Representation, Tags, coded_validators, confirm
 
 _MOST_REMEMBERED = 4096
+_SECONDS_AT_HAND = 5.0
 
 
 class StaticFiles:
@@ -91,6 +92,9 @@ class StaticFiles:
         if stat_max_age > 0:
             self._remembered = Remembered(stat_max_age, _MOST_REMEMBERED)
         self._tags = Tags(etag)
+        # Paths that the event loop may look up, unless that calls the application, which may block.
+        self._at_hand: Remembered[bool] = Remembered(_SECONDS_AT_HAND, _MOST_REMEMBERED)
+        self._calls_application = etag is not None or type(self).lookup_path is not StaticFiles.lookup_path
         self._search = Search()
         # What was remembered has its headers ready in a representation.
         options = self._precompressed, self._fallback, self._policy.by_path, self._remembered
@@ -159,7 +163,10 @@ class StaticFiles:
             if response is not None:
                 return response
         try:
-            found, chosen, content = await run_in_thread(find_representation, self, key, scope, reads)
+            if not reads and self._at_hand.get(key):
+                found, chosen, content = find_representation(self, key, scope, reads)
+            else:
+                found, chosen, content = await run_in_thread(find_in_thread, self, key, scope, reads)
         except PermissionError as exc:
             raise HTTPException(403) from exc
         if found.is_directory:

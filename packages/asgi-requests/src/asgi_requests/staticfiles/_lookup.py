@@ -1,7 +1,8 @@
 """Look up the representation to send for a path: the file, its index, the page for navigations or the page for 404.
 
-Rule: looking up blocks, and runs in a thread in one visit, to the end of reading a small file. Only `choose`, which
-picks one of the forms that were found, runs anywhere.
+Rule: looking up blocks, and runs in a thread in one visit, to the end of reading a small file. The event loop repeats
+it, without reading, for some seconds after a thread has found the file on a local file system (`_local.py`). Only
+`choose`, which picks one of the forms that were found, runs anywhere.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ..files._reader import READ_SIZE, FileReplaced
 from ..files.conditional import request_conditions
 from ..types import Scope
 from ._codings import SUFFIXES, accepted_codings
+from ._local import is_local
 from ._navigation import is_navigation
 from ._remembered import Key
 from ._representations import Found, Representation, coded_validators, read_small
@@ -24,6 +26,28 @@ if TYPE_CHECKING:
 
 MOST_LOOKUPS = 3
 """A file that is replaced by another between its look-up and its opening, as a deployment does, is looked up again."""
+
+
+def find_in_thread(
+    files: StaticFiles, key: Key, scope: Scope, reads: bool
+) -> tuple[Found, Representation, bytes | None]:
+    """Return what `find_representation` does, and note a path that the event loop may look up next time."""
+    found, chosen, content = find_representation(files, key, scope, reads)
+    if not reads and _is_at_hand(files, found):
+        files._at_hand.put(key, True, immutable=False)
+    return found, chosen, content
+
+
+def _is_at_hand(files: StaticFiles, found: Found) -> bool:
+    """Return whether the next look waits for nothing: no code of the application, no server of files."""
+    return (
+        not files._calls_application
+        # Of several, one that is asked before the one which has the file may be remote.
+        and len(files.all_directories) == 1
+        and found.status_code == 200
+        and not found.file.is_fallback
+        and all(is_local(form.status.st_dev) for form in (found.file, *found.siblings.values()))
+    )
 
 
 def find_representation(
