@@ -138,6 +138,14 @@ def test_every_key_of_the_table_is_in_the_code(used: dict[str, set[str]], docume
     assert len(documented & used.keys()) > 20
 
 
+@pytest.mark.parametrize("name", ["requests", "routing", "middleware"])
+def test_the_readme_of_a_package_has_the_keys_of_its_code(used: dict[str, set[str]], root: Path, name: str) -> None:
+    table = (root / "packages" / f"asgi-{name}" / "README.md").read_text().split("## Scope keys")[1]
+    cells = {key for row in re.findall(r"^\| (.+?) \|", table, re.MULTILINE) for key in re.findall(r"`([^`]+)`", row)}
+    of_the_package = {key for key, modules in used.items() if any(m.startswith(f"asgi_{name}.") for m in modules)}
+    assert cells - ASGI == of_the_package - ASGI
+
+
 def test_a_key_of_a_package_begins_with_its_name(used: dict[str, set[str]]) -> None:
     for key, modules in used.items():
         if "." in key and not key.startswith("starlette."):
