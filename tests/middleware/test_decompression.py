@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import sys
 import tracemalloc
 import zlib
 
@@ -15,7 +16,7 @@ from asgi_middleware.decompression._decoders import ZlibDecoder
 from raw_asgi import Reply, body_messages, http_scope, run, websocket_scope
 
 brotli = pytest.importorskip("brotli", reason="pip install 'brotli>=1.2'")
-zstd = pytest.importorskip("backports.zstd", reason="pip install backports.zstd")
+zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
 
 def raw_deflate(data):
