@@ -520,6 +520,23 @@ async def test_an_is_disconnected_below_takes_no_chunk():
     assert (await request(BaseHTTPMiddleware(request_response(app), forward), "POST", body=[b"a", b"b"])).text == "ab"
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+async def test_a_stream_below_several_that_asks_is_disconnected_is_whole(depth):
+    async def chunks(request):
+        for piece in (b"a", b"b"):
+            assert not await request.is_disconnected()
+            yield piece
+            await anyio.lowlevel.checkpoint()
+
+    async def app(request):
+        return StreamingResponse(chunks(request))
+
+    app = request_response(app)
+    for _ in range(depth):
+        app = BaseHTTPMiddleware(app, forward)
+    assert (await request(app)).text == "ab"
+
+
 async def test_a_chunk_that_arrives_as_a_receive_is_cancelled_is_not_lost():
     sender, receiver = anyio.create_memory_object_stream(10)
     reply = Reply()

@@ -189,6 +189,115 @@ def test_on_asyncio_a_generator_may_do_as_it_likes_where_the_head_is_refused(chu
     assert asyncio.run(main()) == 0
 
 
+class SlowHead:
+    """A `send` that waits with the head until `passes` is set, as one of a slow client or of BaseHTTPMiddleware."""
+
+    def __init__(self):
+        self.passes = anyio.Event()
+        self.reply = Reply()
+
+    async def __call__(self, message):
+        if message["type"] == "http.response.start":
+            await self.passes.wait()
+        self.reply.messages.append(message)
+
+
+async def in_anyios_scope(send):
+    with anyio.move_on_after(0.001):
+        await anyio.sleep_forever()
+    send.passes.set()
+    yield b"late"
+
+
+async def in_asyncios_timeout(send):
+    try:
+        async with asyncio.timeout(0.001):
+            await asyncio.sleep(3600)
+    except TimeoutError:
+        send.passes.set()
+        await asyncio.sleep(0.001)
+        yield b"late"
+
+
+@pytest.mark.parametrize("chunks", [in_anyios_scope, in_asyncios_timeout])
+def test_on_asyncio_a_timeout_of_the_first_chunk_is_its_own_while_the_head_waits(chunks):
+    async def main():
+        send = SlowHead()
+        async with asyncio.timeout(5):
+            await StreamingResponse(chunks(send))(http_scope(), anyio.sleep_forever, send)
+        return send.reply.body, asyncio.current_task().cancelling()
+
+    assert asyncio.run(main()) == (b"late", 0)
+
+
+def test_on_asyncio_a_timeout_of_the_first_chunk_that_fails_ends_the_wait_of_the_head():
+    async def chunks():
+        with anyio.fail_after(0.001):
+            await anyio.sleep_forever()
+        yield b"never"
+
+    async def main():
+        send = SlowHead()
+        with pytest.raises(TimeoutError):
+            await StreamingResponse(chunks())(http_scope(), anyio.sleep_forever, send)
+        return send.reply.messages, len(asyncio.all_tasks())
+
+    assert asyncio.run(main()) == ([], 1)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("is_there", [False, True], ids=["waits", "is_there"])
+def test_on_asyncio_a_stream_is_cancelled_while_its_head_waits(is_there, times):
+    async def chunks():
+        events.append("started")
+        try:
+            await (asyncio.sleep(0) if is_there else asyncio.sleep(3600))
+        except asyncio.CancelledError:
+            if times == 1:
+                raise
+        yield b"a"
+
+    async def main():
+        send = SlowHead()
+        task = asyncio.create_task(StreamingResponse(chunks())(http_scope(), anyio.sleep_forever, send))
+        for _ in range(times):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return send.reply.messages, len(asyncio.all_tasks())
+
+    events: list[str] = []
+    assert asyncio.run(main()) == ([], 1)
+    assert events == ["started"]
+
+
+async def test_a_client_that_leaves_ends_the_wait_of_the_head():
+    async def receive():
+        await anyio.lowlevel.checkpoint()
+        return {"type": "http.disconnect"}
+
+    send = SlowHead()
+    recorder = Recorder(())
+    with anyio.fail_after(5):
+        await StreamingResponse(recorder())(scope_of("2.3"), receive, send)
+    assert send.reply.messages == []
+    assert recorder.events in (["started", "closed"], [])
+
+
+async def test_no_cycle_is_left_by_a_head_that_is_refused_late():
+    async def send(message):
+        await anyio.lowlevel.checkpoint()
+        raise OSError("gone")
+
+    async def leave():
+        with pytest.raises(ClientDisconnect):
+            await StreamingResponse(Recorder(())())(http_scope(), anyio.sleep_forever, send)
+
+    assert await garbage_of(leave) == 0
+
+
 @pytest.mark.parametrize("content", [list, tuple, lambda: iter([]), lambda: Recorder([], nothing)()])
 async def test_a_stream_without_chunks_is_an_empty_body(content):
     reply = await request(StreamingResponse(content()))

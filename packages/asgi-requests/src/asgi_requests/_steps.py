@@ -5,9 +5,11 @@ An awaitable that never waits is finished by its first step: no task is needed b
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
+
+from ._tasks import end_of, outlast
 
 T = TypeVar("T")
 
@@ -50,6 +52,42 @@ class FirstStep(Generic[T]):
             self._result = end.value
         return self._result
 
+    async def hold_for(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await a coroutine while this is held at its wait, and raise what either of them raises.
+
+        The coroutine runs in a task of its own, and a cancellation is raised at the wait that is held: a cancel scope
+        or a timeout that was opened in the first step is one of this task, and must not end another wait.
+        """
+        import asyncio  # loaded by now; on trio it never is
+
+        task = asyncio.get_running_loop().create_task(coroutine)
+        try:
+            while not task.done():
+                try:
+                    await end_of(task)
+                except asyncio.CancelledError as exc:
+                    if self.done:
+                        raise
+                    self._raise_at_wait(exc)
+            task.result()
+        except BaseException:
+            task.cancel()
+            await outlast(task)
+            raise
+        finally:
+            # Avoid a reference cycle through the traceback.
+            del task
+
+    def _raise_at_wait(self, exc: BaseException) -> None:
+        try:
+            self._waits_for = self._rest.throw(exc)
+        except StopIteration as end:
+            self._result = end.value
+            self.done = True
+        except BaseException:
+            self.done = True
+            raise
+
     async def abandon(self, exc: BaseException) -> None:
         """Raise an exception at the first wait, as a cancellation does, and let the awaitable clean up.
 
@@ -63,3 +101,6 @@ class FirstStep(Generic[T]):
             except BaseException as raised:
                 if raised is not exc:
                     raise
+            finally:
+                # Avoid a reference cycle through the traceback.
+                del exc

@@ -61,12 +61,15 @@ class StreamingResponse(Response):
         # answered. Where it is not, the head goes out while the iterator waits, as a client of server-sent events
         # expects. A wait of trio cannot be held back like this.
         first = None if asyncio_task() is None else FirstStep(self._first_chunk(chunks))
-        try:
-            await _deliver(send, self.start_message())
-        except BaseException:
-            if first is not None:
+        head = _deliver(send, self.start_message())
+        if first is None or first.done:
+            await head
+        else:
+            try:
+                await first.hold_for(head)
+            except BaseException:
                 await first.abandon(anyio.get_cancelled_exc_class()())
-            raise
+                raise
         chunk = await (self._first_chunk(chunks) if first is None else first)
         turn = 0
         while chunk is not _END:

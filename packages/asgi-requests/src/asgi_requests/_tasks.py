@@ -33,11 +33,8 @@ async def outlast(future: asyncio.Future[Any]) -> None:
     cancelled: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):
         while not future.done():
-            # The future itself must not be awaited: a cancelled task cancels what it awaits.
-            waiter = future.get_loop().create_future()
-            future.add_done_callback(partial(_wake, waiter))
             try:
-                await waiter
+                await end_of(future)
             except asyncio.CancelledError as exc:
                 cancelled = exc
     if cancelled is not None:
@@ -48,6 +45,14 @@ async def outlast(future: asyncio.Future[Any]) -> None:
         finally:
             # Avoid a reference cycle through the traceback.
             cancelled = None
+
+
+async def end_of(future: asyncio.Future[Any]) -> None:
+    """Wait until a future is done, without raising its exception; a cancellation of the caller does not cancel it."""
+    # The future itself must not be awaited: a cancelled task cancels what it awaits.
+    waiter = future.get_loop().create_future()
+    future.add_done_callback(partial(_wake, waiter))
+    await waiter
 
 
 def _wake(waiter: asyncio.Future[None], _: asyncio.Future[Any]) -> None:
