@@ -96,6 +96,9 @@ def small_json() -> Exchange:
     return Exchange(http(path="/json"), body(b""), 200, lambda b: json.loads(b) == {"message": "hello, world"})
 
 
+case("json_msgspec", "the same, encoded by msgspec in every framework", quick=True)(small_json)
+
+
 @case("param", "`/users/{id:int}`", quick=True)
 def param() -> Exchange:
     return Exchange(http(path="/users/42"), body(b""), 200, b"42")

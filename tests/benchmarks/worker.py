@@ -29,6 +29,9 @@ ALONE = ("bare", "ours", "starlette")
 STREAMING = ("bare", "ours", "falcon")
 """Those that give the parts of a form while they arrive."""
 
+MSGSPEC = ("bare", "ours", "starlette", "litestar", "falcon", "blacksheep", "laminite", "fasterapi")
+"""Those that write JSON with msgspec by themselves, or by an option or a class that their documentation describes."""
+
 
 class Client:
     """The server's side of one exchange, kept as light as it can be."""
@@ -111,10 +114,8 @@ async def batch(app, clients: list[Client], seconds: float) -> float:
 
 async def application(framework: str, case: str) -> Any:
     """The application of a framework for a case, or None where it has no such thing."""
-    missing = (case.startswith("alone_") and framework not in ALONE) or (
-        case == "upload_parts" and framework not in STREAMING
-    )
-    if missing:
+    able = {"upload_parts": STREAMING, "json_msgspec": MSGSPEC}
+    if framework not in (ALONE if case.startswith("alone_") else able.get(case, (framework,))):
         return None
     app = importlib.import_module(f"frameworks.{framework}").application(case.removesuffix("_many"))
     return await app if inspect.isawaitable(app) else app

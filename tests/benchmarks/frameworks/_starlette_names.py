@@ -21,7 +21,8 @@ def application(case: str, ns: SimpleNamespace):
     if case == "ws10":
         return ns.App(routes=[ns.WebSocketRoute("/ws", websocket)])
     path, endpoint, *methods = endpoints(ns).get(case) or endpoints(ns)["plaintext"]
-    return ns.App(routes=[ns.Route(path, endpoint, methods=methods or ["GET"])], middleware=layers(case, ns))
+    routes = [ns.Route(path, endpoint, methods=methods or ["GET"])]
+    return ns.App(routes=routes, middleware=layers(case, ns), **ns.options)
 
 
 def layers(case: str, ns) -> list:
@@ -108,6 +109,7 @@ def endpoints(ns) -> dict[str, tuple]:
     return {
         "plaintext": ("/plaintext", plaintext),
         "json": ("/json", small_json),
+        "json_msgspec": ("/json", small_json),
         "param": ("/users/{id:int}", param),
         "post_json": ("/echo", post_json, "POST"),
         "inputs": ("/inputs", inputs),

@@ -9,10 +9,12 @@ from base64 import b64decode, b64encode
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl
 
+import msgspec
 from materials import CHUNK, GZIP_LEVEL, HELLO, SECRET, TEXT, folder, noop_layers, route_paths
 
 TEXT_PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 APPLICATION_JSON = (b"content-type", b"application/json")
+encode_by_msgspec = msgspec.json.Encoder().encode
 
 
 async def reply(send, status, content, *headers):
@@ -37,6 +39,10 @@ async def plaintext(scope, receive, send):
 async def small_json(scope, receive, send):
     content = json.dumps({"message": "hello, world"}, separators=(",", ":")).encode()
     await reply(send, 200, content, APPLICATION_JSON)
+
+
+async def json_msgspec(scope, receive, send):
+    await reply(send, 200, encode_by_msgspec({"message": "hello, world"}), APPLICATION_JSON)
 
 
 async def param(scope, receive, send):
@@ -212,6 +218,7 @@ APPLICATIONS = {
     "plaintext": plaintext,
     "response": plaintext,
     "json": small_json,
+    "json_msgspec": json_msgspec,
     "param": param,
     "post_json": post_json,
     "read_json": read_json,

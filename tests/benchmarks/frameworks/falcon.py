@@ -19,6 +19,11 @@ def application(case: str):
 
     app = falcon.asgi.App(cors_enable=case == "cors", middleware=[Native()] if case == "mw_native" else None)
 
+    if case == "json_msgspec":
+        import msgspec
+
+        app.resp_options.media_handlers[falcon.MEDIA_JSON] = falcon.media.JSONHandler(dumps=msgspec.json.encode)
+
     class Resource:
         async def on_get(self, req, resp, **params):
             resp.content_type = falcon.MEDIA_TEXT

@@ -102,6 +102,7 @@ def application(case: str):
 
     handlers = {
         "json": small_json,
+        "json_msgspec": small_json,
         "param": param,
         "post_json": post_json,
         "inputs": inputs,

@@ -30,4 +30,10 @@ def application(case: str):
             return await call_next(request)
 
     names = {name: getattr(import_module(module), name) for module, names in NAMES.items() for name in names}
-    return _starlette_names.application(case, SimpleNamespace(App=Starlette, Native=Native, **names))
+    if case == "json_msgspec":
+        import msgspec
+
+        names["JSONResponse"] = type(
+            "MsgspecResponse", (names["JSONResponse"],), {"render": staticmethod(msgspec.json.Encoder().encode)}
+        )
+    return _starlette_names.application(case, SimpleNamespace(App=Starlette, Native=Native, options={}, **names))
