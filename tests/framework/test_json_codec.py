@@ -19,7 +19,8 @@ from asgi_framework import (
     orjson_codec,
 )
 from asgi_framework.testclient import TestClient
-from raw_asgi import request
+from asgi_requests import current_codec
+from raw_asgi import Reply, http_scope, request, run
 
 orjson = pytest.importorskip("orjson")
 
@@ -97,6 +98,39 @@ async def test_middleware_and_exception_handlers_write_with_the_codec():
     app = application("a", exception_handlers={404: missing}, middleware=[Middleware(answering)])
     assert await answer_of(app, "GET", "/nothing") == {"a": "missing"}
     assert await answer_of(app, "GET", "/early") == {"a": "early"}
+
+
+async def test_without_middleware_too_all_answers_are_written_with_the_codec():
+    async def missing(request, exc):
+        return JSONResponse("missing", 404)
+
+    async def failed(request, exc):
+        return JSONResponse("failed", 500)
+
+    async def fails(request):
+        raise ZeroDivisionError
+
+    async def streams(request):
+        return JSONLinesResponse(iter([1]))
+
+    routes = [Route("/fails", fails), Route("/streams", streams)]
+    app = application("a", routes=routes, exception_handlers={404: missing, 500: failed})
+    assert await answer_of(app, "GET", "/nothing") == {"a": "missing"}
+    assert await answer_of(app, "GET", "/streams") == {"a": 1}
+    answer = Reply()
+    with pytest.raises(ZeroDivisionError):
+        await run(app, http_scope(path="/fails"), reply=answer)
+    assert json.loads(answer.text) == {"a": "failed"}
+    assert current_codec.get() is None
+
+
+async def test_a_server_that_fails_ends_the_codec_as_well():
+    async def gone(message):
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await application("a")(http_scope(path="/thread"), None, gone)
+    assert current_codec.get() is None
 
 
 async def test_invalid_json_is_a_400_with_the_same_words():

@@ -26,7 +26,7 @@ from typing import Any, ParamSpec
 from asgi_middleware import Middleware, MiddlewareFactory
 from asgi_middleware.errors import ERRORS_KEY
 from asgi_middleware.exceptions import SCOPE_KEY, answer_itself
-from asgi_requests.jsoncodec import JSONCodec, check_codec, current_codec, serve_with_codec
+from asgi_requests.jsoncodec import JSONCodec, apply_codec, check_codec, current_codec, restore_codec, serve_with_codec
 from asgi_requests.requests import Request
 from asgi_requests.state import State
 from asgi_routing import BaseRoute, URLPath
@@ -108,10 +108,9 @@ class App:
         records.append(Middleware(ExceptionMiddleware, handlers=handlers, debug=self.debug))
         app: ASGIApp = self.router.entrance
         for cls, args, kwargs in reversed(records):
-            # An App with a codec is served by its stack, within `serve_with_codec`.
             if RoutingMiddleware.fits(cls, app):
                 cls = RoutingMiddleware
-            elif self.json is None and ErrorMiddleware.fits(cls, app):
+            elif ErrorMiddleware.fits(cls, app):
                 cls = ErrorMiddleware
             app = _build(cls, app, args, kwargs)
         if self.debug:
@@ -136,11 +135,9 @@ class App:
             or ServerErrorMiddleware.__call__ is not SERVER_ERROR_CALL
             or ExceptionMiddleware.__call__ is not EXCEPTION_CALL
         ):
-            serve: ASGIApp = self._start if stack is None else stack
-            if self.json is not None or _current_codec() is not None:
-                serve = partial(serve_with_codec, self.json, serve)
-            await serve(scope, receive, send)
+            await self._stack_with_codec()(scope, receive, send)
             return
+        before = None if self.json is None else apply_codec(self.json, scope)
         # What the stack, the router and the adapter of a function do, in one coroutine instead of four. The lines that
         # find and send are those of RoutingMiddleware: to share them would take a second coroutine.
         scope[SCOPE_KEY] = exceptions
@@ -181,6 +178,16 @@ class App:
         except Exception as exc:
             if not await stack.answer(exc, scope, receive, watcher):
                 raise
+        finally:
+            if before is not None:
+                restore_codec(before, scope)
+
+    def _stack_with_codec(self) -> ASGIApp:
+        """Return the whole stack, within the codec of this application or of the one around it, if any."""
+        serve: ASGIApp = self._start if self.middleware_stack is None else self.middleware_stack
+        if self.json is None and _current_codec() is None:
+            return serve
+        return partial(serve_with_codec, self.json, serve)
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Build the middleware, and serve the first connection with it.

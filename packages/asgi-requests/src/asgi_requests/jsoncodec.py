@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextvars import Token
 from typing import Any, Protocol
 
 from ._json import CODEC_KEY, current_codec, dump_json, load_json
@@ -127,23 +128,31 @@ def reads_plain_json(codec: JSONCodec | None) -> bool:
     return codec is None or isinstance(codec, _Codec)
 
 
+def apply_codec(codec: JSONCodec | None, scope: Scope) -> tuple[Any, Token[Any]]:
+    """Let a codec, or for None that of an outer application, apply; return what `restore_codec` needs to end that."""
+    outer = scope.get(CODEC_KEY)
+    scope[CODEC_KEY] = codec = outer if codec is None else codec
+    return outer, current_codec.set(codec)
+
+
+def restore_codec(before: tuple[Any, Token[Any]], scope: Scope) -> None:
+    """Set the codec of a connection back to what it was before `apply_codec`."""
+    outer, token = before
+    current_codec.reset(token)
+    if outer is None:
+        del scope[CODEC_KEY]
+    else:
+        scope[CODEC_KEY] = outer
+
+
 async def serve_with_codec(codec: JSONCodec | None, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a connection with a codec for all JSON of the application; None stands for that of an outer application.
 
     The codec applies in the tasks and worker threads that the application starts too, and no longer than this call;
     it is the value of the context variable `current_codec`.
     """
-    outer = scope.get(CODEC_KEY)
-    if codec is None:
-        codec = outer
-    else:
-        scope[CODEC_KEY] = codec
-    token = current_codec.set(codec)
+    before = apply_codec(codec, scope)
     try:
         await app(scope, receive, send)
     finally:
-        current_codec.reset(token)
-        if outer is not None:
-            scope[CODEC_KEY] = outer
-        elif codec is not None:
-            del scope[CODEC_KEY]
+        restore_codec(before, scope)
