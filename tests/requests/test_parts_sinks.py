@@ -209,17 +209,31 @@ async def test_a_body_that_is_cut_short_aborts_the_sink():
     assert sink.calls == ["abort"]
 
 
-async def test_a_cancellation_aborts_the_sink():
+async def test_a_cancellation_while_the_client_is_slow_aborts_the_sink():
     class Slow(Kept):
         async def abort(self):
-            await anyio.sleep(0.01)
+            await anyio.lowlevel.checkpoint()
             await super().abort()
 
     sink = Slow()
-    with anyio.move_on_after(0.02) as scope:
-        await stopped(sink)
+    with anyio.CancelScope() as scope:
+        async for part in parts_of(*more(HEAD, b"x" * 100)):
+            await part.save(sink, progress=lambda size: scope.cancel())
     assert scope.cancelled_caught
-    assert sink.calls == ["abort"]
+    assert (sink.content, sink.calls) == (b"x" * 100, ["abort"])
+
+
+async def test_a_cancellation_while_the_sink_writes_aborts_it():
+    class Cancelled(Kept):
+        async def write(self, chunk):
+            scope.cancel()
+            await super().write(chunk)
+
+    sink = Cancelled()
+    with anyio.CancelScope() as scope:
+        await save(b"x" * 100, sink)
+    assert scope.cancelled_caught
+    assert (sink.content, sink.calls) == (b"", ["abort"])
 
 
 async def test_an_abort_that_hangs_is_given_up(monkeypatch):
