@@ -1,4 +1,4 @@
-"""Where a static file is looked up: in a thread, or in the event loop once that waits for nothing."""
+"""The place where a static file is looked up: a thread, or the event loop once that waits for nothing."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ async def test_a_look_in_the_event_loop_sees_every_change(root, mounted, threads
     assert (await request(app, "HEAD", "/app.css")).status == 404
 
 
-async def test_a_path_is_at_hand_for_some_seconds(root, mounted, threads, monkeypatch):
+async def test_a_path_is_known_to_be_in_memory_for_some_seconds(root, mounted, threads, monkeypatch):
     mounted("ext4")
     now = [100.0]
     monkeypatch.setattr(remembered, "monotonic", lambda: now[0])

@@ -1,4 +1,4 @@
-"""How much of a body middleware reads before the application asks for it."""
+"""The part of a body that middleware reads before the application asks for it."""
 
 from __future__ import annotations
 

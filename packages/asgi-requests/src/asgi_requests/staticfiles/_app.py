@@ -25,7 +25,7 @@ from ._remembered import Key, Remembered
 from ._representations import Found, PathLike, Representation, Tags, coded_validators, confirm
 
 _MOST_REMEMBERED = 4096
-_SECONDS_AT_HAND = 5.0
+_SECONDS_IN_MEMORY = 5.0
 
 
 class StaticFiles:
@@ -93,7 +93,7 @@ class StaticFiles:
             self._remembered = Remembered(stat_max_age, _MOST_REMEMBERED)
         self._tags = Tags(etag)
         # Paths that the event loop may look up, unless that calls the application, which may block.
-        self._at_hand: Remembered[bool] = Remembered(_SECONDS_AT_HAND, _MOST_REMEMBERED)
+        self._in_memory: Remembered[bool] = Remembered(_SECONDS_IN_MEMORY, _MOST_REMEMBERED)
         self._calls_application = etag is not None or type(self).lookup_path is not StaticFiles.lookup_path
         self._search = Search()
         # What was remembered has its headers ready in a representation.
@@ -163,7 +163,7 @@ class StaticFiles:
             if response is not None:
                 return response
         try:
-            if not reads and self._at_hand.get(key):
+            if not reads and self._in_memory.get(key):
                 found, chosen, content = find_representation(self, key, scope, reads)
             else:
                 found, chosen, content = await run_in_thread(find_in_thread, self, key, scope, reads)

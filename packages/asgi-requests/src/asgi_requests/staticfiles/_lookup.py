@@ -33,12 +33,12 @@ def find_in_thread(
 ) -> tuple[Found, Representation, bytes | None]:
     """Return what `find_representation` does, and note a path that the event loop may look up next time."""
     found, chosen, content = find_representation(files, key, scope, reads)
-    if not reads and _is_at_hand(files, found):
-        files._at_hand.put(key, True, immutable=False)
+    if not reads and _is_in_memory(files, found):
+        files._in_memory.put(key, True, immutable=False)
     return found, chosen, content
 
 
-def _is_at_hand(files: StaticFiles, found: Found) -> bool:
+def _is_in_memory(files: StaticFiles, found: Found) -> bool:
     """Return whether the next look waits for nothing: no code of the application, no server of files."""
     return (
         not files._calls_application
