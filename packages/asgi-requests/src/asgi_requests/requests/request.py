@@ -34,6 +34,7 @@ class Request(HTTPConnection[StateT]):
     """
 
     _form: FormData | None = None
+    _source: SharedBody | None = None  # where the whole body was read
     # Code written for Starlette reads these two.
     _stream_consumed = False
     _is_disconnected = False
@@ -137,6 +138,7 @@ class Request(HTTPConnection[StateT]):
             self._is_disconnected = True
             raise
         self._stream_consumed = True
+        self._source = shared
         return body
 
     def _streams_in_its_own_way(self) -> bool:
@@ -163,7 +165,7 @@ class Request(HTTPConnection[StateT]):
             return await typed_json(self, type)
         if not hasattr(self, "_json"):
             body = await self.body()
-            shared = self._shared()
+            shared = self._source or self._shared()
             codec = self.scope.get(CODEC_KEY)
             # A subclass with a `body` or `stream` of its own has other bytes than the Requests that share this one's.
             if shared.body is not body:
