@@ -217,6 +217,13 @@ def form20() -> Exchange:
     return Exchange(posted("/form", content, b"application/x-www-form-urlencoded"), body(content), 200, b"20")
 
 
+@case("form20_multipart", "the same fields as a multipart form")
+def form20_multipart() -> Exchange:
+    disposition = b'--%b\r\nContent-Disposition: form-data; name="field%d"\r\n\r\nvalue number %d\r\n'
+    content = b"".join(disposition % (BOUNDARY, i, i) for i in range(20)) + b"--" + BOUNDARY + b"--\r\n"
+    return Exchange(posted("/form", content, b"multipart/form-data; boundary=" + BOUNDARY), body(content), 200, b"20")
+
+
 @case("upload", "a 10 MiB file part in 64 KiB chunks")
 def upload() -> Exchange:
     head = b'Content-Disposition: form-data; name="file"; filename="f.bin"\r\nContent-Type: application/octet-stream\r\n\r\n'
@@ -228,6 +235,7 @@ def upload() -> Exchange:
     )
 
 
+case("upload_kept", "the same, kept in a temporary file by all: for `upload`, Falcon counts the bytes")(upload)
 case("upload_parts", "the same, streamed part by part")(upload)
 
 

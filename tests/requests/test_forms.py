@@ -330,7 +330,7 @@ async def test_what_waits_for_the_disk_in_tiny_chunks_takes_the_room_of_its_byte
         def on_part_data(self, data, start, end):
             super().on_part_data(data, start, end)
             nonlocal largest
-            largest = max(largest, *(len(write.chunks) for write in self._pending if isinstance(write, forms._Write)))
+            largest = max(largest, len(self._held))
 
     body = multipart_body(part("f", b"x" * 10_000, "f"))
     form = await multipart(*chunks_of(body, 1), cls=Watched)

@@ -9,7 +9,9 @@ import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from python_multipart.multipart import parse_options_header
 
+from asgi_requests._disposition import extended_filename, plain_names
 from asgi_requests.forms import FormParser, MultiPartException, MultiPartParser
 from asgi_requests.headers import Headers
 
@@ -121,6 +123,24 @@ def test_multipart_is_a_form_or_a_refusal(body, size):
             assert len(items) <= 10
             outcomes.append(items)
         assert outcomes[0] == outcomes[1]
+
+
+NAMES = st.binary(max_size=20).filter(lambda raw: not set(raw) & {10, 13})
+
+
+@settings(max_examples=200, deadline=None)
+@given(name=NAMES, filename=st.none() | NAMES, space=st.sampled_from([b"", b" "]))
+def test_a_plain_disposition_is_read_as_python_multipart_reads_it(name, filename, space):
+    text = b'form-data;%bname="%b"' % (space, name) + (
+        b"" if filename is None else b';%bfilename="%b"' % (space, filename)
+    )
+    plain = plain_names(text)
+    if plain is None:
+        assert set(name + (filename or b"")) & set(b'"\\;')
+    else:
+        options = parse_options_header(text)[1]
+        assert plain.groups() == (options[b"name"], options.get(b"filename"))
+        assert extended_filename(text) is None
 
 
 @settings(max_examples=100, deadline=None)

@@ -112,6 +112,15 @@ async def form(scope, receive, send):
     await reply(send, 200, str(len(fields)).encode(), TEXT_PLAIN)
 
 
+async def form_parts(scope, receive, send):
+    boundary = dict(scope["headers"])[b"content-type"].partition(b"boundary=")[2]
+    fields = []
+    for part in (b"\r\n" + await read(receive)).split(b"\r\n--" + boundary)[1:-1]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        fields.append((head.partition(b'name="')[2].partition(b'"')[0].decode(), value.decode()))
+    await reply(send, 200, str(len(fields)).encode(), TEXT_PLAIN)
+
+
 async def upload(scope, receive, send):
     from tempfile import SpooledTemporaryFile
 
@@ -233,7 +242,9 @@ APPLICATIONS = {
     "gzip_encoded": encoded,
     "stream": stream,
     "form20": form,
+    "form20_multipart": form_parts,
     "upload": upload,
+    "upload_kept": upload,
     "upload_parts": upload_parts,
     "file": file,
     "file_range": file_range,

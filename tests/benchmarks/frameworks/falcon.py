@@ -1,5 +1,7 @@
 """Falcon: resources and responders, compiled with Cython."""
 
+from tempfile import SpooledTemporaryFile
+
 from materials import HELLO, TEXT, chunks, folder, noop_layers, route_paths
 
 
@@ -78,6 +80,11 @@ def application(case: str):
             resp.content_type = falcon.MEDIA_TEXT
             resp.text = str(len(await req.get_media()))
 
+    class FormParts:
+        async def on_post(self, req, resp):
+            resp.content_type = falcon.MEDIA_TEXT
+            resp.text = str(len({part.name: await part.get_text() async for part in await req.get_media()}))
+
     class Upload:
         async def on_post(self, req, resp):
             resp.content_type = falcon.MEDIA_TEXT
@@ -86,6 +93,26 @@ def application(case: str):
                 async for chunk in part.stream:
                     size += len(chunk)
                 resp.text = str(size)
+
+    class KeptUpload:
+        """Keeps a part as ours does: in memory up to 1 MiB, then on disk, written in a thread 1 MiB at a time."""
+
+        async def on_post(self, req, resp):
+            resp.content_type = falcon.MEDIA_TEXT
+            async for part in await req.get_media():
+                with SpooledTemporaryFile(1 << 20) as file:
+                    held, size = [], 0
+                    async for chunk in part.stream:
+                        held.append(chunk)
+                        size += len(chunk)
+                        if size > 1 << 20:
+                            await falcon.sync_to_async(file.write, b"".join(held))
+                            held, size = [], 0
+                    if file.tell():
+                        await falcon.sync_to_async(file.write, b"".join(held))
+                    else:
+                        file.write(b"".join(held))
+                    resp.text = str(file.tell())
 
     class WebSocket:
         async def on_websocket(self, req, ws):
@@ -103,8 +130,8 @@ def application(case: str):
     app.add_route("/sync", Sync())
     app.add_route("/text", Text())
     app.add_route("/stream", Stream())
-    app.add_route("/form", Form())
-    app.add_route("/upload", Upload())
+    app.add_route("/form", FormParts() if case == "form20_multipart" else Form())
+    app.add_route("/upload", KeptUpload() if case == "upload_kept" else Upload())
     app.add_route("/ws", WebSocket())
     app.add_static_route("/files", folder())
     for layer in noop_layers(case):

@@ -3,7 +3,7 @@
 from materials import HELLO, noop_layers, route_paths
 
 MISSING = (
-    *("cors", "session", "gzip", "gzip_encoded", "stream", "form20", "upload"),
+    *("cors", "session", "gzip", "gzip_encoded", "stream", "form20", "form20_multipart", "upload"),
     *("file", "file_range", "static", "static_304", "ws10", "mw_native"),
 )
 

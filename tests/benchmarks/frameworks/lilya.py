@@ -95,6 +95,7 @@ def application(case: str):
         "gzip_encoded": Path("/encoded", encoded),
         "stream": Path("/stream", stream),
         "form20": Path("/form", form, methods=["POST"]),
+        "form20_multipart": Path("/form", form, methods=["POST"]),
         "upload": Path("/upload", upload, methods=["POST"]),
         "file": Path("/file", file),
         "file_range": Path("/file", file),

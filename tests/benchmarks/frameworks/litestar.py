@@ -80,6 +80,10 @@ def application(case: str):
     async def form(data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]) -> str:
         return str(len(data))
 
+    @post("/form", status_code=200, media_type=MediaType.TEXT)
+    async def form_parts(data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.MULTI_PART)]) -> str:
+        return str(len(data))
+
     @post("/upload", status_code=200, media_type=MediaType.TEXT)
     async def upload(data: Annotated[dict[str, UploadFile], Body(media_type=RequestEncodingType.MULTI_PART)]) -> str:
         file = data["file"].file
@@ -111,6 +115,7 @@ def application(case: str):
         "gzip": text,
         "stream": stream,
         "form20": form,
+        "form20_multipart": form_parts,
         "upload": upload,
         "file": file,
         "ws10": echo,

@@ -1,4 +1,4 @@
-"""The file name of a part that is in the extended syntax alone."""
+"""The names in the Content-Disposition of a part: the plain case, and a file name in the extended syntax alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from ._charset import decode_text, text_codec
+
+plain_names = re.compile(rb'form-data; ?name="([^"\\;]*)"(?:; ?filename="([^"\\;]*)")?').fullmatch
+"""Match a Content-Disposition as browsers write most: a name, and perhaps that of a file, without any escape."""
 
 _PARAMETER = re.compile(rb';([^=;]+)=[ \t]*("(?:[^"\\]|\\.)*(?:"|\Z)|(?:[^;" \t][^;]*)?)', re.DOTALL).findall
 

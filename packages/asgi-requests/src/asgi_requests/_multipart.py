@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ._charset import decode_text, text_codec
-from ._disposition import extended_filename
+from ._disposition import extended_filename, plain_names
 from ._preamble import Preamble
 from .exceptions import MultiPartException
 from .headers import Headers
@@ -79,18 +79,19 @@ class PartCallbacks:
 
     def _names(self) -> tuple[str, str | None]:
         """Return the name of the part and that of its file; raises MultiPartException where it has no name."""
-        disposition = self._part.content_disposition
-        options = load_library().parse_options_header(disposition)[1]
-        name = options.get(b"name")
-        if name is None:
-            raise MultiPartException('The Content-Disposition header field "name" must be provided.')
-        raw_filename = options.get(b"filename")
-        if raw_filename is None:
-            # RFC 7578 §4.2 forbids `filename*`, and clients send it all the same.
-            filename = extended_filename(disposition or b"")
+        disposition = self._part.content_disposition or b""
+        plain = plain_names(disposition)
+        if plain is not None:
+            name, filename = plain.groups()
         else:
-            filename = decode_text(raw_filename, self._codec)
-        return decode_text(name, self._codec), filename
+            options = load_library().parse_options_header(disposition)[1]
+            name, filename = options.get(b"name"), options.get(b"filename")
+            if name is None:
+                raise MultiPartException('The Content-Disposition header field "name" must be provided.')
+            if filename is None:
+                # RFC 7578 §4.2 forbids `filename*`, and clients send it all the same.
+                return decode_text(name, self._codec), extended_filename(disposition)
+        return decode_text(name, self._codec), None if filename is None else decode_text(filename, self._codec)
 
 
 class Feed:

@@ -92,10 +92,12 @@ class MultiPartParser(PartCallbacks):
         self._field_count = 0
         self._files: list[UploadFile] = []
         self._in_memory = 0
-        self._write_to_disk: Callable[[bytes], Any] | None = None
         self._own_files = 0
         self._spool: Spool | None = None
-        self._pending: list[_Write | Callable[[], Any]] = []
+        # Of the file that is parsed: the bytes that are still to be written, and the function that writes them to disk.
+        self._held = Chunks()
+        self._write_to_disk: Callable[[bytes], Any] | None = None
+        self._pending: list[Callable[[], Any]] = []
         self._pending_size = 0
 
     async def parse(self) -> FormData:
@@ -140,13 +142,14 @@ class MultiPartParser(PartCallbacks):
             headers=Headers(raw=part.item_headers),
         )
         self._files.append(part.file)
+        self._held = Chunks()
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        """Add to a field, write to a file in memory, or keep for the next write to disk."""
+        """Add to a field, or hold what a file is to be written from."""
         part = self._part
         size = end - start
         if part.file is not None:
-            return self._store(part.file, data[start:end])
+            return self._hold(part.file, data[start:end])
         if len(part.data) + size > self.max_part_size:
             raise FormTooLarge(f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB.")
         # All fields together: a thousand of the largest size would take a gigabyte.
@@ -156,32 +159,23 @@ class MultiPartParser(PartCallbacks):
         part.data += data[start:end]
         return None
 
-    def _store(self, upload: UploadFile, chunk: bytes) -> None:
-        before = upload.size or 0
-        upload.size = after = before + len(chunk)
-        if self.max_file_size is not None and after > self.max_file_size:
+    def _hold(self, upload: UploadFile, chunk: bytes) -> None:
+        upload.size = size = (upload.size or 0) + len(chunk)
+        if self.max_file_size is not None and size > self.max_file_size:
             raise FormTooLarge(f"File exceeded maximum size of {self.max_file_size // 1024}KB.")
-        write = self._write_to_disk
-        if write is None:
-            self._in_memory += len(chunk)
-            if after <= self.spool_max_size and self._in_memory <= self.max_memory_size:
-                upload.file.write(chunk)
-                return
+        self._held.append(chunk)
+        if self._write_to_disk is not None:
+            self._pending_size += len(chunk)
+            return
+        self._in_memory += len(chunk)
+        if size > self.spool_max_size or self._in_memory > self.max_memory_size:
             # The file leaves the memory as a whole.
-            self._in_memory -= after
-            write = self._write_to_disk = self._move_to_disk(upload)
-        self._write_later(write, chunk)
-
-    def _write_later(self, function: Callable[[bytes], Any], chunk: bytes) -> None:
-        last = self._pending[-1] if self._pending else None
-        if not isinstance(last, _Write) or last.function != function:
-            last = _Write(function)
-            self._pending.append(last)
-        last.chunks.append(chunk)
-        self._pending_size += len(chunk)
+            self._in_memory -= size
+            self._pending_size += size
+            self._write_to_disk = self._move_to_disk(upload)
 
     def _move_to_disk(self, upload: UploadFile) -> Callable[[bytes], Any]:
-        """Return the function that writes to the file of an upload on disk, after what it has in memory."""
+        """Return the function that writes to the file of an upload on disk."""
         in_memory = cast(Any, upload.file)
         if (upload.size or 0) > self.spool_max_size and self._own_files < _MOST_OWN_FILES:
             self._own_files += 1
@@ -189,8 +183,6 @@ class MultiPartParser(PartCallbacks):
             return cast("Callable[[bytes], Any]", in_memory.write)
         self._spool = self._spool or Spool()
         spooled = self._spool.add()
-        in_memory.seek(0)
-        self._write_later(spooled.append, in_memory.read())
         in_memory.close()
         upload.file = io.BufferedRandom(spooled, 4096)
         return spooled.append
@@ -202,30 +194,31 @@ class MultiPartParser(PartCallbacks):
             self.items.append((part.field_name, decode_text(part.data, self._codec)))
             return
         if self._write_to_disk is None:
+            part.file.file.write(self._held.join())
             part.file.file.seek(0)
         else:
+            self._write_later()
             self._pending.append(partial(part.file.file.seek, 0))
         self.items.append((part.field_name, part.file))
 
+    def _write_later(self) -> None:
+        """Leave what is held of a file on disk to the next visit to a thread."""
+        if self._write_to_disk is not None and self._held.size:
+            self._pending.append(partial(_write, self._write_to_disk, self._held))
+            self._held = Chunks()
+
     async def _flush(self) -> None:
         # Opening, writing and seeking may block on a disk: all that has been put off is done in one visit to a thread.
+        self._write_later()
         pending, self._pending, self._pending_size = self._pending, [], 0
         await finish_in_thread(_call_each, pending)
 
 
-class _Write:
-    """Chunks that one function writes, joined."""
-
-    __slots__ = ("chunks", "function")
-
-    def __init__(self, function: Callable[[bytes], Any]) -> None:
-        self.function = function
-        self.chunks = Chunks()
-
-    def __call__(self) -> None:
-        self.function(self.chunks.join())
+def _write(function: Callable[[bytes], Any], chunks: Chunks) -> None:
+    # In one piece: a file takes a mebibyte in less time than sixteen times 64 KiB.
+    function(chunks.join())
 
 
-def _call_each(functions: list[_Write | Callable[[], Any]]) -> None:
+def _call_each(functions: list[Callable[[], Any]]) -> None:
     for function in functions:
         function()
