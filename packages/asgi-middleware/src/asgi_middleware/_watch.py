@@ -46,7 +46,7 @@ class ResponseWatcher:
     @marked_async
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message to the outer `send`."""
-        if message["type"] == "http.response.start":
+        if not self.started and message["type"] == "http.response.start":
             self.started = True
         return self._send(message)
 
