@@ -20,7 +20,7 @@ from django.test import TestCase, override_settings
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from asgi_testclient import AsyncTestClient, TestClient
+from asgi_testclient import AsyncTestClient, Clock, TestClient
 
 threads: list[threading.Thread] = []
 
@@ -134,3 +134,22 @@ class AsyncClientTests(TestCase):
 
     async def test_what_another_test_wrote_is_gone(self) -> None:
         assert await User.objects.acount() == 0
+
+
+async def streams_until_the_client_leaves(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"first", "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    # As Django closes its response.
+    await sync_to_async(lambda: threads.append(threading.current_thread()))()
+
+
+def test_synchronous_work_at_the_end_of_a_stream_is_done_while_a_clock_passes() -> None:
+    threads.clear()
+    clock = Clock()
+    with TestClient(streams_until_the_client_leaves, clock=clock, lifespan="off").stream("GET", "/") as response:
+        assert next(response.iter_raw()) == b"first"
+    assert response.asgi.done
+    assert threads == [threading.current_thread()]
+    assert clock.time() == 0

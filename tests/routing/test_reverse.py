@@ -116,6 +116,47 @@ def test_a_path_knows_its_protocol_and_host(name, params, protocol, host):
     assert (url.protocol, url.host) == (protocol, host)
 
 
+class TheirNoMatchFound(Exception):
+    pass
+
+
+TheirNoMatchFound.__name__ = "NoMatchFound"  # as the class of Starlette is called
+
+
+class TheirRoute:
+    """A route of a mounted application of Starlette or FastAPI."""
+
+    def __init__(self, name, path, fails=TheirNoMatchFound):
+        self.name = name
+        self.path = path
+        self.fails = fails
+
+    def url_path_for(self, name, /, **path_params):
+        if name != self.name:
+            raise self.fails(name)
+        return URLPath(self.path.format(**path_params))
+
+
+class TheirApplication:
+    def __init__(self, *routes):
+        self.routes = list(routes)
+
+
+def test_the_routes_of_a_mounted_application_of_another_framework_have_names_too():
+    theirs = TheirApplication(TheirRoute("docs", "/docs"), TheirRoute("item", "/items/{id}"))
+    router = Router([Mount("/api", theirs, name="api"), Route("/last", app, name="last")])
+    assert router.url_path_for("api:item", id=7) == "/api/items/7"
+    assert router.url_path_for("last") == "/last"
+    with pytest.raises(NoMatchFound, match='"api:unknown"'):
+        router.url_path_for("api:unknown")
+
+
+def test_an_error_of_a_route_of_another_framework_passes():
+    router = Router([Mount("/api", TheirApplication(TheirRoute("docs", "/docs", fails=LookupError)), name="api")])
+    with pytest.raises(LookupError):
+        router.url_path_for("api:item")
+
+
 @pytest.mark.parametrize(
     ("name", "params", "missing", "unexpected"),
     [

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ClientDisconnect,
         CommaSeparatedStrings,
         DiskSink,
+        DispatchFunction,
         EventLog,
         EventSourceResponse,
         FileResponse,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         QueryParams,
         RedirectResponse,
         Request,
+        RequestResponseEndpoint,
         Response,
         Secret,
         ServerSentEvent,
@@ -124,6 +126,7 @@ __all__ = [
     "Config",
     "Convertor",
     "DiskSink",
+    "DispatchFunction",
     "Environ",
     "EventLog",
     "EventSourceResponse",
@@ -158,6 +161,7 @@ __all__ = [
     "RedirectResponse",
     "Request",
     "RequestBodyLimitMiddleware",
+    "RequestResponseEndpoint",
     "Response",
     "Route",
     "Router",
@@ -213,12 +217,12 @@ _MODULES = {
     "asgi_middleware.wsgi": "WSGIMiddleware",
     "asgi_requests": (
         "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast ClientDisconnect "
-        "CommaSeparatedStrings DiskSink EventLog EventSourceResponse FileResponse FormData HTMLResponse "
+        "CommaSeparatedStrings DiskSink DispatchFunction EventLog EventSourceResponse FileResponse FormData HTMLResponse "
         "JSONCodec msgspec_codec orjson_codec pydantic_codec "
         "NotAcceptable negotiate negotiate_language CacheControl UnprocessableContent "
         "HTTPConnection HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONLinesResponse JSONResponse MultiDict "
-        "MutableHeaders Part PartLimits PlainTextResponse QueryParams RedirectResponse Request Response Secret "
-        "ServerSentEvent State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect "
+        "MutableHeaders Part PartLimits PlainTextResponse QueryParams RedirectResponse Request "
+        "RequestResponseEndpoint Response Secret ServerSentEvent State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect "
         "WebSocketEndpoint WebSocketException WebSocketState iterate_in_threadpool last_event_id run_in_threadpool "
         "status "
     ),

@@ -30,6 +30,10 @@ def reverse(
         except NoMatchFound as exc:
             if nearest is None or (exc.specificity > nearest.specificity):
                 nearest = exc
+        except Exception as exc:
+            # The routes of a mounted application of Starlette raise an exception of Starlette's.
+            if type(exc).__name__ != NoMatchFound.__name__:
+                raise
     if nearest is None:
         raise NoMatchFound(asked, given)
     raise nearest.renamed(asked, given) from nearest

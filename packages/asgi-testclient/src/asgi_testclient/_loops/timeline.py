@@ -49,6 +49,7 @@ class Timeline:
         self._target: float | None = None
         self._ready: Callable[[], bool] | None = None
         self._arrived = threading.Event()
+        self._waiter: ThreadWaiter | None = None
 
     def check_free(self) -> None:
         """Raise RuntimeError while a loop is driven."""
@@ -70,8 +71,11 @@ class Timeline:
             # The next timer lies beyond the target: stop there, so that what sleeps longer is still asleep.
             if deadline > self._target or self._is_ready():
                 self.now = self.now if self._is_ready() else self._target
-                self._target = self._ready = None
+                waiter = self._waiter
+                self._target = self._ready = self._waiter = None
                 self._arrived.set()
+                if waiter is not None:
+                    waiter.wake()
             else:
                 self.now = max(self.now, deadline)
             return True
@@ -131,8 +135,17 @@ class Timeline:
             with suppress(RuntimeError):  # it has been closed
                 self._loop.nudge()
 
-    def advance(self, seconds: float, limit: float | None, ready: Callable[[], bool] | None = None) -> bool:
-        """Let time pass until the target, or until it is ready; return False if that was not so first."""
+    def advance(
+        self,
+        seconds: float,
+        limit: float | None,
+        ready: Callable[[], bool] | None = None,
+        waiter: ThreadWaiter | None = None,
+    ) -> bool:
+        """Let time pass until the target, or until it is ready; return False if that was not so first.
+
+        The waiter does meanwhile what the application wants done on its thread.
+        """
         with self.mutex:
             target = self.now + seconds
             if self._loop is None or not self._loop.is_alive():
@@ -144,13 +157,14 @@ class Timeline:
                     f"the clock is advanced on the event loop it drives: await anyio.sleep({seconds:g}) there"
                 )
             self._arrived.clear()
-            self._target, self._ready = target, ready
+            self._target, self._ready, self._waiter = target, ready, waiter
             self._generation += 1
         self.nudge()
-        if self._arrived.wait(limit):
+        arrived = self._arrived
+        if arrived.wait(limit) if waiter is None else waiter.until(arrived.is_set, limit):
             return ready is not None and ready()
         with self.mutex:
-            self._target = self._ready = None
+            self._target = self._ready = self._waiter = None
         late = f"the clock is at {self.now:g} s and has not come to {target:g} s after {limit:g} s"
         raise AppTimeout(f"{late}: {self._why()}")
 
@@ -192,7 +206,7 @@ class ClockWaiter(ThreadWaiter):
 
     def within(self, ready: Callable[[], bool], seconds: float) -> bool:
         """Let so many seconds of the clock pass; return whether it was ready before."""
-        return ready() or self._timeline.advance(seconds, 10, ready)
+        return ready() or self._timeline.advance(seconds, 10, ready, self)
 
 
 class ClockSelector(selectors.DefaultSelector):
