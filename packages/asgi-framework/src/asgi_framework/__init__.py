@@ -216,15 +216,14 @@ _MODULES = {
     "asgi_middleware.trustedhost": "TrustedHostMiddleware",
     "asgi_middleware.wsgi": "WSGIMiddleware",
     "asgi_requests": (
-        "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast ClientDisconnect "
-        "CommaSeparatedStrings DiskSink DispatchFunction EventLog EventSourceResponse FileResponse FormData HTMLResponse "
-        "JSONCodec msgspec_codec orjson_codec pydantic_codec "
-        "NotAcceptable negotiate negotiate_language CacheControl UnprocessableContent "
-        "HTTPConnection HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONLinesResponse JSONResponse MultiDict "
-        "MutableHeaders Part PartLimits PlainTextResponse QueryParams RedirectResponse Request "
-        "RequestResponseEndpoint Response Secret ServerSentEvent State StaticFiles StreamingResponse URL UploadFile WebSocket WebSocketDisconnect "
-        "WebSocketEndpoint WebSocketException WebSocketState iterate_in_threadpool last_event_id run_in_threadpool "
-        "status "
+        "Address BackgroundTask BackgroundTasks BaseHTTPMiddleware Broadcast CacheControl ClientDisconnect "
+        "CommaSeparatedStrings DiskSink DispatchFunction EventLog EventSourceResponse FileResponse FormData "
+        "HTMLResponse HTTPConnection HTTPEndpoint HTTPException Headers ImmutableMultiDict JSONCodec "
+        "JSONLinesResponse JSONResponse MultiDict MutableHeaders NotAcceptable Part PartLimits PlainTextResponse "
+        "QueryParams RedirectResponse Request RequestResponseEndpoint Response Secret ServerSentEvent State "
+        "StaticFiles StreamingResponse URL UnprocessableContent UploadFile WebSocket WebSocketDisconnect "
+        "WebSocketEndpoint WebSocketException WebSocketState iterate_in_threadpool last_event_id msgspec_codec "
+        "negotiate negotiate_language orjson_codec pydantic_codec run_in_threadpool status "
     ),
     "asgi_requests.templating": "Jinja2Templates",
     "asgi_routing": "Convertor NoMatchFound register_url_convertor",
