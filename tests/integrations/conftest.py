@@ -29,10 +29,3 @@ def site(request: pytest.FixtureRequest) -> ModuleType:
     name: str = request.param
     pytest.importorskip(name, reason=f"needs {name}: pip install {FRAMEWORKS[name]}")
     return import_module(f"integrations.site_{name}")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Other people's software, some of it behind real servers: what fails is tried once more, and reported."""
-    for item in items:
-        if "foreign" in item.path.parts:
-            item.add_marker(pytest.mark.flaky(reruns=1))
