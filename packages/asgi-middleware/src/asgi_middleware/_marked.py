@@ -14,9 +14,9 @@ def marked_async(function: _Function) -> _Function:
     if sys.version_info >= (3, 12):  # pragma: no cover - one of the two branches is of another Python
         from inspect import markcoroutinefunction
 
-        return markcoroutinefunction(function)
+        markcoroutinefunction(function)
     # In Python 3.11 only asyncio knows the mark. Importing it takes as long as this package and anyio together; a
     # server has imported it before the application.
-    if asyncio := sys.modules.get("asyncio.coroutines"):  # pragma: no cover - depends on who was imported first
+    elif asyncio := sys.modules.get("asyncio.coroutines"):  # pragma: no cover - depends on who was imported first
         function._is_coroutine = asyncio._is_coroutine  # type: ignore[attr-defined]
     return function

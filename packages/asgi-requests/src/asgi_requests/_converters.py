@@ -133,7 +133,7 @@ class _Pydantic:
         try:
             return cls(kind)
         except (pydantic.errors.PydanticUserError, pydantic.errors.PydanticUndefinedAnnotation) as exc:
-            if exc.code == "typed-dict-version" and _is_installed("msgspec"):
+            if exc.code == "typed-dict-version" and _is_installed("msgspec"):  # pragma: no cover - on Python 3.11 alone
                 return _Msgspec(kind)
             raise TypeError(f"pydantic does not read {kind!r}: {exc.message}") from exc
 
