@@ -175,7 +175,7 @@ MOST_AHEAD = 100 * PIECES
 
 
 class Pieces:
-    """A client that sends its body byte by byte, as fast as it is read."""
+    """A client that sends its body byte by byte, as fast as it is read, and then stops without having ended it."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -185,7 +185,7 @@ class Pieces:
         if self.sent == PIECES:
             await anyio.sleep_forever()
         self.sent += 1
-        return {"type": "http.request", "body": b"a", "more_body": self.sent < PIECES}
+        return {"type": "http.request", "body": b"a", "more_body": True}
 
 
 async def ahead(middleware: Callable[[Any], Any], *scopes: Any) -> int:
