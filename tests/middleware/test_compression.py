@@ -197,6 +197,14 @@ async def test_a_stream_may_end_with_an_empty_chunk_or_be_empty(coding):
     assert decoded(await get(sending(start(), body(b"", True), body()), coding)) == b""
 
 
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_a_message_after_the_last_one_is_left_to_the_server(coding):
+    late = body(b"late")
+    reply = await get(sending(start(), body(TEXT, True), body(b"end"), late, body()), coding)
+    assert reply.messages[-2:] == [late, body()]
+    assert DECODERS[coding](b"".join(message["body"] for message in reply.messages[1:-2])) == TEXT + b"end"
+
+
 @pytest.mark.parametrize("make", [Gzip, lambda level: Zstd(level, zstd), lambda level: Brotli(level, brotli)])
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_bodies_may_be_any_bytes(make, kind):

@@ -129,11 +129,13 @@ BODY = "http.response.body"
     "inner",
     [
         App(status=503),
+        App(status=401),
+        App(status=429, headers=[(b"retry-after", b"1")]),
         App({"type": BODY, "body": b"a", "more_body": True}, {"type": BODY, "body": b"b"}),
         App({"type": BODY, "body": b"x" * 101}),
         App({"type": "http.response.pathsend", "path": "/x"}),
     ],
-    ids=["5xx", "stream", "large", "file"],
+    ids=["5xx", "login", "later", "stream", "large", "file"],
 )
 async def test_what_is_not_stored_runs_again(inner):
     inner.runs, inner.entered = 0, anyio.Event()

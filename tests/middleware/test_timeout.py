@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -141,6 +142,39 @@ async def test_after_the_body_a_client_may_be_quiet():
     messages = [BODY, {"type": "http.request", "body": b""}]
     reply = await run(TimeoutMiddleware(app, 60, body_idle=0.01), http_scope(), messages)
     assert reply.messages == [START]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_an_application_that_stops_waiting_for_the_body_has_no_limit_for_it(fails):
+    async def receive():
+        if fails:
+            raise OSError("the connection is broken")
+        await anyio.sleep_forever()
+
+    async def app(scope, receive, send):
+        with suppress(OSError), anyio.move_on_after(0):
+            await receive()
+        await anyio.sleep(0.05)
+        await send(START)
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await TimeoutMiddleware(app, 60, body_idle=0.02)(http_scope("POST"), receive, send)
+    assert sent == [START]
+
+
+async def test_a_response_that_has_begun_does_not_wait_for_the_body():
+    async def app(scope, receive, send):
+        await send(START)
+        with anyio.move_on_after(0.05):
+            await receive()
+        await send(part(more=False))
+
+    reply = await run(TimeoutMiddleware(app, 60, body_idle=0.02), http_scope("POST"), [])
+    assert reply.messages == [START, part(more=False)]
 
 
 async def test_without_a_limit_for_the_body_receive_is_the_servers():

@@ -36,6 +36,8 @@ Result = TypeVar("Result")
 _log = logging.getLogger("asgi_middleware.idempotency")
 # A string of RFC 9651 §3.3.3 in quotes, as the draft requires, or bare, as most clients send it.
 _KEY = re.compile(rb'"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,255}')
+# With these the client is to send the request again: after a login, or later (RFC 9110 §15.5, RFC 6585 §4, RFC 8470).
+_ASKS_AGAIN = frozenset({401, 408, 421, 425, 429})
 _NOT_REPLAYED = (b"set-cookie",)  # by now the session may be newer, and the cookie would bring the old one back
 
 
@@ -57,8 +59,9 @@ class IdempotencyMiddleware:
     """Middleware that stores the first response to a key for `ttl` seconds, and replays it to repeated requests.
 
     `principal(scope)` returns the owner of the key, async or not. A repeated request waits up to `wait` seconds for the
-    first to finish, then gets 409; one with another body gets 422. Responses with a status of 5xx, streams and those
-    over `max_response` bytes are not stored; Set-Cookie is not replayed. The key is free again if the first request
+    first to finish, then gets 409; one with another body gets 422. Responses with a status of 5xx or one that asks for
+    the request again (401, 408, 421, 425, 429), streams, and those over `max_response` bytes are not stored; Set-Cookie
+    is not replayed. The key is free again if the first request
     fails or is cancelled, and after `lease` seconds if its worker died or its response could not be stored. A body over
     `max_body` bytes gets 413. `required` rejects requests without a key. If the store fails, or takes more than
     `store_timeout` seconds, the answer is 503, or with `on_store_error="open"` the application runs; the failure is
@@ -209,7 +212,7 @@ class _Recorder:
         if kind == "http.response.start":
             self._start = {**message, "headers": list(message.get("headers", ()))}
             message = self._start
-            if message["status"] >= 500 or message.get("trailers"):
+            if message["status"] >= 500 or message["status"] in _ASKS_AGAIN or message.get("trailers"):
                 self._start = None
         elif kind == "http.response.body" and self._start is not None:
             await self._record(self._start, message)

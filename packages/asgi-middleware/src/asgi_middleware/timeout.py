@@ -85,16 +85,25 @@ class _TimedCall:
 
     async def receive(self) -> Message:
         idle = self.limits.body_idle
-        # After the body `receive` waits for the client to leave, which has no limit.
-        if idle is None or self.body_read:
+        # After the body `receive` waits for the client to leave, which has no limit; nor has a response that has begun.
+        if idle is None or self.body_read or self.started:
             return await self.server_receive()
         self.body_end = current_time() + idle
         self.arm()
-        message = await self.server_receive()
+        try:
+            message = await self.server_receive()
+        except BaseException:
+            if current_time() < self.body_end:  # otherwise this limit has ended the wait, which `answer` asks
+                self.end_wait()
+            raise
         self.body_read = not message.get("more_body", False)
+        self.end_wait()
+        return message
+
+    def end_wait(self) -> None:
+        """Lift the limit for the body: the application does not wait for it, or no longer."""
         self.body_end = NEVER
         self.arm()
-        return message
 
     async def send(self, message: Message) -> None:
         kind = message["type"]

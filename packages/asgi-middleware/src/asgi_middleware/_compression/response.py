@@ -114,7 +114,10 @@ class CompressedResponse(ResponseWatcher):
             return await self._first_body(self.held, message)
         if self.encoder is None:
             return await self._send(message)
-        return await self._send({**message, "body": await self._flushed(self.encoder, message)})
+        encoded = await self._flushed(self.encoder, message)
+        # Its stream is over: a message after the last one is the server's to refuse.
+        self.passing = not message.get("more_body", False)
+        return await self._send({**message, "body": encoded})
 
     async def _first_body(self, start: Message, message: Message) -> None:
         body, coding = message.get("body", b""), self.coding
