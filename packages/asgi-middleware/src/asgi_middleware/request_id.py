@@ -43,7 +43,6 @@ request_id: ContextVar[str] = ContextVar("asgi_middleware.request_id", default="
 _CLEAN = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[ -~]*)?")
 _HEADS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-_VARIANTS = "89ab" * 4  # a digit of two bits that say the variant of a UUID, and two of any (RFC 9562 §4.1)
 
 
 class TraceContext(NamedTuple):
@@ -60,10 +59,11 @@ trace_context: ContextVar[TraceContext | None] = ContextVar("asgi_middleware.tra
 
 def new_id() -> str:
     """Return a UUID of version 7 (RFC 9562 §5.7): ids sort by their time of creation."""
-    time_ms = f"{time.time_ns() // 1_000_000:012x}"
-    noise = os.urandom(10).hex()
-    variant = _VARIANTS[int(noise[3], 16)]
-    return f"{time_ms[:8]}-{time_ms[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[8:]}"
+    octets = bytearray((time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10))
+    octets[6] = octets[6] & 0x0F | 0x70  # the version
+    octets[8] = octets[8] & 0x3F | 0x80  # the variant
+    digits = octets.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def parse_traceparent(value: bytes) -> TraceContext | None:

@@ -11,14 +11,13 @@ import re
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
 # Also C1 controls and everything beyond latin-1: terminals act on U+009B, and bidirectional marks reorder a line.
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\xff]|[^\x00-\xff]')
 
 
-@dataclass(slots=True)
+@dataclass
 class Entry:
     """One exchange. Times are in seconds, sizes in bytes; None means unknown.
 
@@ -50,17 +49,10 @@ class Entry:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the known fields, in a fixed order."""
-        known = {}
-        for name, value in zip(_NAMES, _values(self), strict=True):
-            if value is not None:
-                known[name] = value
+        known = {name: value for name, value in vars(self).items() if value is not None}
         if not self.headers:
             del known["headers"]
         return known
-
-
-_NAMES = tuple(Entry.__slots__)  # in the order of the class
-_values = attrgetter(*_NAMES)
 
 
 def combined(entry: Entry) -> str:

@@ -73,8 +73,8 @@ class Spent(NamedTuple):
 def decide(limits: Sequence[Limit], states: Sequence[State | None], cost: int, now: float) -> tuple[Spent, list[State]]:
     """Return the outcome for a request of this cost, and the new states."""
     decisions, allowed = [], True
-    for limit, state in zip(limits, states, strict=True):
-        before, after, retry_after = _DECIDE[limit.algorithm](limit, state, cost, now)
+    for place, limit in enumerate(limits):
+        before, after, retry_after = _DECIDE[limit.algorithm](limit, states[place], cost, now)
         decisions.append((limit, before, after, retry_after))
         if after is None:
             allowed = False
