@@ -120,6 +120,23 @@ async def test_an_entry_of_any_length_is_not_kept():
     assert middleware._node.cache_info().currsize == 1
 
 
+async def test_a_chain_of_any_length_is_not_kept():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((scope["client"], scope["scheme"]))
+
+    middleware = ProxyHeadersMiddleware(app, trusted=["10.0.0.0/8"])
+    for clients, proto in ((b"203.0.113.7" + b", 10.1.1.1" * 20, b"https"), (b"203.0.113.7", b"https" + b" " * 200)):
+        for _ in range(2):
+            headers = [(b"x-forwarded-for", clients), (b"x-forwarded-proto", proto)]
+            await run(middleware, http_scope(client=("10.1.1.1", 1), headers=headers))
+    assert seen == [(("203.0.113.7", 0), "https")] * 4
+    assert middleware._chain.cache_info().currsize == 0
+    await run(middleware, http_scope(client=("10.1.1.1", 1), headers=[(b"x-forwarded-for", b"203.0.113.7")]))
+    assert middleware._chain.cache_info().currsize == 1
+
+
 async def test_a_peer_of_any_length_is_not_kept():
     seen = []
 

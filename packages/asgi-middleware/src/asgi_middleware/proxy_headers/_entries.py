@@ -76,9 +76,9 @@ def read_address(text: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def split_list(values: Iterable[bytes]) -> list[str]:
-    """Return the entries of X-Forwarded fields, several lines as one list; only the last ones if there are many."""
-    text = b",".join(values).decode("latin-1")
+def split_list(field: bytes) -> list[str]:
+    """Return the entries of an X-Forwarded field; only the last ones if there are many."""
+    text = field.decode("latin-1")
     if "," not in text:
         return [only] if (only := text.strip(" \t")) else []
     return [entry.strip(" \t") for entry in text.rsplit(",", MOST_ENTRIES)[-MOST_ENTRIES:]]

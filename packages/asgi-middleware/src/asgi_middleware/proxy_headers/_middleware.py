@@ -24,6 +24,7 @@ _SCHEMES = {
     "http": {"http": "http", "https": "https"},
     "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
 }
+_LONGEST_CHAIN = 128  # bytes of X-Forwarded-For and X-Forwarded-Proto: two IPv6 addresses, and then some
 # The prefix becomes part of links and redirects, and browsers would read `//` as the beginning of a host.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 
@@ -31,6 +32,29 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 class _Peer(NamedTuple):
     client: tuple[str, int]
     trusted: bool
+
+
+class _Chain:
+    """The chain of proxies by X-Forwarded-For: its `length`, the `place` of the client in it, and the client."""
+
+    __slots__ = ("client", "length", "place", "proto")
+
+    def __init__(self, length: int, place: int, client: tuple[str, int] | None, protos: bytes) -> None:
+        self.length = length
+        self.place = place
+        self.client = client
+        self.proto = self.aligned([protos])
+
+    def aligned(self, values: list[bytes] | None) -> str | None:
+        """Return the entry of another X-Forwarded list at the place of the client.
+
+        Proxies append to X-Forwarded-For, but most of them set the other fields, which leaves one entry. If the lengths
+        differ the first entry counts, which the outermost proxy wrote.
+        """
+        entries = split_list(b",".join(values or ()))
+        if not entries:
+            return None
+        return entries[self.place] if len(entries) == self.length else entries[0]
 
 
 class ProxyHeadersMiddleware:
@@ -73,8 +97,9 @@ class ProxyHeadersMiddleware:
         self._unix = "unix" in entries
         self._networks = tuple(_network(entry) for entry in entries if entry not in ("*", "unix"))
         # Addresses recur, those of proxies with every request; the caches are bounded because clients choose entries,
-        # and none longer than an address is kept.
+        # and none longer than an address, and no long chain, is kept.
         self._peer = lru_cache(maxsize=1024)(self._read_peer)
+        self._chain = lru_cache(maxsize=4096)(self._read_chain)
         self._node = lru_cache(maxsize=4096)(self._read_node)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,21 +134,30 @@ class ProxyHeadersMiddleware:
             _set_host(scope, element.host, None)
 
     def _apply_x_forwarded(self, scope: dict[str, Any], headers: dict[bytes, list[bytes]]) -> None:
-        entries = split_list(headers.get(b"x-forwarded-for", ()))
-        steps = self._walk(entries)
-        if self.hops is not None and not steps:
+        # Several lines are one list (RFC 9110 §5.3).
+        clients = b",".join(headers.get(b"x-forwarded-for", ()))
+        protos = b",".join(headers.get(b"x-forwarded-proto", ()))
+        is_kept = len(clients) + len(protos) <= _LONGEST_CHAIN
+        chain = (self._chain if is_kept else self._read_chain)(clients, protos)
+        if chain is None:
             return
-        if steps:
-            scope["client"] = steps[-1]
-        # The entry of the other fields at the place of the chosen client.
-        length, place = len(entries), -len(steps)
-        _set_scheme(scope, _aligned(headers.get(b"x-forwarded-proto"), length, place))
-        host = _aligned(headers.get(b"x-forwarded-host"), length, place) if self.host else None
-        port = _aligned(headers.get(b"x-forwarded-port"), length, place) if self.port else None
+        if chain.client is not None:
+            scope["client"] = chain.client
+        _set_scheme(scope, chain.proto)
+        host = chain.aligned(headers.get(b"x-forwarded-host")) if self.host else None
+        port = chain.aligned(headers.get(b"x-forwarded-port")) if self.port else None
         if host is not None or port is not None:
             _set_host(scope, host, port)
         if self.prefix:
-            _set_prefix(scope, _aligned(headers.get(b"x-forwarded-prefix"), length, place))
+            _set_prefix(scope, chain.aligned(headers.get(b"x-forwarded-prefix")))
+
+    def _read_chain(self, clients: bytes, protos: bytes) -> _Chain | None:
+        """Return what X-Forwarded-For and X-Forwarded-Proto say; None for a chain that has bypassed a proxy."""
+        entries = split_list(clients)
+        steps = self._walk(entries)
+        if steps:
+            return _Chain(len(entries), -len(steps), steps[-1], protos)
+        return None if self.hops is not None else _Chain(len(entries), 0, None, protos)
 
     def _walk(self, entries: Sequence[str | None]) -> list[tuple[str, int]]:
         """Return the clients from the right, as far as the proxies that report them are trusted."""
@@ -153,18 +187,6 @@ class ProxyHeadersMiddleware:
 
     def _trusts(self, node: Node) -> bool:
         return self._anyone or any(node.address in network for network in self._networks)
-
-
-def _aligned(values: list[bytes] | None, length: int, place: int) -> str | None:
-    """Return the entry of another X-Forwarded list at the place of the chosen one of X-Forwarded-For.
-
-    Proxies append to X-Forwarded-For, which has `length` entries, but most of them set the other fields, which leaves
-    one entry. If the lengths differ the first entry counts, which the outermost proxy wrote.
-    """
-    entries = split_list(values) if values else ()
-    if not entries:
-        return None
-    return entries[place] if len(entries) == length else entries[0]
 
 
 def _network(entry: str) -> IPv4Network | IPv6Network:

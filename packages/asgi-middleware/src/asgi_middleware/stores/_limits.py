@@ -96,7 +96,7 @@ def _gcra(limit: Limit, state: State | None, cost: int, now: float) -> _Decision
     The algorithm is that of ATM networks (ITU-T I.371).
     """
     # That time is at most one window ahead. If it is more, the clock has been set back since it was stored.
-    whole_at = min(max(state[0], now), now + limit.window) if state else now
+    whole_at = min(state[0], now + limit.window) if state and state[0] > now else now
     after = whole_at + cost * limit.window / limit.quota
     wait = after - limit.window - now
     # Floating-point sums may be off by a billionth of the window, which must not cost the last request of a quota.
