@@ -72,22 +72,20 @@ class Spent(NamedTuple):
 
 def decide(limits: Sequence[Limit], states: Sequence[State | None], cost: int, now: float) -> tuple[Spent, list[State]]:
     """Return the outcome for a request of this cost, and the new states."""
-    decisions, allowed = [], True
+    results, outcome, allowed = [], [], True
     for place, limit in enumerate(limits):
-        before, after, retry_after = _DECIDE[limit.algorithm](limit, states[place], cost, now)
-        decisions.append((limit, before, after, retry_after))
-        if after is None:
-            allowed = False
-    outcome, results = [], []
-    for limit, before, after, retry_after in decisions:
-        state = after if allowed and after is not None else before
+        state, left, fits = _DECIDE[limit.algorithm](limit, states[place], cost, now)
         results.append(state)
-        remaining, reset = _LEFT[limit.algorithm](limit, state, now)
-        outcome.append(LimitState(remaining, reset, 0.0 if after is not None else retry_after))
+        outcome.append(left)
+        allowed = allowed and fits
+    if not allowed and len(limits) > 1:
+        for place, limit in enumerate(limits):
+            if not outcome[place].retry_after:  # this limit has room, but a refused request takes nothing
+                results[place], outcome[place], _ = _DECIDE[limit.algorithm](limit, states[place], 0, now)
     return Spent(allowed, outcome), results
 
 
-_Decision = tuple[State, State | None, float]
+_Decision = tuple[State, LimitState, bool]
 
 
 def _gcra(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:
@@ -100,12 +98,12 @@ def _gcra(limit: Limit, state: State | None, cost: int, now: float) -> _Decision
     after = whole_at + cost * limit.window / limit.quota
     wait = after - limit.window - now
     # Floating-point sums may be off by a billionth of the window, which must not cost the last request of a quota.
-    return (whole_at, 0.0, 0.0), ((after, 0.0, 0.0) if wait <= limit.window * 1e-9 else None), wait
-
-
-def _gcra_left(limit: Limit, state: State, now: float) -> tuple[int, float]:
-    used = state[0] - now
-    return max(0, math.floor((limit.window - used) / limit.window * limit.quota + 1e-6)), used
+    fits = wait <= limit.window * 1e-9
+    if fits:
+        whole_at, wait = after, 0.0
+    reset = whole_at - now
+    remaining = math.floor((limit.window - reset) / limit.window * limit.quota + 1e-6)
+    return (whole_at, 0.0, 0.0), LimitState(max(0, remaining), reset, wait), fits
 
 
 def _sliding(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:
@@ -115,27 +113,27 @@ def _sliding(limit: Limit, state: State | None, cost: int, now: float) -> _Decis
     if number < window:  # a greater number means that the clock was set back, which must not refill the quota
         previous, current = (current if number == window - 1 else 0.0), 0.0
     elapsed = now / limit.window - window
-    before = (float(window), previous, current)
-    if previous * (1 - elapsed) + current + cost <= limit.quota + 1e-9:
-        return before, (float(window), previous, current + cost), 0.0
-    room = limit.quota - current - cost
-    if room >= 0 and previous > 0:
-        return before, None, max(0.0, (1 - room / previous - elapsed) * limit.window)
-    # This window alone has used the quota: wait until enough of its requests have faded in the next one.
-    fading = 1 - (limit.quota - cost) / current if current > 0 else 0.0
-    return before, None, (1 - elapsed + max(0.0, fading)) * limit.window
-
-
-def _sliding_left(limit: Limit, state: State, now: float) -> tuple[int, float]:
-    window, previous, current = state
-    elapsed = now / limit.window - window
+    fits = previous * (1 - elapsed) + current + cost <= limit.quota + 1e-9
+    wait = 0.0 if fits else _sliding_wait(limit, previous, current, elapsed, cost)
+    if fits:
+        current += cost
     used = previous * (1 - elapsed) + current
     reset = (2 - elapsed if current else 1 - elapsed) * limit.window if used else 0.0
-    return max(0, math.floor(limit.quota - used + 1e-6)), reset
+    remaining = math.floor(limit.quota - used + 1e-6)
+    return (float(window), previous, current), LimitState(max(0, remaining), reset, wait), fits
+
+
+def _sliding_wait(limit: Limit, previous: float, current: float, elapsed: float, cost: int) -> float:
+    """Return the seconds until a refused request of this cost fits."""
+    room = limit.quota - current - cost
+    if room >= 0 and previous > 0:
+        return max(0.0, (1 - room / previous - elapsed) * limit.window)
+    # This window alone has used the quota: wait until enough of its requests have faded in the next one.
+    fading = 1 - (limit.quota - cost) / current if current > 0 else 0.0
+    return (1 - elapsed + max(0.0, fading)) * limit.window
 
 
 _DECIDE = {"gcra": _gcra, "sliding": _sliding}
-_LEFT = {"gcra": _gcra_left, "sliding": _sliding_left}
 
 
 def encode(state: State) -> bytes:
