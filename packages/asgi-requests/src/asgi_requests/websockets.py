@@ -66,11 +66,10 @@ class WebSocket(HTTPConnection[StateT]):
     RuntimeError; after the end it is WebSocketDisconnected, which is one, too.
     """
 
-    response_started = False
+    # What every message reads. A `receive` or `send` that replaces the class's is found in `__dict__`, with the rest.
+    __slots__ = ("_open", "_receive", "_send", "application_state", "client_state", "scope")
 
-    # Whether both sides are connected, `receive` and `send` are this class's own, and a message needs no other check.
-    # Text then skips them, two coroutines for each message, unless they are replaced on this very object.
-    _open = False
+    response_started = False
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "websocket"
@@ -79,6 +78,9 @@ class WebSocket(HTTPConnection[StateT]):
         self._send = send
         self.client_state = _CONNECTING
         self.application_state = _CONNECTING
+        # Whether both sides are connected, the class's `receive` and `send` are its own, and a message needs no other
+        # check. Text then skips them, two coroutines for each message, unless they are replaced on this very object.
+        self._open = False
 
     async def receive(self) -> Message:
         """Return the next message, raw."""
@@ -233,11 +235,10 @@ class WebSocket(HTTPConnection[StateT]):
 
     async def send_text(self, data: str) -> None:
         """Send text."""
-        message = {"type": "websocket.send", "text": data}
         if not self._open or "send" in self.__dict__:
-            return await self.send(message)
+            return await self.send({"type": "websocket.send", "text": data})
         try:
-            await self._send(message)
+            await self._send({"type": "websocket.send", "text": data})
         except OSError as exc:
             raise self._gone() from exc
 
