@@ -248,6 +248,27 @@ async def test_memory_is_bounded_and_the_longest_unused_make_room():
     assert len(store._entries) == 3
     with pytest.raises(ValueError, match="max_keys"):
         MemoryStore(max_keys=0)
+    with pytest.raises(ValueError, match="max_bytes"):
+        MemoryStore(max_bytes=0)
+
+
+async def test_large_values_make_room_for_large_ones_alone():
+    store = MemoryStore(max_keys=10, max_bytes=1000)
+    await store.spend("limit", [Limit(1, 60)], 1)
+    for key in "abc":
+        await store.put(key, b"x" * 100, 60)
+    await store.add("set", "member", 60)
+    for key in "ABCDE":
+        await store.put(key, b"x" * 200, 60)
+    assert [await store.get(key) is not None for key in "abcABCDE"] == [True] * 3 + [False] * 2 + [True] * 3
+    assert await store.members("set") == {"member"}
+    assert not (await store.spend("limit", [Limit(1, 60)], 1)).allowed
+    await store.put("D", b"small", 60)
+    await store.delete("E")
+    await store.put("F", b"x" * 395, 60)
+    assert [await store.get(key) is not None for key in "CDF"] == [True] * 3
+    await store.put("huge", b"x" * 1001, 60)
+    assert [await store.get(key) is not None for key in ("a", "D", "C", "F", "huge")] == [True] * 2 + [False] * 3
 
 
 async def test_sqlite_sweeps_what_is_over(tmp_path):
