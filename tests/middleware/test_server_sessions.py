@@ -235,6 +235,41 @@ async def test_a_login_that_is_revoked_at_that_moment_is_over():
     assert await browser.read() == {}
 
 
+def login(session):
+    session["user"] = "alice"
+    session.regenerate("alice")
+
+
+async def test_a_login_that_is_listed_at_that_moment_holds():
+    class Listing(MemoryStore):
+        async def add(self, *arguments):
+            await super().add(*arguments)
+            if not lists:
+                lists.append(await sessions_of(self, "alice"))
+
+    lists = []
+    browser = Browser(store := Listing())
+    await browser.ask(login)
+    assert lists == [[]]
+    assert await browser.read() == {"user": "alice"}
+    assert len(await sessions_of(store, "alice")) == 1
+
+
+async def test_sessions_that_have_expired_do_not_pile_up_in_the_list_of_a_user(monkeypatch):
+    now = [1000.0]
+    store = MemoryStore(clock=lambda: now[0])
+    monkeypatch.setattr("time.time", lambda: now[0])
+    for _ in range(100):
+        await Browser(store, idle_timeout=40).ask(login)
+        now[0] += 60
+    assert len(await store.members(records.index_of("session", "alice"))) <= 10
+    browsers = [Browser(store, idle_timeout=40) for _ in range(20)]
+    for browser in browsers:
+        await browser.ask(login)
+    assert [await browser.read() for browser in browsers] == [{"user": "alice"}] * 20
+    assert len(await sessions_of(store, "alice")) == 20
+
+
 async def test_sessions_end_when_idle_and_at_their_longest_life(monkeypatch):
     now = [1000.0]
     store = MemoryStore(clock=lambda: now[0])

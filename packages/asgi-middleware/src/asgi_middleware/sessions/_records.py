@@ -70,16 +70,25 @@ class SessionOf:
     seen: float
 
 
+async def unlist(store: Store, index: str, key: str) -> None:
+    """Take a session off its user's list if it has expired.
+
+    Its key is taken for a second: a login lists its session before it stores it, and then has to take another id.
+    """
+    if await store.put(key, b"", 1, expected=None):
+        await store.discard(index, key)
+
+
 async def sessions_of(store: Store, user: str, *, session_cookie: str = "session") -> list[SessionOf]:
     """Return the sessions of a user, the newest first."""
     index = index_of(session_cookie, user)
     found = []
     for key in await store.members(index):
         record = read_record(key, await store.get(key))
-        if record is None or record.user != user:
-            await store.discard(index, key)
-        else:
+        if record is not None and record.user == user:
             found.append(SessionOf(key, record.created, record.seen))
+        else:
+            await unlist(store, index, key)
     return sorted(found, key=lambda session: session.created, reverse=True)
 
 

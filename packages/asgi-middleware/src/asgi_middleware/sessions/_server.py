@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Hashable
@@ -19,7 +20,7 @@ from ._contents import EMPTY
 from ._cookie import Cookie
 from ._json import decode, encode
 from ._reading import Reading
-from ._records import ID, Record, index_of, key_of, read_record
+from ._records import ID, Record, index_of, key_of, read_record, unlist
 from ._server_session import ServerSession, merge
 from ._session import Session
 from ._stored_response import RETRY_LATER, StoredResponse
@@ -28,6 +29,9 @@ from ._turns import pause, queue_of
 Result = TypeVar("Result")
 
 _LONGEST_LIFE = 400 * 24 * 60 * 60  # browsers keep no cookie for longer (RFC 6265bis §5.5)
+# A list of a user's sessions lives as long as the user comes back. A login looks at a few of a long one, so that those
+# that have expired do not pile up.
+_LONG_LIST, _LOOKED_AT = 8, 2
 _log = logging.getLogger("asgi_middleware.sessions")
 
 
@@ -161,11 +165,19 @@ class ServerSessions:
         return None
 
     async def _create(self, data: dict[str, Any], user: str | None) -> bytes:
-        identifier = secrets.token_urlsafe(32).encode()
-        key, now = key_of(self._cookie.name, identifier), time.time()
-        await self._put(Record(key, now, now, user, data), expected=None, listed=True)
-        if user is not None and key not in await self.store.members(index_of(self._cookie.name, user)):
-            await self.store.delete(key)  # revoked meanwhile
+        while True:
+            identifier = secrets.token_urlsafe(32).encode()
+            key, now = key_of(self._cookie.name, identifier), time.time()
+            if await self._put(Record(key, now, now, user, data), expected=None, listed=True):
+                break  # otherwise `unlist` was faster
+        if user is not None:
+            index = index_of(self._cookie.name, user)
+            listed = await self.store.members(index)
+            if key not in listed:
+                await self.store.delete(key)  # revoked meanwhile
+            elif len(listed) > _LONG_LIST:
+                for other in random.sample(tuple(listed), _LOOKED_AT):
+                    await unlist(self.store, index, other)
         return self._cookie.set(identifier)
 
     async def _put(self, record: Record, *, expected: bytes | None, listed: bool) -> bool:
