@@ -12,7 +12,7 @@ from ._fields import WITHOUT_BODY
 from ._response import Response, denial_send
 from ._steps import FirstStep
 from ._tasks import asyncio_task
-from ._text import encode_text
+from ._text import BYTES, encode_text
 from .background import BackgroundTask
 from .exceptions import ClientDisconnect
 from .types import Message, Receive, Scope, Send
@@ -130,7 +130,7 @@ class StreamingResponse(Response):
         # Never bytes() of anything: bytes(10) is ten NULs.
         if isinstance(chunk, str):
             return encode_text(chunk, self.charset)
-        if isinstance(chunk, bytes | bytearray | memoryview):
+        if isinstance(chunk, BYTES):
             return bytes(chunk)
         kind = type(self).__name__
         raise TypeError(f"{kind} sends chunks of str or bytes, not {type(chunk).__name__}: {chunk!r:.100}")

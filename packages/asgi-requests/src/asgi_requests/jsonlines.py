@@ -27,6 +27,7 @@ from ._json import InvalidJSON, load_json
 from ._lines import Lines
 from ._render import render_json
 from ._streaming import StreamingResponse
+from ._text import BYTES
 
 __all__ = ["InvalidJSONLine", "JSONLinesResponse", "read_json_lines"]
 
@@ -59,7 +60,7 @@ class JSONLinesResponse(StreamingResponse):
         return render_json(content)
 
     def _encode(self, chunk: object) -> bytes:
-        if isinstance(chunk, bytes | bytearray | memoryview):
+        if isinstance(chunk, BYTES):
             return bytes(chunk)
         line = self.render(chunk)
         if b"\n" in line or b"\r" in line:

@@ -10,6 +10,7 @@ import anyio
 from .._disconnect import run_until_disconnect
 from .._render import render_json
 from .._streaming import StreamingResponse
+from .._text import BYTES
 from ..background import BackgroundTask
 from ..exceptions import ClientDisconnect
 from ..types import Receive, Scope, Send
@@ -65,7 +66,7 @@ class EventSourceResponse(StreamingResponse):
     def _encode(self, chunk: object) -> bytes:
         if isinstance(chunk, ServerSentEvent):
             return chunk.encode(self._render)
-        return bytes(chunk) if isinstance(chunk, bytes | bytearray | memoryview) else encode_data(chunk, self._render)
+        return bytes(chunk) if isinstance(chunk, BYTES) else encode_data(chunk, self._render)
 
     def _chunks(self, send: Send) -> AsyncIterator[Any]:
         chunks = super()._chunks(send)
