@@ -41,7 +41,7 @@ def is_async_callable(obj: Any) -> TypeGuard[Callable[..., Awaitable[Any]]]:
     A mock with the signature of an async function (`create_autospec`) is one, too.
     """
     if type(obj) is FunctionType and obj.__code__.co_flags & inspect.CO_COROUTINE:
-        return True  # most are, and `inspect` takes ten times as long to find out
+        return True  # asked for every exception that a handler answers; `inspect` takes four to nine times as long
     while isinstance(obj, functools.partial):
         obj = obj.func
     return (
