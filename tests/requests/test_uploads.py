@@ -4,9 +4,11 @@ import io
 import threading
 from tempfile import SpooledTemporaryFile, TemporaryFile
 
+import anyio
 import pytest
 
 from asgi_requests.headers import Headers
+from asgi_requests.multidict import FormData
 from asgi_requests.uploads import UploadFile
 
 
@@ -141,3 +143,16 @@ def test_a_safe_name_fits_a_file_system(filename, end):
 
 def test_a_long_ending_is_cut_with_the_rest():
     assert UploadFile(io.BytesIO(), filename="a." + "b" * 400).safe_filename == "a." + "b" * 253
+
+
+async def test_a_form_that_is_left_by_a_cancellation_has_no_file_open():
+    files = [TemporaryFile(), TemporaryFile(), io.BytesIO()]  # noqa: SIM115
+    form = FormData([("a", UploadFile(file)) for file in files])
+    with anyio.CancelScope() as scope:
+        try:
+            scope.cancel()
+            await anyio.sleep_forever()
+        finally:
+            await form.close()
+    assert scope.cancelled_caught
+    assert all(file.closed for file in files)

@@ -21,9 +21,11 @@ import io
 from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO, Self, TypeVar, TypeVarTuple
 
+import anyio
 import anyio.to_thread
 
 from ._filename import safe_filename
+from ._threads import finish_in_thread
 from .headers import Headers
 
 T = TypeVar("T")
@@ -100,8 +102,13 @@ class UploadFile:
         return await self._call(self.file.tell)
 
     async def close(self) -> None:
-        """Close the file, and delete it if it is on disk."""
-        await self._call(self.file.close)
+        """Close the file, and delete it if it is on disk; a cancelled caller waits for that."""
+        if self._in_memory:
+            self.file.close()
+        else:
+            # Shielded: a cancellation leaves the block of a form, too.
+            with anyio.CancelScope(shield=True):
+                await finish_in_thread(self.file.close)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the lines that are left, as a file does; they are read ahead in blocks."""
