@@ -130,6 +130,30 @@ async def test_too_many_fields_are_refused(chunks):
         await requested(*chunks, max_fields=2)
 
 
+@pytest.mark.parametrize("size", [7, 1000, 65536, 65537])
+async def test_a_form_in_pieces_is_read_as_a_whole_one_is(size):
+    body = b"&".join(b"field%d=%d+%%C3%%A9" % (i, i) for i in range(5000))
+    fields = [(f"field{i}", f"{i} é") for i in range(5000)]
+    for last in ([], [b""]):
+        assert await requested(*chunks_of(body, size), *last, max_fields=5000) == fields
+    with pytest.raises(FormTooLarge):
+        await requested(*chunks_of(body, size), max_fields=4999)
+
+
+async def test_a_form_that_never_ends_is_refused_before_it_fills_the_memory():
+    received = 0
+
+    async def receive():
+        nonlocal received
+        received += 1000
+        return {"type": "http.request", "body": b"a&" * 500, "more_body": True}
+
+    scope = http_scope("POST", headers=[(b"content-type", URLENCODED.encode())])
+    with pytest.raises(FormTooLarge, match="^Too many fields. Maximum number of fields is 1000.$"):
+        await Request(scope, receive).form()
+    assert received < 100_000
+
+
 async def test_a_stream_may_be_any_asynchronous_iterator():
     class Chunks:
         def __init__(self):
@@ -706,6 +730,7 @@ async def test_a_request_picks_the_parser():
 
     assert await form("Application/X-WWW-Form-URLEncoded; charset=utf-8", b"a=", b"1") == [("a", "1")]
     assert await form("Multipart/Form-Data; boundary=B", multipart_body(part("a", b"1"))) == [("a", "1")]
+    assert await form("Multipart/Form-Data; boundary=B", multipart_body(part("a", b"1")), b"") == [("a", "1")]
     assert await form("multipart/mixed; boundary=B", multipart_body(part("a", b"1"))) == []
     assert await form("text/plain", b"a=1") == []
     assert await form("", b"a=1") == []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._bodies import Recall
 from .._body import UNKNOWN, SharedBody
+from .._chunks import Chunks
 from .._query import split_form
 from ..headers import Headers
 from ..multidict import FormData
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Limits = tuple[float, float, int]
 """The most files, the most fields, and the most bytes of a field."""
+
+# A form that arrives in pieces is kept up to so many bytes before its fields are counted.
+_SMALL = 64 * 1024
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
@@ -65,13 +69,24 @@ async def _parse_shared(request: Request[Any], shared: SharedBody, content_type:
     first = shared.body
     if media_type_of(content_type) == URLENCODED:
         if first is None:
-            first = await shared.first_chunk(request)
-        # Most forms arrive in one piece and are split at once; the parser is for those that are not, or may be refused.
+            first = await shared.first_chunk(request) or b""
+            if not shared.consumed:
+                first = await _gather(first, shared)
+        # Most forms are small and are split at once; the parser is for those that are not, or may be refused.
         if shared.consumed or shared.body is not None:
-            pairs = split_form(first or b"", _codec(content_type), limits[1], limits[2])
+            pairs = split_form(first, _codec(content_type), limits[1], limits[2])
             if pairs is not None:
                 return FormData.from_pairs(pairs)
     return await _parse(request.headers, shared.chunks(request, first), limits)
+
+
+async def _gather(first: bytes, shared: SharedBody) -> bytes:
+    # Granian and hypercorn send the end of a body in a message of its own, which is empty.
+    kept = Chunks()
+    kept.append(first)
+    while not shared.consumed and kept.size < _SMALL:
+        kept.append(await shared.next_chunk() or b"")
+    return kept.join()
 
 
 def _codec(content_type: str) -> str:
