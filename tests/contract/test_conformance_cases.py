@@ -48,6 +48,14 @@ def test_every_exemption_is_of_a_test_and_a_middleware_that_exist() -> None:
     assert {subject for _, subject in EXEMPT} <= {subject.id for subject in SUBJECTS}
 
 
+@pytest.mark.parametrize(
+    "subject", [one for one in SUBJECTS if one.path.startswith("asgi_middleware.")], ids=lambda one: one.id
+)
+def test_a_middleware_refuses_anything_but_an_application_at_once(subject: Subject) -> None:
+    with pytest.raises(TypeError, match="needs an ASGI application, not None"):
+        subject.make(None)
+
+
 IMPORTING = """
 import json, sys
 before = set(sys.modules)

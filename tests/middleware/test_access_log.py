@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from asgi_middleware.access_log import AccessLogMiddleware, Entry, combined, json_lines, logfmt
+from asgi_middleware.request_id import RequestIDFilter, RequestIDMiddleware
 from raw_asgi import Reply, body_messages, http_scope, run, websocket_scope
 
 LOGGER = "asgi_middleware.access"
@@ -350,6 +351,16 @@ async def test_a_slow_handler_holds_nothing_up(slow):
     assert [json.loads(record.getMessage())["status"] for record in handler.records] == [200] * 3
     assert threading.current_thread() not in handler.threads
     assert handler.records[0].created >= handler.records[0].access["began"]
+
+
+async def test_a_filter_finds_the_context_of_the_request(slow):
+    logger, handler = slow
+    handler.addFilter(RequestIDFilter())
+    handler.go.set()
+    middleware = AccessLogMiddleware(answering(), logger=logger)
+    await run(RequestIDMiddleware(middleware), http_scope(headers=[(b"x-request-id", b"abc")]))
+    middleware.flush()
+    assert [record.request_id for record in handler.records] == ["abc"]
 
 
 async def test_a_queue_that_is_full_drops_the_newest_and_reports_it(slow):

@@ -152,6 +152,23 @@ def test_a_framework_lists_its_own():
     assert pairs(ProxyHeadersMiddleware(Framework())) == {("CORSMiddleware", "CSRFMiddleware")}
 
 
+def test_an_application_that_is_wrapped_from_within_shows_its_middleware():
+    class Quart:
+        def __init__(self):
+            self.asgi_app = self.answer
+
+        async def answer(self, scope, receive, send):
+            pass
+
+        async def __call__(self, scope, receive, send):
+            await self.asgi_app(scope, receive, send)
+
+    site = Quart()
+    assert stack_of(site) == []
+    site.asgi_app = CSRFMiddleware(CORSMiddleware(site.asgi_app))
+    assert pairs(DrainMiddleware(site)) == {("CORSMiddleware", "CSRFMiddleware")}
+
+
 def test_an_application_that_wraps_itself_ends():
     class Loop:
         async def __call__(self, scope, receive, send):
@@ -190,6 +207,7 @@ def test_the_command_prints_the_stack_and_the_findings(tmp_path):
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (run("stacked:right").returncode, run("stacked:right").stdout) == (0, "CORSMiddleware\nCSRFMiddleware\n")
+    assert run("stacked:app").stdout == "stacked:app has no middleware that can be seen from outside\n"
     wrong = run("stacked:wrong")
     assert wrong.returncode == 1
     assert wrong.stdout.splitlines()[2].startswith("order: CORSMiddleware belongs outside CSRFMiddleware: ")

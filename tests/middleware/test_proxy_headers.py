@@ -115,7 +115,7 @@ async def test_a_server_that_keeps_the_case_of_header_names_opens_no_hole():
 
 
 async def test_an_entry_of_any_length_is_not_kept():
-    middleware = ProxyHeadersMiddleware(None, trusted=["10.0.0.0/8"])
+    middleware = ProxyHeadersMiddleware(print, trusted=["10.0.0.0/8"])
     assert middleware._walk(["x" * 65, "10.1.1.1"]) == [("10.1.1.1", 0)]
     assert middleware._node.cache_info().currsize == 1
 
@@ -347,7 +347,7 @@ async def test_headers_may_be_a_generator():
 )
 def test_options_that_are_unsafe_or_have_no_meaning_are_refused(options, text):
     with pytest.raises(ValueError, match=text):
-        ProxyHeadersMiddleware(None, **options)
+        ProxyHeadersMiddleware(print, **options)
 
 
 def plainly(values, peer, networks, hops):

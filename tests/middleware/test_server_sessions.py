@@ -446,7 +446,7 @@ async def test_sessions_inside_one_another_keep_apart():
 def test_what_has_no_meaning_is_refused():
     for options in ({"secret_key": "a"}, {"on_store_error": "maybe"}, {"idle_timeout": 0.5}, {"oversize": "ignore"}):
         with pytest.raises(ValueError, match="secret_key|on_store_error|idle_timeout|oversize"):
-            SessionMiddleware(None, store=MemoryStore(), **options)
+            SessionMiddleware(print, store=MemoryStore(), **options)
 
 
 async def test_a_session_that_is_changed_all_the_time_is_a_503():

@@ -15,9 +15,35 @@ class ConfigurationWarning(UserWarning):
 
 def application(app: ASGIApp, wrapper: object) -> ASGIApp:
     """Return the application of a middleware; raises TypeError for anything else, at once instead of per request."""
+    name = getattr(wrapper, "__name__", type(wrapper).__name__)
     if not callable(app):
-        raise TypeError(f"{type(wrapper).__name__} needs an ASGI application, not {app!r}")
+        raise TypeError(f"{name} needs an ASGI application, not {app!r}")
     return app
+
+
+def check_seconds(parameter: str, value: object, otherwise: str = "") -> None:
+    """Raise TypeError for a duration that is not a number, ValueError for one that is not above 0."""
+    is_number = isinstance(value, int | float)
+    if not is_number or not value > 0:  # type: ignore[operator]
+        problem = f"{parameter}={value!r} must be a number of seconds above 0{otherwise}"
+        raise ValueError(problem) if is_number else TypeError(problem)
+
+
+def check_function(parameter: str, value: object, takes: str = "the scope") -> None:
+    """Raise TypeError for an option that is not a function."""
+    if not callable(value):
+        raise TypeError(f"{parameter}={value!r} must be a function of {takes}")
+
+
+def check_store(store: object, method: str) -> None:
+    """Raise TypeError for what is not a store: the class of one, or a path."""
+    if isinstance(store, type) or not hasattr(store, method):
+        raise TypeError(f"store={store!r} must be a store, such as MemoryStore() or SQLiteStore('state.db')")
+
+
+def names(values: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of a list; a string is a list of one."""
+    return (values,) if isinstance(values, str) else tuple(values)
 
 
 def warn_corrected(parameter: str, entry: object, meant: object) -> None:

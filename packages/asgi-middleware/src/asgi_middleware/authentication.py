@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from ._configuration import application
 from ._headers import encode_value
 from ._replies import send_text
 from ._scope import request_headers
@@ -130,7 +131,7 @@ class AuthenticationMiddleware:
         # Each challenge is a header of its own: some clients do not parse several in one, which commas make ambiguous
         # (RFC 9110 §11.6.1).
         challenges = [challenge] if isinstance(challenge, str) else challenge
-        self.app = app
+        self.app = application(app, self)
         self.backend = backend
         self.connection = connection
         self._challenges = [(b"www-authenticate", _challenge_value(text)) for text in challenges]

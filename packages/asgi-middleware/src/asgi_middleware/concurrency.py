@@ -16,6 +16,7 @@ from collections.abc import Collection
 
 from ._ahead import READ_AHEAD, kept_size
 from ._cancel import CancelScope, Waiter, current_time, native_scope
+from ._configuration import application
 from ._replies import reject
 from ._scope import unread
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -42,11 +43,14 @@ class ConcurrencyLimitMiddleware:
         websocket_limit: int | None = None,
         exempt_paths: Collection[str] = (),
     ) -> None:
+        numbers = (limit, queue, wait, retry_after, 1 if websocket_limit is None else websocket_limit)
+        if not all(isinstance(number, int | float) for number in numbers):
+            raise TypeError(f"limit, queue, wait, retry_after and websocket_limit must be numbers, not {numbers!r}")
         if limit < 1 or (websocket_limit is not None and websocket_limit < 1):
             raise ValueError(f"limit={limit!r} and websocket_limit={websocket_limit!r} must be 1 or more")
         if queue < 0 or wait < 0 or retry_after < 0:
             raise ValueError(f"queue={queue!r}, wait={wait!r} and retry_after={retry_after!r} must be 0 or more")
-        self.app = app
+        self.app = application(app, self)
         self.limit = limit
         self.queue = queue
         self.wait = wait

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
+from ._configuration import application
 from ._endless import is_endless, with_lasting_headers
 from ._headers import all_values, first_value
 from ._replies import send_text
@@ -85,7 +86,7 @@ class ConditionalMiddleware:
     ) -> None:
         if max_size < 0:
             raise ValueError(f"max_size={max_size!r} must be a number of bytes, or 0 for no tags")
-        self.app = app
+        self.app = application(app, self)
         self.validators = validators
         self.max_size = max_size
 

@@ -23,6 +23,7 @@ from contextvars import ContextVar
 
 from ._ahead import READ_AHEAD, kept_size
 from ._cancel import CancelScope, Waiter, beside, call_soon, shielding_scope
+from ._configuration import application
 from ._scope import unread
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -55,7 +56,7 @@ class CancelOnDisconnectMiddleware:
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+        self.app = application(app, self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

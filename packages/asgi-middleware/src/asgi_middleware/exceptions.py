@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
+from ._configuration import application
 from ._handlers import ExceptionHandler, call_handler
 from ._watch import WebSocketWatcher, watch_response, watch_websocket
 from .types import ASGIApp, Receive, Scope, Send
@@ -64,7 +65,7 @@ class ExceptionMiddleware:
         *,
         status_exception: type[Exception] | None = None,
     ) -> None:
-        self.app = app
+        self.app = application(app, self)
         self.debug = debug
         self.status_exception = status_exception
         # Instrumentation written for Starlette reads and patches these two attributes, so they keep its names and are

@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ._cancel import current_time, shielding_scope
+from ._configuration import application, check_seconds
 from ._scope import path_below_root
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -55,7 +56,7 @@ class HealthMiddleware:
     ) -> None:
         if live_path == ready_path or not (live_path.startswith("/") and ready_path.startswith("/")):
             raise ValueError(f"live_path={live_path!r}, ready_path={ready_path!r}: they must differ and begin with '/'")
-        self.app = app
+        self.app = application(app, self)
         self.live_path = live_path
         self.ready_path = ready_path
         self._paths = frozenset((live_path, ready_path))
@@ -121,8 +122,9 @@ class _Checks:
     """The checks of a readiness probe."""
 
     def __init__(self, checks: Mapping[str, Check], timeout: float) -> None:
-        if not timeout > 0:
-            raise ValueError(f"timeout={timeout!r} must be a number of seconds above 0")
+        check_seconds("timeout", timeout)
+        if not isinstance(checks, Mapping):
+            raise TypeError(f"checks={checks!r} must be a dict from names to functions without arguments")
         for name, check in checks.items():
             if not callable(check):
                 raise TypeError(f"the check {name!r} must be callable without arguments, not {check!r}")

@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
 from ._cancel import current_time, protected_scope, sleep
+from ._configuration import application, check_function, check_seconds, check_store
 from ._headers import all_values, first_value
 from ._in_time import in_time
 from ._replies import reject
@@ -85,9 +86,10 @@ class IdempotencyMiddleware:
     ) -> None:
         if on_store_error not in ("open", "closed"):
             raise ValueError(f"on_store_error={on_store_error!r} must be 'open' or 'closed'")
-        if not store_timeout > 0:
-            raise ValueError(f"store_timeout={store_timeout!r} must be a number of seconds above 0")
-        self.app = app
+        check_seconds("store_timeout", store_timeout)
+        check_function("principal", principal)
+        check_store(store, "put")
+        self.app = application(app, self)
         self.store = store
         self.store_timeout = store_timeout
         self._failing = False

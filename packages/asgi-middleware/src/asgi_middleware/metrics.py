@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from ._configuration import application, check_function
 from ._headers import first_value
 from ._route import route_of
 from ._scope import unread
@@ -112,7 +113,10 @@ class PrometheusMiddleware:
         registry = _client().REGISTRY if registry is None else registry
         if registry not in _registries:
             _registries[registry] = _Metrics(registry, buckets, size_buckets)
-        self.app = app
+        check_function("route", route)
+        if exclude is not None:
+            check_function("exclude", exclude)
+        self.app = application(app, self)
         self.route = route
         self.exclude = exclude
         self._metrics = _registries[registry]

@@ -20,6 +20,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ._accept import qualities
+from ._configuration import application
 from ._headers import all_values, encode_name, encode_value, first_value, merge_vary, without
 from ._scope import request_headers
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -77,7 +78,7 @@ class ProblemDetailsMiddleware:
         plain: bool = True,
         extend: Callable[[Scope], Mapping[str, Any]] = lambda scope: {},
     ) -> None:
-        self.app = app
+        self.app = application(app, self)
         self.describe = describe
         self.plain = plain
         self.extend = extend

@@ -17,12 +17,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Literal
 
-from ._configuration import paths
+from ._configuration import application, check_function, check_seconds, check_store, paths
 from ._headers import first_value
 from ._in_time import in_time
 from ._replies import reject
@@ -110,18 +110,19 @@ class RateLimitMiddleware:
         on_store_error: Literal["open", "closed"] = "open",
         store_timeout: float = 0.5,
     ) -> None:
-        given = [limits] if isinstance(limits, str | Limit) else list(limits)
-        self.limits = [Limit.parse(limit) if isinstance(limit, str) else limit for limit in given]
+        given = limits if isinstance(limits, Iterable) and not isinstance(limits, str) else [limits]
+        self.limits = [limit if isinstance(limit, Limit) else Limit.parse(limit) for limit in given]
         if not self.limits:
             raise ValueError("limits is empty: write at least one, such as 100/minute")
         if on_store_error not in ("open", "closed"):
             raise ValueError(f"on_store_error={on_store_error!r} must be 'open' or 'closed'")
-        if not store_timeout > 0:
-            raise ValueError(f"store_timeout={store_timeout!r} must be a number of seconds above 0")
+        check_seconds("store_timeout", store_timeout)
+        check_function("key", key)
         if isinstance(cost, int) and cost < 0:
             raise ValueError(f"cost={cost!r} must be 0 or more")
-        self.app = app
+        self.app = application(app, self)
         self.store: Store = MemoryStore() if store is None else store
+        check_store(self.store, "spend")
         self.key = key
         self.cost = cost
         self.name = name

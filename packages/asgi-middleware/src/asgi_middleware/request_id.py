@@ -26,6 +26,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import NamedTuple
 
+from ._configuration import application, check_function
 from ._headers import RawHeaders, first_value, reader_of, without
 from ._scope import request_headers
 from ._watch import ChangedResponse
@@ -113,7 +114,8 @@ class RequestIDMiddleware:
     ) -> None:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", header):
             raise ValueError(f"header={header!r} is not a valid header name (RFC 9110 §5.1)")
-        self.app = app
+        check_function("generate", generate, "no arguments, which returns a str")
+        self.app = application(app, self)
         self.trust_client = trust_client
         self.generate = generate
         self._header = header.lower().encode("ascii")

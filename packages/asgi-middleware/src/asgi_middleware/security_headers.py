@@ -23,6 +23,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from ._configuration import application, names
 from ._watch import ChangedResponse
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -115,10 +116,15 @@ class SecurityHeadersMiddleware:
         headers: Mapping[str, str | None] | None = None,
         hide: Sequence[str] = ("x-powered-by",),
     ) -> None:
-        self.app = app
+        self.app = application(app, self)
         chosen = _DEFAULTS | {name.lower(): value for name, value in (headers or {}).items()}
         fixed = [_field(name, value) for name, value in chosen.items() if value is not None]
         self._name = b"content-security-policy" + (b"-report-only" if report_only else b"")
+        if isinstance(content_security_policy, str):
+            raise TypeError(
+                f"content_security_policy={content_security_policy!r} must be a dict from directives to sources; "
+                "write headers={'content-security-policy': ...} for a policy that is text"
+            )
         self._policy = None if content_security_policy is None else _serialise(content_security_policy)
         if self._policy is not None:
             fixed.insert(0, (self._name, self._policy.replace(f" {NONCE}", "").encode("ascii")))
@@ -127,7 +133,7 @@ class SecurityHeadersMiddleware:
         self._https = dict(fixed)
         if strict_transport_security is not None:
             self._https |= [_field("strict-transport-security", strict_transport_security)]
-        self._hidden = frozenset(name.lower().encode("latin-1") for name in hide)
+        self._hidden = frozenset(name.lower().encode("latin-1") for name in names(hide))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from ._configuration import application
 from ._headers import all_values, without
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -54,7 +55,7 @@ class ServerTimingMiddleware:
     """
 
     def __init__(self, app: ASGIApp, *, visible: Callable[[Scope], bool] = lambda scope: True) -> None:
-        self.app = app
+        self.app = application(app, self)
         self.visible = visible
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

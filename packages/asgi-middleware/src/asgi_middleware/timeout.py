@@ -13,6 +13,7 @@ AnyIO shields is finished first.
 from __future__ import annotations
 
 from ._cancel import NEVER, CancelScope, current_time, shielding_scope
+from ._configuration import application, check_seconds
 from ._endless import is_endless, with_lasting_headers
 from ._replies import send_text
 from ._scope import unread
@@ -41,11 +42,11 @@ class TimeoutMiddleware:
         status: int = 503,
     ) -> None:
         for name, value in (("timeout", timeout), ("body_idle", body_idle), ("response_idle", response_idle)):
-            if value is not None and not value > 0:
-                raise ValueError(f"{name}={value!r} must be a number of seconds above 0, or None for no limit")
+            if value is not None:
+                check_seconds(name, value, ", or None for no limit")
         if status not in _PHRASES:
             raise ValueError(f"status={status!r} must be 503 (Service Unavailable) or 504 (Gateway Timeout)")
-        self.app = app
+        self.app = application(app, self)
         self.timeout = timeout
         self.whole = whole
         self.body_idle = body_idle

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from .._configuration import application, check_function, names
 from .._headers import reader_of
 from .._route import route_of
 from .._scope import request_headers, unread
@@ -51,10 +52,18 @@ class AccessLogMiddleware:
     ) -> None:
         if not 0 <= sample <= 1:
             raise ValueError(f"sample={sample!r} must be the share of the requests to log, from 0 to 1")
+        if not callable(style) and style not in _FORMATS:
+            raise ValueError(f"style={style!r} must be 'combined', 'json', 'logfmt' or a function of an Entry")
+        if exclude is not None:
+            check_function("exclude", exclude)
+        check_function("route", route)
+        if not isinstance(level, int):
+            raise TypeError(f"level={level!r} must be a number, such as logging.INFO")
+        headers, redact = names(headers), names(redact)
         secret = [name for name in headers if name.lower() in _SECRET]
         if secret:
             raise ValueError(f"headers={secret!r}: credentials do not belong in a log")
-        self.app = app
+        self.app = application(app, self)
         self.style = _FORMATS[style] if isinstance(style, str) else style
         self.exclude = exclude
         self.sample = sample
@@ -64,8 +73,8 @@ class AccessLogMiddleware:
         self._writer = Writer(log, level, self.style, background=background)
         self._headers = [(name.lower(), name.lower().encode("latin-1")) for name in headers]
         self._read = reader_of(b"referer", b"user-agent", *(key for _, key in self._headers))
-        names = "|".join(re.escape(name) for name in redact)
-        self._redact = re.compile(rf"(?i)((?:^|&)(?:{names})=)[^&]*") if redact else None
+        hidden = "|".join(re.escape(name) for name in redact)
+        self._redact = re.compile(rf"(?i)((?:^|&)(?:{hidden})=)[^&]*") if redact else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]

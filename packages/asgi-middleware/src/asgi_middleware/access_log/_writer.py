@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from contextvars import Context, copy_context
 
 from ._formats import Entry
 
@@ -24,7 +25,7 @@ class Writer:
         self._level = level
         self._style = style
         self._background = background
-        self._queue: queue.SimpleQueue[Entry | threading.Event] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Context, Entry] | threading.Event] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._dropped = 0
@@ -38,7 +39,8 @@ class Writer:
         if self._thread is None or not self._thread.is_alive():
             self._start()
         if self._queue.qsize() < self.most_waiting:
-            return self._queue.put(entry)
+            # With its context: filters such as RequestIDFilter read the context variables of the request.
+            return self._queue.put((copy_context(), entry))
         self._dropped += 1
         return None
 
@@ -59,14 +61,18 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            entry = self._queue.get()
-            if isinstance(entry, threading.Event):
-                entry.set()
-                continue
-            try:
-                self._log(entry)
-            except Exception:  # a custom format may fail for one entry and work for the next
-                self._logger.exception("an access record could not be written")
+            self._log_next()
+
+    # A function of its own: the thread keeps nothing of a request while it waits for the next.
+    def _log_next(self) -> None:
+        item = self._queue.get()
+        if isinstance(item, threading.Event):
+            return item.set()
+        context, entry = item
+        try:
+            return context.run(self._log, entry)
+        except Exception:  # a custom format may fail for one entry and work for the next
+            return self._logger.exception("an access record could not be written")
 
     def _log(self, entry: Entry) -> None:
         dropped, self._dropped = self._dropped, 0

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from types import GeneratorType
 from typing import Any, Concatenate, Generic, ParamSpec
 
+from .._configuration import application
 from .._scope import request_headers
 from ..types import ASGIApp, Receive, Scope, Send
 from ._call import ENDED, GeneratorCall, PlainGeneratorCall, application_of
@@ -42,6 +43,7 @@ class around_http(Factory, Generic[P]):
         self.__doc__ = function.__doc__
 
     def __call__(self, app: ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> ASGIApp:
+        application(app, self)
         function = self.function
         if not args and not kwargs:
             return _AroundHTTP(app, function)

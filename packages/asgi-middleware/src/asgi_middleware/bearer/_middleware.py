@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._configuration import paths
+from .._configuration import application, paths
 from .._headers import all_values
 from .._replies import reject
 from .._scope import path_below_root, request_headers
@@ -68,7 +68,7 @@ class BearerAuthMiddleware:
                 raise ValueError(f"scopes: invalid name of a scope: {name!r} (RFC 6749 §3.3)")
         if realm is not None and (not realm.isascii() or not realm.isprintable()):
             raise ValueError(f"realm={realm!r} must be printable ASCII")
-        self.app = app
+        self.app = application(app, self)
         self.verify = verify
         self.scopes = frozenset(names)
         self.optional = optional

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._configuration import application
 from .._headers import all_values
 from .._replies import reject, send_text
 from .._scope import request_headers
@@ -51,7 +52,7 @@ class RequestBodyLimitMiddleware:
         _check_size("max_body_size", max_body_size)
         if max_message_size is not None:
             _check_size("max_message_size", max_message_size)
-        self.app = app
+        self.app = application(app, self)
         self.max_body_size = max_body_size
         self.max_message_size = max_message_size
         self.overridable = overridable

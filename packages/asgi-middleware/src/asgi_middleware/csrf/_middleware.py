@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .._configuration import paths
+from .._configuration import application, paths
 from .._headers import first_value, merge_vary
 from .._replies import reject
 from .._scope import request_headers, unread
@@ -44,7 +44,7 @@ class CSRFMiddleware:
         header_name: str = "x-csrf-token",
         max_form_bytes: int = 65536,
     ) -> None:
-        self.app = app
+        self.app = application(app, self)
         self.trusted_origins = _trusted(trusted_origins)
         self.exempt_paths = frozenset(paths("exempt_paths", exempt_paths))
         self.reject: ASGIApp = _forbid if reject is None else reject

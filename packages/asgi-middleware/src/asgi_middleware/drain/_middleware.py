@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 
+from .._configuration import application, check_function
 from .._endless import is_endless
 from ..types import ASGIApp, Message, Receive, Scope, Send
 from ._calls import DrainedResponse, DrainedWebSocket
@@ -41,7 +42,10 @@ class DrainMiddleware:
             raise ValueError(f"close_code={close_code!r} must be 1012 (service restart) or 1001 (going away)")
         if not isinstance(farewell, bytes):
             raise TypeError(f"farewell={farewell!r} must be bytes, such as b'event: bye\\ndata:\\n\\n'")
-        self.app = app
+        if drain is not None and not isinstance(drain, Drain):
+            raise TypeError(f"drain={drain!r} must be a Drain; for a number of seconds write grace={drain!r}")
+        check_function("endless", endless, "the scope and the start of the response")
+        self.app = application(app, self)
         self.drain = drain or Drain(grace=25.0 if grace is None else grace)
         self.signals = tuple(signals)
         self.endless = endless

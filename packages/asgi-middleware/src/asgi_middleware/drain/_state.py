@@ -10,6 +10,8 @@ from functools import partial
 from types import FrameType
 from typing import Any, Protocol
 
+from .._configuration import check_seconds
+
 
 class Drained(OSError):
     """Raised by `send` if an application keeps sending to a response or WebSocket that has been ended.
@@ -33,8 +35,7 @@ class Drain:
     """The state of a shutdown: begun by a signal, by the lifespan, or by `begin()`, which any thread may call."""
 
     def __init__(self, *, grace: float = 25.0) -> None:
-        if not grace > 0:
-            raise ValueError(f"grace={grace!r} must be a number of seconds above 0")
+        check_seconds("grace", grace)
         self.grace = grace
         self.draining = False
         self.calls: set[OpenCall] = set()

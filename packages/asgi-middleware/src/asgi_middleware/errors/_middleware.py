@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._configuration import application
 from .._handlers import ExceptionHandler, call_handler
 from .._replies import send_text
 from .._watch import ERRORS_KEY, ResponseWatcher, WebSocketWatcher, watch_websocket
@@ -30,7 +31,7 @@ class ServerErrorMiddleware:
         show_locals: bool = False,
         disconnects: tuple[type[Exception], ...] = (),
     ) -> None:
-        self.app = app
+        self.app = application(app, self)
         self.handler: Any = handler
         self.debug = debug
         self.show_locals = show_locals

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .._configuration import application
 from .._scope import request_headers
 from ..types import ASGIApp, Receive, Scope, Send
 from ._attributes import url_of
@@ -40,7 +41,7 @@ class OpenTelemetryMiddleware:
     ) -> None:
         patterns = excluded_urls.split(",") if isinstance(excluded_urls, str) else excluded_urls
         patterns = [pattern.strip() for pattern in patterns if pattern.strip()]
-        self.app = app
+        self.app = application(app, self)
         self._types = ("http", "websocket") if websockets else ("http",)
         self._excluded = re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
         self._telemetry = Telemetry(tracer_provider, meter_provider)

@@ -24,7 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app = reduce(getattr, names.split("."), import_module(module))
     except (ImportError, AttributeError) as exc:
         parser.error(str(exc))
-    for one in stack_of(app):
+    stack = stack_of(app)
+    if not stack:
+        sys.stdout.write(f"{target} has no middleware that can be seen from outside\n")
+    for one in stack:
         sys.stdout.write(f"{name_of(one)}\n")
     found = findings(app)
     for finding in found:

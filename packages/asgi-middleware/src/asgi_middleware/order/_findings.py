@@ -84,7 +84,8 @@ def findings(stack: Any) -> list[Finding]:
 def stack_of(application: Any) -> list[Any]:
     """Return the middleware around an application, the outermost first.
 
-    A middleware has its application as `app`; a framework like Starlette lists its middlewares as `user_middleware`.
+    A middleware has its application as `app`, Quart its outermost one as `asgi_app`; a framework like Starlette lists
+    its middlewares as `user_middleware`.
     """
     return list(_walk(application))
 
@@ -98,10 +99,11 @@ def _walk(app: Any) -> Iterator[Any]:
             yield from records
             return
         inner = getattr(app, "app", None)
-        if not callable(inner):
-            return
-        yield app
-        app = inner
+        if callable(inner):
+            yield app
+            app = inner
+        else:
+            app = getattr(app, "asgi_app", None)
 
 
 def name_of(one: Any) -> str:

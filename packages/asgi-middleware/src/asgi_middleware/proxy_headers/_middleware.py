@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
+from .._configuration import application
 from .._headers import all_values, reader_of, without
 from .._host import default_port, parse_host
 from .._scope import request_headers
@@ -89,7 +90,7 @@ class ProxyHeadersMiddleware:
             raise ValueError(f"family={family!r} must be 'x-forwarded' or 'forwarded'")
         if family == "forwarded" and (port or prefix):
             raise ValueError("port= and prefix= need family='x-forwarded': Forwarded has neither (RFC 7239 §5)")
-        self.app = app
+        self.app = application(app, self)
         self.hops = hops
         self.family = family
         self.host, self.port, self.prefix = host, port, prefix

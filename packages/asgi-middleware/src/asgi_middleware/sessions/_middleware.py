@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 
+from .._configuration import application, check_store
 from .._headers import RawHeaders, merge_vary
 from .._marked import marked_async
 from .._scope import request_headers
@@ -87,10 +88,11 @@ class SessionMiddleware:
         if store is not None:
             if secret_key is not None or encrypted:
                 raise ValueError("secret_key= and encrypted= need a cookie, but store= keeps the sessions elsewhere")
+            check_store(store, "put")
             from ._server import Limits, ServerSessions
 
             limits = Limits.of(seconds, idle_timeout)
-            self.app = app
+            self.app = application(app, self)
             self._server = ServerSessions(store, cookie, limits, on_store_error, store_timeout, lazy=lazy)
             return
         seal = _seal(cookie.name, secret_key, salt, digest if not encrypted else None)
@@ -105,7 +107,7 @@ class SessionMiddleware:
         return middleware
 
     def _set_up(self, app: ASGIApp, store: Store) -> None:
-        self.app = app
+        self.app = application(app, self)
         self.store = store
         self._cookie_start = f"{store.cookie_name}=".encode("latin-1")
 

@@ -49,7 +49,7 @@ class Limit:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the limit for `100/minute`, `5 per 10 seconds` or `1000/day`; raises ValueError for anything else."""
-        found = _TEXT.fullmatch(text.strip())
+        found = _TEXT.fullmatch(str(text).strip())
         if found is None:
             raise ValueError(f"invalid limit {text!r}: write 100/minute, or 5 per 10 seconds")
         return cls(int(found[1]), float(found[2] or 1) * _UNITS[found[3]])
