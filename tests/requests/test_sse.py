@@ -10,7 +10,7 @@ import pytest
 from asgi_requests.exceptions import ClientDisconnect
 from asgi_requests.requests import Request
 from asgi_requests.responses import JSONResponse
-from asgi_requests.sse import EventSourceResponse, ServerSentEvent, last_event_id
+from asgi_requests.sse import EventSourceResponse, ServerSentEvent, _channel, last_event_id
 from raw_asgi import Reply, garbage_of, http_scope, request, run, websocket_scope
 
 
@@ -260,16 +260,29 @@ async def test_events_put_the_comment_off():
     assert BEAT not in client.reply.text
 
 
-async def test_a_pause_shorter_than_the_interval_is_waited_for():
+async def test_a_pause_shorter_than_the_interval_is_waited_for(monkeypatch):
     """The heartbeat wakes up after an event that came later than it: it goes on sleeping, and beats after that."""
     client = Client()
+    now, woken = 0.0, anyio.Event()
+
+    def clock():
+        woken.set()
+        return now
 
     async def events():
-        await anyio.sleep(0.01)
+        nonlocal now, woken
+        now = 0.005
         yield "a"
+        now = 0.012  # more than the interval since the beginning, less since the event
+        for _ in range(2):
+            woken = anyio.Event()
+            await woken.wait()
+        assert BEAT not in client.reply.text
+        now = 0.02
         await client.has(BEAT)
 
-    await client.run(EventSourceResponse(events(), heartbeat=0.02))
+    monkeypatch.setattr(_channel, "_clock", lambda: clock)
+    await client.run(EventSourceResponse(events(), heartbeat=0.01))
     assert client.reply.text == "data: a\n\n" + BEAT
 
 
