@@ -95,9 +95,10 @@ class AccessLogMiddleware:
     def target(self, scope: Scope) -> str:
         """Return path and query as they were requested, with secrets hidden."""
         raw = scope.get("raw_path")
-        target = raw.decode("latin-1") if raw else scope["path"]
-        query = scope.get("query_string", b"").decode("latin-1")
-        return self._hidden(f"{target}?{query}") if query else str(target)[:_MOST_CHARACTERS]
+        target: str = raw.decode("latin-1") if raw else scope["path"]
+        if query := scope.get("query_string"):
+            return self._hidden(f"{target}?{query.decode('latin-1')}")
+        return target[:_MOST_CHARACTERS]
 
     def _hidden(self, url: str) -> str:
         """Return a URL of bounded length without the secrets in its query."""
@@ -166,34 +167,38 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         entry = self.entry
         kind = message["type"]
-        if kind in _BODIES:
+        is_body, is_last = kind in _BODIES, False
+        if is_body:
             entry.bytes_out += len(message.get("body", b""))
+            is_last = not message.get("more_body", False) and not self._trailers
         elif kind in _STARTS:
             entry.status = message["status"]
             self._trailers = bool(message.get("trailers", False))
-        elif kind == "websocket.accept":
+        else:
+            is_last = self._note(kind, message)
+        try:
+            await self._send(message)
+        except OSError:  # servers raise it if the client has left (ASGI, "Disconnected Client")
+            self.left = True
+            raise
+        if entry.first_byte is None and (is_body or kind == "websocket.accept"):
+            entry.first_byte = time.perf_counter() - self._clock
+        if is_last:
+            self.finish("complete")
+
+    def _note(self, kind: str, message: Message) -> bool:
+        """Note a message of a WebSocket or of an extension; return whether it is the last."""
+        entry = self.entry
+        if kind == "websocket.accept":
             entry.status = 101
         elif kind == "websocket.close":
             entry.close_code = message.get("code", 1000)
             entry.status = entry.status or 403  # servers answer so to a close before the accept
         elif kind == "websocket.send":
             entry.bytes_out += len(message.get("bytes") or (message.get("text") or "").encode())
-        try:
-            await self._send(message)
-        except OSError:  # servers raise it if the client has left (ASGI, "Disconnected Client")
-            self.left = True
-            raise
-        if kind in _STARTS:
-            return
-        if entry.first_byte is None and (kind in _BODIES or kind == "websocket.accept"):
-            entry.first_byte = time.perf_counter() - self._clock
-        if self._is_last(kind, message):
-            self.finish("complete")
-
-    def _is_last(self, kind: str, message: Message) -> bool:
-        if kind in _BODIES or kind == "http.response.zerocopysend":
+        elif kind == "http.response.zerocopysend":
             return not message.get("more_body", False) and not self._trailers
-        if kind == "http.response.trailers":
+        elif kind == "http.response.trailers":
             return not message.get("more_trailers", False)
         return kind in ("websocket.close", "http.response.pathsend")
 

@@ -75,8 +75,8 @@ class Writer:
             return self._logger.exception("an access record could not be written")
 
     def _log(self, entry: Entry) -> None:
-        dropped, self._dropped = self._dropped, 0
-        if dropped:
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
             self._logger.warning("%d access records were dropped: the handlers are too slow", dropped)
         logger = self._logger
         record = logger.makeRecord(logger.name, self._level, "(access)", 0, self._style(entry), (), None)
