@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ._configuration import application, names
+from ._headers import reader_of
 from ._watch import ChangedResponse
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -134,6 +135,7 @@ class SecurityHeadersMiddleware:
         if strict_transport_security is not None:
             self._https |= [_field("strict-transport-security", strict_transport_security)]
         self._hidden = frozenset(name.lower().encode("latin-1") for name in names(hide))
+        self._read = reader_of(self._name, *self._https, *self._hidden)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -147,18 +149,18 @@ class SecurityHeadersMiddleware:
     def _add(self, added: dict[bytes, bytes], nonce: _Nonce | None, message: Message) -> Message:
         """Return the start of a response, with the missing headers added."""
         headers: list[Sequence[bytes]] = list(message.get("headers") or ())
-        present = {name.lower() for name, _ in headers}
-        if not present.isdisjoint(self._hidden):
+        present = self._read(headers)
+        if not self._hidden.isdisjoint(present):
             headers = [pair for pair in headers if pair[0].lower() not in self._hidden]
         if nonce is not None:
             nonce.is_late = True
             if nonce.value:
                 headers = _uncached(headers)
             if message["status"] == 304:
-                present.add(self._name)
+                present[self._name] = []  # so that it is not added
             elif nonce.value:
                 added = added | {self._name: self._policy_with(nonce.value)}
-        if present.isdisjoint(added):
+        if added.keys().isdisjoint(present):
             headers += added.items()
         else:
             headers += [pair for pair in added.items() if pair[0] not in present]
