@@ -25,7 +25,7 @@ _SCHEMES = {
     "http": {"http": "http", "https": "https"},
     "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
 }
-_LONGEST_CHAIN = 128  # bytes of X-Forwarded-For and X-Forwarded-Proto: two IPv6 addresses, and then some
+_LONGEST_CHAIN = 96  # bytes of X-Forwarded-For and X-Forwarded-Proto: two IPv6 addresses and `https`
 # The prefix becomes part of links and redirects, and browsers would read `//` as the beginning of a host.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 
