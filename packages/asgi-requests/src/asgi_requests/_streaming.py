@@ -21,7 +21,7 @@ Content = str | bytes | memoryview
 ContentStream = AsyncIterable[Content] | Iterable[Content]
 
 # A stream that never waits lets the event loop run after so many chunks, so that a disconnect can be noticed.
-_CHUNKS_PER_TURN = 32
+_CHUNKS_PER_TURN = 64
 _END: Any = object()
 
 
