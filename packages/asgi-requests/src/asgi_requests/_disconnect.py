@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -20,6 +20,9 @@ from ._bodies import shared_body
 from ._steps import FirstStep
 from ._tasks import asyncio_task, outlast
 from .types import Receive, Scope
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 async def run_until_disconnect(
@@ -38,7 +41,7 @@ async def run_until_disconnect(
     # Entered before the first step: scopes that the coroutine opens in it must lie within this one.
     with cancel_scope as entered:
         if not on_asyncio:
-            await run_beside(coroutine, partial(_watch, anyio.CancelScope(), entered, scope, receive))
+            await run_beside(coroutine, partial(_watch, entered, scope, receive))
             return
         step = FirstStep(coroutine)
         if step.done:
@@ -46,14 +49,25 @@ async def run_until_disconnect(
         import asyncio  # loaded by now; on trio it never is
 
         # The watch ends by a scope of its own: `receive` may be a middleware's, with work that is shielded.
-        watching = anyio.CancelScope()
-        watcher = asyncio.get_running_loop().create_task(_watch(watching, entered, scope, receive))
+        watching = _asyncio_scope_class()()
+        loop = asyncio.get_running_loop()
+        watch = loop.create_task(_has_left(watching, scope, receive))
+        leave = partial(_cancel_if_left, entered)
+        watch.add_done_callback(leave)
         try:
             await step
         finally:
-            watching.cancel()
-            if not watcher.done():
-                await outlast(watcher)
+            watch.remove_done_callback(leave)
+            if not watch.done():
+                # In a turn of its own: by then the `receive` of many servers has ended with the response. And outside
+                # of a task: AnyIO would write its description into the reason, which takes longer than all the rest.
+                loop.call_soon(watching.cancel)
+                await outlast(watch)
+
+
+def _cancel_if_left(cancel_scope: anyio.CancelScope, watch: asyncio.Task[bool]) -> None:
+    if not watch.cancelled() and watch.result():
+        cancel_scope.cancel()
 
 
 @cache
@@ -65,13 +79,18 @@ def _asyncio_scope_class() -> type[anyio.CancelScope]:
     return type(anyio.CancelScope())
 
 
-async def _watch(watching: anyio.CancelScope, cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive) -> None:
-    """Cancel the second scope when the client leaves."""
+async def _watch(cancel_scope: anyio.CancelScope, scope: Scope, receive: Receive) -> None:
+    """Cancel a scope when the client leaves."""
+    if await _has_left(anyio.CancelScope(), scope, receive):
+        cancel_scope.cancel()
+
+
+async def _has_left(watching: anyio.CancelScope, scope: Scope, receive: Receive) -> bool:
+    """Wait in a scope until the client leaves; return False where that scope is cancelled."""
     with watching:
         try:
-            left = await shared_body(scope, receive).wait_for_disconnect()
+            return await shared_body(scope, receive).wait_for_disconnect()
         except Exception:
             # A receive that fails tells nothing about the client, and the response does not need it.
-            return
-        if left:
-            cancel_scope.cancel()
+            return False
+    return False
