@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
+import pytest
 
 from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
 from asgi_middleware.csrf import CSRFMiddleware, csrf_token
 from asgi_middleware.wsgi import WSGIMiddleware
 from asgi_requests import PlainTextResponse, Request
+from asgi_testclient import Lint
 from raw_asgi import body_messages, http_scope, run
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -42,6 +44,15 @@ async def test_a_token_is_found_in_a_form_that_has_been_read():
     with anyio.fail_after(20):
         reply = await run(protected, http_scope("POST", headers=form, scheme="https"), body_messages(body))
     assert (reply.status, reply.body) == (200, body)
+
+
+@pytest.mark.parametrize("both_sides", [False, True])
+async def test_a_lint_passes_on_a_body_that_has_been_read(both_sides: bool):
+    with anyio.fail_after(20):
+        reply = await run(
+            reading(Lint(echo, both_sides=both_sides)), http_scope("POST"), body_messages([b"some ", b"bytes"])
+        )
+    assert reply.body == b"some bytes"
 
 
 async def test_a_wsgi_application_gets_a_body_that_has_been_read():

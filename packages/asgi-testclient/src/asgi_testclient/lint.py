@@ -91,7 +91,9 @@ class LintedCall:
         offered: frozenset[str] = frozenset(extensions if isinstance(extensions, Mapping) else ())
         self.lint = lint
         self.scope = scope
-        self.server_receive = receive
+        # An outer Request of asgi_requests may have read the body, which inner ones need: their `receive` is another.
+        body = scope.get("asgi_requests.body") if isinstance(scope, Mapping) else None
+        self.server_receive = receive if body is None else body.replay(receive)
         self.server_send = send
         self.checks = application(scope, offered=offered, strict=lint.strict, ignore=lint.ignore)
         self.server = server(scope, strict=lint.strict, ignore=lint.ignore)
