@@ -51,6 +51,33 @@ def test_a_response_is_plain_data(content_type: Any, body: bytes, shown: Any) ->
     assert snapshot_of(response) == {"status": 201, "headers": {**HEADERS, **typed}, "body": shown}
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("Wed, 09 Jun 2021 10:18:14 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        ("Wed, 09-Jun-2021 10:18:14 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        ("Wed, 09 Jun 2021 10:18:14 -0000", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        ("Fri, 03 Dec 3021 10:18:14 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ("0", "0"),
+    ],
+)
+def test_dates_of_expiry_are_the_same_on_each_day(given: str, shown: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        cookies = [f"id=secret; expires={given}; Max-Age=60; Path=/expires=1", f"b=c; Path=/; Expires={given}"]
+        headers = [(b"expires", given.encode()), (b"x-request-id", given.encode())]
+        headers += [(b"set-cookie", cookie.encode()) for cookie in cookies]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    headers = snapshot_of(TestClient(app, lifespan="off").get("/"))["headers"]
+    assert (headers["expires"], headers["x-request-id"]) == (shown, "redacted")
+    assert headers["set-cookie"] == [
+        f"id=redacted; expires={shown}; Max-Age=60; Path=/expires=1",
+        f"b=redacted; Path=/; Expires={shown}",
+    ]
+
+
 def test_other_headers_are_redacted() -> None:
     response = TestClient(answering(None, b""), strict="off").get("/")
     headers = snapshot_of(response, redact=["Vary"])["headers"]

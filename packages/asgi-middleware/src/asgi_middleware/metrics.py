@@ -110,12 +110,12 @@ class PrometheusMiddleware:
         buckets: Sequence[float] = _SECONDS,
         size_buckets: Sequence[float] = _BYTES,
     ) -> None:
-        registry = _client().REGISTRY if registry is None else registry
-        if registry not in _registries:
-            _registries[registry] = _Metrics(registry, buckets, size_buckets)
         check_function("route", route)
         if exclude is not None:
             check_function("exclude", exclude)
+        registry = _client().REGISTRY if registry is None else registry
+        if registry not in _registries:
+            _registries[registry] = _Metrics(registry, buckets, size_buckets)
         self.app = application(app, self)
         self.route = route
         self.exclude = exclude

@@ -7,8 +7,11 @@ base64; values that are redacted are replaced before anything is written.
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -18,6 +21,8 @@ from .types import Message, Scope
 __tracebackhide__ = True  # pytest shows the code of its reader instead
 
 EPOCH = "Thu, 01 Jan 1970 00:00:00 GMT"
+FAR_AHEAD = "Fri, 31 Dec 9999 23:59:59 GMT"
+_EXPIRES = re.compile(r"(?i)((?:^|;)\s*expires=)([^;]*)")
 MOST = 1000  # messages that a record keeps
 WEBSOCKET = "WebSocket"  # in place of a method: no HTTP method has lower-case letters
 Entry = dict[str, Any]
@@ -76,10 +81,23 @@ def redacted(name: str, value: str) -> str:
     """Return a value that says nothing, but may be sent: clients parse dates and cookies."""
     if name == "date":
         return EPOCH
+    if name == "expires":
+        return _expiry(value)
     if name == "set-cookie":
         first, semicolon, attributes = value.partition(";")
+        attributes = _EXPIRES.sub(lambda found: found[1] + _expiry(found[2]), attributes)
         return f"{first.partition('=')[0]}=redacted{semicolon}{attributes}"
     return "redacted"
+
+
+def _expiry(value: str) -> str:
+    """Return a date that is over, or still to come, as this one is, on any day; what is no date as it is."""
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return value
+    # Without a zone, or with one that is unknown, a date is in GMT (RFC 9110 §5.6.7).
+    return EPOCH if moment.replace(tzinfo=moment.tzinfo or UTC) <= datetime.now(UTC) else FAR_AHEAD
 
 
 def text_or_base64(body: bytes) -> str | dict[str, str]:

@@ -33,8 +33,11 @@ __all__ = ["REDACTED", "Replay", "ReplayMismatch", "save"]
 __tracebackhide__ = True  # pytest shows the code of its reader instead
 
 REDACTED = frozenset(
-    {"authorization", "cookie", "date", "proxy-authorization", "sec-websocket-key", "set-cookie", "x-api-key"}
-)
+    {
+        "authorization", "cookie", "date", "expires", "proxy-authorization", "sec-websocket-key", "set-cookie",
+        "x-api-key", "x-request-id",
+    }
+)  # fmt: skip
 MATCHED = ("method", "path", "query", "body")
 # After these the record of a WebSocket is whole; without one it ended while the WebSocket was open.
 ENDS = frozenset({"websocket.close", "websocket.disconnect", "websocket.http.response.start"})
@@ -50,8 +53,8 @@ class ReplayMismatch(AssertionError):
 def save(path: str | Path, *exchanges: Exchange | None, redact: Iterable[str] = REDACTED) -> None:
     """Write some exchanges to a file, in the order in which they are to be answered.
 
-    `redact` names the headers whose values are left out; of Set-Cookie the name and the attributes stay. Raises
-    ValueError for an exchange that cannot be replayed.
+    `redact` names the headers whose values are left out; of Set-Cookie the name and the attributes stay, of Expires
+    whether it is past. Raises ValueError for an exchange that cannot be replayed.
     """
     names = {name.lower() for name in redact}
     write(Path(path), [entry_of(exchange, names) for exchange in exchanges])

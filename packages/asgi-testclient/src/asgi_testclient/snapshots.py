@@ -46,7 +46,7 @@ def snapshot_of(response: _Response, *, redact: Iterable[str] = REDACTED) -> dic
 
     A header that occurs several times is a list. JSON is parsed, unless it has NaN or infinities, which no snapshot can
     hold; other bodies are text, or base64 where they are not UTF-8. `redact` names the headers whose values are left
-    out; of Set-Cookie the name and the attributes stay.
+    out; of Set-Cookie the name and the attributes stay, of Expires whether it is past.
     """
     names = {name.lower() for name in redact}
     headers: dict[str, Any] = {}
