@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from unittest.mock import create_autospec
 
 import pytest
@@ -473,3 +474,33 @@ async def test_a_detail_that_quotes_what_cannot_be_encoded_is_sent_all_the_same(
         app = App(routes=[Route("/", raising(HTTPException(422, "no \ud800", headers)))])
         reply, exc = await failing(app)
         assert (reply.status, reply.body, exc) == (422, b"no ?", None)
+
+
+@pytest.mark.parametrize("kind", [json.JSONDecodeError, ValueError])
+@pytest.mark.parametrize("others", [(), (HTTPException, WebSocketException)])
+async def test_a_handler_of_bad_json_answers_it_as_in_starlette(kind, others):
+    """Without one it is a 400, or the close code 1007."""
+
+    async def read(request):
+        return JSONResponse(await request.json())
+
+    async def talk(websocket):
+        await websocket.accept()
+        await websocket.receive_json()
+
+    async def handler(connection, exc):
+        if connection.scope["type"] == "websocket":
+            return await connection.close(4000)
+        return JSONResponse({"where": exc.pos}, 422)
+
+    async def never(connection, exc):
+        raise AssertionError("another handler is nearer")
+
+    app = App(
+        routes=[Route("/", read, methods=["POST"]), WebSocketRoute("/ws", talk)],
+        exception_handlers={kind: handler, **dict.fromkeys(others, never)},
+    )
+    reply = await run(app, http_scope("POST"), body_messages(b"{bad"))
+    assert (reply.status, reply.text) == (422, '{"where":1}')
+    messages = [CONNECT, {"type": "websocket.receive", "text": "{bad"}]
+    assert (await run(app, websocket_scope("/ws"), messages)).messages[-1]["code"] == 4000

@@ -19,7 +19,7 @@ current_codec: ContextVar[Any] = ContextVar("asgi_requests.json", default=None)
 """The same for what is made without a scope: responses."""
 
 
-class InvalidJSON(HTTPException, json.JSONDecodeError):
+class InvalidJSON(json.JSONDecodeError, HTTPException):
     """Text that is not JSON: a json.JSONDecodeError, and the ASGI application that answers it with 400."""
 
     def __init__(self, msg: str, doc: str, pos: int) -> None:

@@ -51,7 +51,7 @@ class WebSocketState(enum.Enum):
 _CONNECTING, _CONNECTED, _DISCONNECTED, _RESPONSE = WebSocketState
 
 
-class InvalidFrame(WebSocketException, json.JSONDecodeError):
+class InvalidFrame(json.JSONDecodeError, WebSocketException):
     """A message that is not JSON: a json.JSONDecodeError that closes with 1007 if it is left alone."""
 
     def __init__(self, msg: str, doc: str, pos: int) -> None:
