@@ -118,12 +118,21 @@ def test_an_engine_reads_what_the_standard_library_reads(engine, text, as_bytes)
     assert type(read) is type(standard)
 
 
+def test_an_engine_reads_a_surrogate_that_stands_alone(engine):
+    assert engine.loads('["\ud800", 1]') == ["\ud800", 1]
+
+
 def test_an_engine_reads_utf_16(engine):
     assert engine.loads('["é"]'.encode("utf-16")) == ["é"]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "NaN", "[Infinity]", "1e400", "-1e999", "[" * 5000, "1" * 5000, '{"a":1}}', "9" * 400 + ".0"]
+    "text",
+    [
+        *("", "{", "NaN", "[Infinity]", '{"a":1}}', "[" * 5000, "1" * 5000, "9" * 400 + ".0"),
+        *("1e400", "-1e999", "1E400", "[2.5e+309]", '{"a":1E+0400}'),
+    ],
+    ids=lambda text: ascii(text)[:16],
 )
 def test_an_engine_refuses_with_the_words_of_the_standard_library(engine, text):
     with pytest.raises(InvalidJSON) as standard:
