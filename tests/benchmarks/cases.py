@@ -117,6 +117,9 @@ def post_json() -> Exchange:
     return Exchange(posted("/echo", content, b"application/json"), body(content), 200, lambda b: json.loads(b) == KIB)
 
 
+case("post_json_msgspec", "the same, decoded and encoded by msgspec in every framework")(post_json)
+
+
 @case("inputs", "two query parameters, two headers, two cookies", quick=True)
 def inputs() -> Exchange:
     headers = ((b"x-one", b"1"), (b"x-two", b"two"), (b"cookie", b"first=1; second=two"))

@@ -32,6 +32,9 @@ STREAMING = ("bare", "ours", "falcon")
 MSGSPEC = ("bare", "ours", "starlette", "litestar", "falcon", "blacksheep", "laminite", "fasterapi")
 """Those that write JSON with msgspec by themselves, or by an option or a class that their documentation describes."""
 
+READING_BY_MSGSPEC = tuple(name for name in MSGSPEC if name != "starlette")
+"""Those that read it so, too."""
+
 KEEPING = ("bare", "ours", "falcon", "starlette")
 """Those whose upload is kept in a temporary file for `upload_kept`; for `upload`, all but Falcon's are."""
 
@@ -117,7 +120,12 @@ async def batch(app, clients: list[Client], seconds: float) -> float:
 
 async def application(framework: str, case: str) -> Any:
     """The application of a framework for a case, or None where it has no such thing."""
-    able = {"upload_kept": KEEPING, "upload_parts": STREAMING, "json_msgspec": MSGSPEC}
+    able = {
+        "upload_kept": KEEPING,
+        "upload_parts": STREAMING,
+        "json_msgspec": MSGSPEC,
+        "post_json_msgspec": READING_BY_MSGSPEC,
+    }
     if framework not in (ALONE if case.startswith("alone_") else able.get(case, (framework,))):
         return None
     app = importlib.import_module(f"frameworks.{framework}").application(case.removesuffix("_many"))

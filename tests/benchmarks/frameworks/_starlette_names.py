@@ -112,6 +112,7 @@ def endpoints(ns) -> dict[str, tuple]:
         "json_msgspec": ("/json", small_json),
         "param": ("/users/{id:int}", param),
         "post_json": ("/echo", post_json, "POST"),
+        "post_json_msgspec": ("/echo", post_json, "POST"),
         "inputs": ("/inputs", inputs),
         "exc404": ("/missing", missing),
         "sync": ("/sync", sync),

@@ -54,6 +54,10 @@ async def post_json(scope, receive, send):
     await reply(send, 200, content, APPLICATION_JSON)
 
 
+async def post_json_msgspec(scope, receive, send):
+    await reply(send, 200, encode_by_msgspec(msgspec.json.decode(await read(receive))), APPLICATION_JSON)
+
+
 async def inputs(scope, receive, send):
     query = dict(parse_qsl(scope["query_string"].decode()))
     headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
@@ -230,6 +234,7 @@ APPLICATIONS = {
     "json_msgspec": json_msgspec,
     "param": param,
     "post_json": post_json,
+    "post_json_msgspec": post_json_msgspec,
     "read_json": read_json,
     "inputs": inputs,
     "exc404": missing,

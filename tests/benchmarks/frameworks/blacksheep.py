@@ -23,11 +23,11 @@ async def application(case: str):
 
     if case in ("sync", "upload", "file", "file_range", "gzip_encoded", "static_304") or case.endswith("_405"):
         return None
-    if case == "json_msgspec":
+    if case.endswith("_msgspec"):
         import msgspec
         from blacksheep.settings.json import json_settings
 
-        json_settings.use(dumps=lambda content: msgspec.json.encode(content).decode())
+        json_settings.use(msgspec.json.decode, lambda content: msgspec.json.encode(content).decode())
     app = Application(show_error_details=False)
     router = app.router
 

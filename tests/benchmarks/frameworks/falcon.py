@@ -21,10 +21,12 @@ def application(case: str):
 
     app = falcon.asgi.App(cors_enable=case == "cors", middleware=[Native()] if case == "mw_native" else None)
 
-    if case == "json_msgspec":
+    if case.endswith("_msgspec"):
         import msgspec
 
-        app.resp_options.media_handlers[falcon.MEDIA_JSON] = falcon.media.JSONHandler(dumps=msgspec.json.encode)
+        handler = falcon.media.JSONHandler(msgspec.json.encode, msgspec.json.decode)
+        for options in (app.req_options, app.resp_options):
+            options.media_handlers[falcon.MEDIA_JSON] = handler
 
     class Resource:
         async def on_get(self, req, resp, **params):

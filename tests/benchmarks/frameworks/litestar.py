@@ -109,6 +109,7 @@ def application(case: str):
         "json_msgspec": small_json,
         "param": param,
         "post_json": post_json,
+        "post_json_msgspec": post_json,
         "inputs": inputs,
         "exc404": missing,
         "sync": sync,

@@ -40,5 +40,5 @@ def application(case: str):
         import asgi_routing
 
         names |= {"Route": asgi_routing.Route, "Router": asgi_routing.Router}
-    options = {"json": asgi_framework.msgspec_codec()} if case == "json_msgspec" else {}
+    options = {"json": asgi_framework.msgspec_codec()} if case.endswith("_msgspec") else {}
     return _starlette_names.application(case, SimpleNamespace(Native=native, options=options, **names))
