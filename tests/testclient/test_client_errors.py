@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import sys
 import time
 import weakref
@@ -248,6 +249,15 @@ def test_messages_that_make_no_sense_do_no_harm_where_nothing_is_checked() -> No
     assert TestClient(app, strict="off").get("/").status_code == 200
 
 
+def late(client: TestClient, path: str = "/") -> str:
+    """The error of a response that does not come; a loaded machine may begin the application after the limit."""
+    while True:
+        with pytest.raises(AppTimeout) as caught:
+            client.get(path)
+        if "The application is suspended at " in str(caught.value):
+            return str(caught.value)
+
+
 @BACKENDS
 def test_a_late_response_is_an_error_that_names_the_line(backend: Any) -> None:
     async def slow_query() -> None:
@@ -258,9 +268,7 @@ def test_a_late_response_is_an_error_that_names_the_line(backend: Any) -> None:
         await slow_query()
 
     client = TestClient(app, backend=backend, timeout=0.03)
-    with pytest.raises(AppTimeout) as caught:
-        client.get("/report")
-    text = str(caught.value)
+    text = late(client, "/report")
     assert text.startswith("GET /report: no http.response.start after 0.03 s. The application is suspended at ")
     assert "in app -> test_client_errors.py:" in text
     assert "in slow_query: `await anyio.sleep(100)`" in text
@@ -315,8 +323,7 @@ def test_the_line_is_found_in_child_tasks_generators_and_wrappers(backend: Any) 
             group.start_soon(child)
 
     client = TestClient(app, backend=backend, timeout=0.03)
-    with pytest.raises(AppTimeout, match="in child -> .* in inner: `await anyio.sleep"):
-        client.get("/")
+    assert re.search("in child -> .* in inner: `await anyio.sleep", late(client))
     client.close()
 
 
@@ -340,8 +347,6 @@ def test_a_blocked_event_loop_is_named_by_the_line_that_blocks_it() -> None:
     ],
 )
 def test_what_the_application_waits_in_is_explained(path: str, words: str) -> None:
-    import re
-
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if path == "/receive":
             await receive()
@@ -351,8 +356,7 @@ def test_what_the_application_waits_in_is_explained(path: str, words: str) -> No
             await send({**END, "more_body": path == "/stream"})
         await anyio.sleep(100)
 
-    with pytest.raises(AppTimeout, match=re.compile(words, re.DOTALL)):
-        TestClient(app, timeout=0.03).get(path)
+    assert re.search(words, late(TestClient(app, timeout=0.03), path), re.DOTALL)
 
 
 def test_an_endless_response_that_is_not_streamed_is_an_error_and_no_hang() -> None:
