@@ -220,6 +220,46 @@ def test_a_violation_may_be_ignored_or_all_may_be_errors() -> None:
         TestClient(app, strict="all").get("/")
 
 
+LIBRARY = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"Content-Length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+"""
+
+
+class Tagging:
+    """A middleware of the reader, around an application that is installed."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def tagged(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"x-tag", b"1")]}
+            await send(message)
+
+        await self.app(scope, receive, tagged)
+
+
+def test_the_reader_is_not_warned_of_what_a_library_sends_through_a_middleware(recwarn: Any) -> None:
+    library: dict[str, Any] = {}
+    exec(compile(LIBRARY, "/venv/site-packages/framework/asgi.py", "exec"), library)
+    response = TestClient(Tagging(Tagging(library["app"])), lifespan="off").get("/")
+    assert response.headers["x-tag"] == "1, 1"
+    assert [violation.code for violation in response.asgi.violations] == ["W01"]
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_the_reader_is_warned_of_what_an_application_of_theirs_sends_through_one() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "headers": [(b"Content-Length", b"1")]})
+        await send(END)
+
+    with pytest.warns(UserWarning, match="W01"):
+        TestClient(Tagging(app), lifespan="off").get("/")
+
+
 def test_a_call_that_was_never_awaited_is_an_error() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         send(START)

@@ -15,7 +15,7 @@ STDLIB = os.path.dirname(os.__file__)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A line of code; `installed` if it belongs to a library, which the reader cannot change."""
+    """A line of code; `installed` if a library is behind it, which the reader cannot change."""
 
     text: str
     filename: str
@@ -39,7 +39,7 @@ def caller() -> Place | None:
     own = _own_code_behind(frame) if installed else None
     if own is not None:
         text += f", called from {line_of(own.f_code, own.f_lineno)}"
-    return Place(text, code.co_filename, line, installed, frame.f_globals)
+    return Place(text, code.co_filename, line, installed or _wraps_send_of_library(frame), frame.f_globals)
 
 
 def definition(app: object) -> str | None:
@@ -49,6 +49,21 @@ def definition(app: object) -> str | None:
     function: Any = app if hasattr(app, "__code__") else vars(type(app)).get("__call__")
     code = getattr(function, "__code__", None)
     return line_of(code, code.co_firstlineno) if isinstance(code, CodeType) else repr(app)
+
+
+def _wraps_send_of_library(frame: FrameType) -> bool:
+    """Return whether only functions such as the `send` of a middleware lie between this call and a library."""
+    behind: FrameType | None = frame
+    while behind is not None and not is_installed(behind.f_code) and _is_given_message(behind):
+        behind = behind.f_back
+    return behind is not None and _package(behind) not in {*LOOPS, OWN} and is_installed(behind.f_code)
+
+
+def _is_given_message(frame: FrameType) -> bool:
+    code = frame.f_code
+    given = (frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount])
+    # The types of messages have a dot in them, those of scopes have none.
+    return any(isinstance(one, dict) and "." in str(one.get("type")) for one in given)
 
 
 def _own_code_behind(frame: FrameType) -> FrameType | None:
