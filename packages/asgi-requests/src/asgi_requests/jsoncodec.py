@@ -137,17 +137,22 @@ def reads_plain_json(codec: JSONCodec | None) -> bool:
     return codec is None or isinstance(codec, _Codec)
 
 
-def apply_codec(codec: JSONCodec | None, scope: Scope) -> tuple[Any, Token[Any]]:
+_set_codec, _reset_codec = current_codec.set, current_codec.reset
+
+
+def apply_codec(codec: JSONCodec | None, scope: Scope) -> tuple[Token[Any], JSONCodec | None]:
     """Let a codec, or for None that of an outer application, apply; return what `restore_codec` needs to end that."""
-    outer = scope.get(CODEC_KEY)
-    scope[CODEC_KEY] = codec = outer if codec is None else codec
-    return outer, current_codec.set(codec)
+    outer: JSONCodec | None = scope.get(CODEC_KEY)
+    if codec is None:
+        codec = outer
+    scope[CODEC_KEY] = codec
+    return _set_codec(codec), outer
 
 
-def restore_codec(before: tuple[Any, Token[Any]], scope: Scope) -> None:
+def restore_codec(before: tuple[Token[Any], JSONCodec | None], scope: Scope) -> None:
     """Set the codec of a connection back to what it was before `apply_codec`."""
-    outer, token = before
-    current_codec.reset(token)
+    token, outer = before
+    _reset_codec(token)
     if outer is None:
         del scope[CODEC_KEY]
     else:
