@@ -14,13 +14,15 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connection, transaction
 from django.http import HttpResponse, JsonResponse
 from django.test import TestCase, override_settings
 from django.urls import path
+from django.utils.asyncio import async_unsafe
 from django.views.decorators.csrf import csrf_exempt
 
-from asgi_testclient import AsyncTestClient, Clock, TestClient
+from asgi_testclient import AsyncTestClient, BlockedEventLoop, Clock, TestClient
 
 threads: list[threading.Thread] = []
 
@@ -134,6 +136,32 @@ class AsyncClientTests(TestCase):
 
     async def test_what_another_test_wrote_is_gone(self) -> None:
         assert await User.objects.acount() == 0
+
+
+@async_unsafe
+def guarded() -> None:
+    threads.append(threading.current_thread())
+
+
+async def calls_what_django_guards(scope: Any, receive: Any, send: Any) -> None:
+    await sync_to_async(guarded)()
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_the_synchronous_client_works_where_an_event_loop_runs() -> None:
+    threads.clear()
+    client = TestClient(calls_what_django_guards, lifespan="off")
+    with pytest.warns(BlockedEventLoop):
+        response = client.get("/")
+    assert response.status_code == 204
+    assert threading.current_thread() not in threads
+
+
+async def test_where_an_event_loop_runs_the_thread_of_the_test_may_be_insisted_on() -> None:
+    client = TestClient(calls_what_django_guards, lifespan="off", sync_on_caller=True)
+    with pytest.warns(BlockedEventLoop), pytest.raises(SynchronousOnlyOperation):
+        client.get("/")
 
 
 async def streams_until_the_client_leaves(scope: Any, receive: Any, send: Any) -> None:

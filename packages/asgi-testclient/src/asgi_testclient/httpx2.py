@@ -162,7 +162,8 @@ class TestClient(Client, httpx2.Client):
       state, extensions, server, http_version, spec_version: what the scopes say. An extension of None is withdrawn;
         http_version "2" is a connection of HTTP/2, without the headers and reasons of HTTP/1; from spec_version "2.4"
         on, `send()` raises after the client left.
-      sync_on_caller: False leaves synchronous code of Django on threads of asgiref instead of the test's.
+      sync_on_caller: False leaves synchronous code of Django on threads of asgiref instead of the test's; so does
+        "auto" where the thread of the test runs an event loop.
       loop: "per-request" gives each request outside the block an event loop of its own, as Starlette's client does.
       auth, params, event_hooks, default_encoding: httpx2's.
     """

@@ -220,17 +220,23 @@ class AppCall(ABC):
             from ..lint import Stepped
 
             awaitable = Stepped(awaitable, self.checks.blocked)
-        wanted = self.settings.sync_on_caller is not False and "asgiref.sync" in sys.modules
-        if wanted and isinstance(self.waiter, ThreadWaiter):
+        if "asgiref.sync" in sys.modules and (waiter := self._thread_of_the_test()) is not None:
             from .._django import ThreadSensitive
 
-            awaitable = ThreadSensitive(self.waiter).run(awaitable)
+            awaitable = ThreadSensitive(waiter).run(awaitable)
         if self.scope["type"] == "lifespan" or "django.db" not in sys.modules:
             return await awaitable
         from .._django import OPEN_CONNECTIONS
 
         with OPEN_CONNECTIONS:
             return await awaitable
+
+    def _thread_of_the_test(self) -> ThreadWaiter | None:
+        """Return the waiting thread, if synchronous code of the application is to run there."""
+        wanted, waiter = self.settings.sync_on_caller, self.waiter
+        if not wanted or not isinstance(waiter, ThreadWaiter):
+            return None
+        return waiter if wanted is True or not waiter.runs_a_loop else None
 
     def _flag_unawaited(self) -> None:
         for name, where in self._pending.dropped():

@@ -188,9 +188,11 @@ class Waiter(Protocol):
 class ThreadWaiter:
     """A thread that waits, and meanwhile does what the application wants done on it."""
 
-    __slots__ = ("_jobs", "_lock")
+    __slots__ = ("_jobs", "_lock", "runs_a_loop")
 
     def __init__(self) -> None:
+        # Django's ORM refuses to work on a thread that runs an event loop. Others do not ask.
+        self.runs_a_loop = "asgiref.sync" in sys.modules and running_loop() is not None
         # A lock that is held until `wake` releases it. An Event would do, but each of its waits makes another lock.
         self._lock = threading.Lock()
         self._lock.acquire()
