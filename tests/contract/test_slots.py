@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
+# Programs replace its methods and give it attributes; its slots are what every message reads.
+WITH_A_DICT = {"WebSocket"}
+
 
 def test_an_object_of_a_class_with_slots_has_no_dict(package):
     with_slots, with_dict = [], []
@@ -16,4 +19,4 @@ def test_an_object_of_a_class_with_slots_has_no_dict(package):
                 with_slots.append(name)
                 with_dict += [name] * bool(value.__dictoffset__)
     assert with_slots
-    assert with_dict == []
+    assert set(with_dict) <= WITH_A_DICT

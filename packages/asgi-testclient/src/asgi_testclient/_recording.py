@@ -91,7 +91,7 @@ def redacted(name: str, value: str) -> str:
 
 
 def _expiry(value: str) -> str:
-    """Return a date that is over, or still to come, as this one is, on any day; what is no date as it is."""
+    """Return a date that is over, or still to come, as this one is, on any day; anything else as it is."""
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
