@@ -95,6 +95,23 @@ async def test_exactly_the_quota_is_let_through(store, algorithm):
     assert allowed.count(True) == 10
 
 
+@pytest.mark.parametrize(("quota", "window"), [(7, 10), (300, 60), (1000, 86400), (13, 1), (20_000, 1)])
+@pytest.mark.parametrize("algorithm", ["gcra", "sliding"])
+@pytest.mark.parametrize("now", [0.0, 12_345.678, 1.79e9 + 0.123, 4e9 + 0.321])
+def test_exactly_the_quota_is_let_through_on_any_clock(algorithm, quota, window, now):
+    limit, state, allowed = Limit(quota, window, algorithm=algorithm), None, 0
+    now = now // window * window + now % 1 * window  # at one place in the window
+    for _ in range(quota + 20):
+        spent, (state,) = arithmetic.decide([limit], [state], 1, now)
+        allowed += spent.allowed
+    assert allowed == quota
+
+
+async def test_no_rounding_costs_the_last_request_of_a_quota(store):
+    allowed = [(await store.spend("a", [Limit(9, 600)], 1)).allowed for _ in range(12)]
+    assert allowed == [True] * 9 + [False] * 3
+
+
 async def test_what_is_left_is_reported(store):
     limit = Limit(4, 3600)
     first = await store.spend("a", [limit], 1)
@@ -211,7 +228,7 @@ async def test_a_state_from_before_the_clock_was_set_back_is_a_spent_quota_of_th
     if isinstance(store, MemoryStore):
         return  # whose clock only goes forward
     limit, ahead = Limit(3, 60, algorithm=algorithm), time.time() + 1e7
-    state = (ahead, 0.0, 0.0) if algorithm == "gcra" else (float(ahead // 60), 0.0, 3.0)
+    state = (ahead, 60.0, 0.0) if algorithm == "gcra" else (float(ahead // 60), 0.0, 3.0)
     await store.put("late", arithmetic.encode(state), 1000)
     spent = await store.spend("late", [limit], 1)
     assert (spent.allowed, spent.states[0].remaining) == (False, 0)

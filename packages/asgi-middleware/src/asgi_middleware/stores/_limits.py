@@ -89,21 +89,23 @@ _Decision = tuple[State, LimitState, bool]
 
 
 def _gcra(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:
-    """Decide by the generic cell rate algorithm; its state is one number, the time when the whole quota is available.
+    """Decide by the seconds of the window that are used, which pass with the clock; the state is `(when, used, 0)`.
 
-    The algorithm is that of ATM networks (ITU-T I.371).
+    The algorithm is that of ATM networks (ITU-T I.371), as a leaky bucket. The time when all will have passed would do
+    as a state, too, but sums of it lose the last request of a quota: since 1970, a float has steps of 0.2 µs.
     """
-    # That time is at most one window ahead. If it is more, the clock has been set back since it was stored.
-    whole_at = min(state[0], now + limit.window) if state and state[0] > now else now
-    after = whole_at + cost * limit.window / limit.quota
-    wait = after - limit.window - now
+    used = 0.0
+    if state is not None:
+        passed = now - state[0] if now > state[0] else 0.0  # a clock that was set back must not refill the quota
+        used = max(0.0, min(state[1], limit.window) - passed)
+    after = used + cost * limit.window / limit.quota
+    wait = after - limit.window
     # Floating-point sums may be off by a billionth of the window, which must not cost the last request of a quota.
     fits = wait <= limit.window * 1e-9
     if fits:
-        whole_at, wait = after, 0.0
-    reset = whole_at - now
-    remaining = math.floor((limit.window - reset) / limit.window * limit.quota + 1e-6)
-    return (whole_at, 0.0, 0.0), LimitState(max(0, remaining), reset, wait), fits
+        used, wait = after, 0.0
+    remaining = math.floor((limit.window - used) / limit.window * limit.quota + 1e-6)
+    return (now, used, 0.0), LimitState(max(0, remaining), used, wait), fits
 
 
 def _sliding(limit: Limit, state: State | None, cost: int, now: float) -> _Decision:

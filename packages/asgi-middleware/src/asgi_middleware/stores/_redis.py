@@ -46,11 +46,11 @@ local before, after, retry, allowed = {}, {}, {}, true
 for i, limit in ipairs(limits) do
   local quota, window, state = limit[1], limit[2], states[i]
   if limit[3] == 'gcra' then
-    local whole = math.min(math.max(state and state[1] or now, now), now + window)
-    local next = whole + cost * window / quota
-    before[i] = {whole, 0, 0}
-    retry[i] = next - window - now
-    if retry[i] <= window * 1e-9 then after[i] = {next, 0, 0} else allowed = false end
+    local used = state and math.max(0, math.min(state[2], window) - math.max(0, now - state[1])) or 0
+    local next = used + cost * window / quota
+    before[i] = {now, used, 0}
+    retry[i] = next - window
+    if retry[i] <= window * 1e-9 then after[i] = {now, next, 0} else allowed = false end
   else
     local number = math.floor(now / window)
     local previous, current = 0, 0
@@ -80,9 +80,8 @@ for i, limit in ipairs(limits) do
   kept[i] = string.format('%.17g %.17g %.17g', state[1], state[2], state[3])
   local remaining, reset
   if limit[3] == 'gcra' then
-    local used = state[1] - now
-    remaining = math.max(0, math.floor((window - used) / window * quota + 1e-6))
-    reset = math.max(0, used)
+    remaining = math.max(0, math.floor((window - state[2]) / window * quota + 1e-6))
+    reset = state[2]
   else
     local elapsed = now / window - state[1]
     local used = state[2] * (1 - elapsed) + state[3]
