@@ -8,17 +8,29 @@ from typing import Any
 import pytest
 
 from asgi_middleware.access_log import AccessLogMiddleware
+from asgi_middleware.authentication import AuthenticationMiddleware
+from asgi_middleware.bearer import BearerAuthMiddleware
+from asgi_middleware.body_limit import RequestBodyLimitMiddleware
 from asgi_middleware.concurrency import ConcurrencyLimitMiddleware
+from asgi_middleware.conditional import ConditionalMiddleware
+from asgi_middleware.cors import CORSMiddleware
+from asgi_middleware.csrf import CSRFMiddleware
+from asgi_middleware.decompression import DecompressionMiddleware
 from asgi_middleware.drain import DrainMiddleware
 from asgi_middleware.health import HealthMiddleware
+from asgi_middleware.httpsredirect import HTTPSRedirectMiddleware
 from asgi_middleware.idempotency import IdempotencyMiddleware
 from asgi_middleware.metrics import PrometheusMiddleware
+from asgi_middleware.problems import ProblemDetailsMiddleware
+from asgi_middleware.proxy_headers import ProxyHeadersMiddleware
 from asgi_middleware.rate_limit import Limit, RateLimitMiddleware
 from asgi_middleware.request_id import RequestIDMiddleware
 from asgi_middleware.security_headers import SecurityHeadersMiddleware
+from asgi_middleware.server_timing import ServerTimingMiddleware
 from asgi_middleware.sessions import SessionMiddleware
 from asgi_middleware.stores import MemoryStore, SQLiteStore
 from asgi_middleware.timeout import TimeoutMiddleware
+from asgi_middleware.wsgi import WSGIMiddleware
 from raw_asgi import http_scope, run
 
 
@@ -54,6 +66,26 @@ async def app(scope, receive, send):
         (SecurityHeadersMiddleware, {"content_security_policy": "default-src 'self'"}, "must be a dict"),
         (PrometheusMiddleware, {"route": "path"}, "route='path' must be a function of the scope"),
         (PrometheusMiddleware, {"exclude": "/metrics"}, "exclude='/metrics' must be a function of the scope"),
+        (AccessLogMiddleware, {"sample": "0.1"}, "sample='0.1' must be a number"),
+        (AuthenticationMiddleware, {"backend": None, "connection": "conn"}, "connection='conn' must be a function"),
+        (BearerAuthMiddleware, {"verify": "secret"}, "verify='secret' must be a function of the token"),
+        (ConditionalMiddleware, {"max_size": "9"}, "max_size='9' must be a number"),
+        (ConditionalMiddleware, {"validators": "etag"}, "validators='etag' must be a function of the scope"),
+        (CORSMiddleware, {"origin_check": "a.example"}, "origin_check='a.example' must be a function of an origin"),
+        (CSRFMiddleware, {"bind": "user"}, "bind='user' must be a function of the scope"),
+        (CSRFMiddleware, {"max_form_bytes": "9"}, "max_form_bytes='9' must be a number"),
+        (DecompressionMiddleware, {"max_size": "9"}, "max_size='9' must be a number"),
+        (DecompressionMiddleware, {"max_ratio": "9"}, "max_ratio='9' must be a number"),
+        (HTTPSRedirectMiddleware, {"hsts_max_age": "9"}, "hsts_max_age='9' must be a number"),
+        (IdempotencyMiddleware, {"store": MemoryStore(), "ttl": "9"}, "ttl='9' must be a number of seconds"),
+        (IdempotencyMiddleware, {"store": MemoryStore(), "max_body": "9"}, "max_body='9' must be a number"),
+        (ProblemDetailsMiddleware, {"extend": {"id": 1}}, "must be a function of the scope"),
+        (ProxyHeadersMiddleware, {"trusted": ["10.0.0.1"], "hops": "1"}, "hops='1' must be a number"),
+        (RateLimitMiddleware, {"limits": "1/minute", "cost": "2"}, "cost='2' must be a number of units, or a function"),
+        (RequestBodyLimitMiddleware, {"max_body_size": 9, "too_large": 413}, "too_large=413 must be a function"),
+        (ServerTimingMiddleware, {"visible": True}, "visible=True must be a function of the scope"),
+        (SessionMiddleware, {"store": MemoryStore(), "store_timeout": "1"}, "store_timeout='1' must be a number"),
+        (WSGIMiddleware, {"max_threads": "9"}, "max_threads='9' must be a number"),
     ],
 )
 def test_an_option_of_another_type_is_refused(cls: Any, options: dict[str, Any], text: str) -> None:

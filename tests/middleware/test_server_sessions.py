@@ -460,6 +460,14 @@ async def test_a_session_that_is_changed_all_the_time_is_a_503():
     assert (await browser.ask(lambda session: session.destroy())).status == 503
 
 
+async def test_a_store_that_takes_no_new_session_is_a_503_and_no_hang():
+    class Full(MemoryStore):
+        async def put(self, *arguments, **options):
+            return False
+
+    assert (await Browser(Full(), store_timeout=0.05).ask(put(a=1))).status == 503
+
+
 async def test_a_request_cancelled_in_the_queue_passes_its_turn_to_the_next():
     queue, order = turns.Queue(), []
     await queue.enter("a")

@@ -60,6 +60,7 @@ def test_a_response_is_plain_data(content_type: Any, body: bytes, shown: Any) ->
         ("Fri, 03 Dec 3021 10:18:14 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"),
         ("Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"),
         ("0", "0"),
+        ("Thu, 01 Jan 99999999999 00:00:00 GMT", "Thu, 01 Jan 99999999999 00:00:00 GMT"),
     ],
 )
 def test_dates_of_expiry_are_the_same_on_each_day(given: str, shown: str) -> None:

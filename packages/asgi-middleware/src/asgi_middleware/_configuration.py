@@ -29,6 +29,13 @@ def check_seconds(parameter: str, value: object, otherwise: str = "") -> None:
         raise ValueError(problem) if is_number else TypeError(problem)
 
 
+def check_numbers(**options: object) -> None:
+    """Raise TypeError for options that are not numbers, such as texts from the environment."""
+    for parameter, value in options.items():
+        if not isinstance(value, int | float):
+            raise TypeError(f"{parameter}={value!r} must be a number")
+
+
 def check_function(parameter: str, value: object, takes: str = "the scope") -> None:
     """Raise TypeError for an option that is not a function."""
     if not callable(value):

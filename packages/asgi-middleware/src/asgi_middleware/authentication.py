@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from ._configuration import application
+from ._configuration import application, check_function
 from ._headers import encode_value
 from ._replies import send_text
 from ._scope import request_headers
@@ -128,6 +128,7 @@ class AuthenticationMiddleware:
         connection: Callable[[Scope], Any] = lambda scope: scope,
         challenge: str | Sequence[str] = (),
     ) -> None:
+        check_function("connection", connection)
         # Each challenge is a header of its own: some clients do not parse several in one, which commas make ambiguous
         # (RFC 9110 §11.6.1).
         challenges = [challenge] if isinstance(challenge, str) else challenge

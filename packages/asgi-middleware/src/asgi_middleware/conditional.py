@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
-from ._configuration import application
+from ._configuration import application, check_function, check_numbers
 from ._endless import is_endless, with_lasting_headers
 from ._headers import all_values, first_value
 from ._replies import send_text
@@ -84,6 +84,9 @@ class ConditionalMiddleware:
         validators: Callable[[Scope], Validators | None | Awaitable[Validators | None]] | None = None,
         max_size: int = 1_000_000,
     ) -> None:
+        if validators is not None:
+            check_function("validators", validators)
+        check_numbers(max_size=max_size)
         if max_size < 0:
             raise ValueError(f"max_size={max_size!r} must be a number of bytes, or 0 for no tags")
         self.app = application(app, self)

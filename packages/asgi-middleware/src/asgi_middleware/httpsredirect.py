@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 
 from ._authority import absolute_url, is_address
-from ._configuration import application, paths
+from ._configuration import application, check_numbers, paths
 from ._headers import RawHeaders, all_values, first_value
 from ._host import ParsedHost, parse_host
 from ._replies import reject
@@ -135,6 +135,7 @@ def _policy(max_age: int | None, include_subdomains: bool, preload: bool) -> byt
     """Return the value of Strict-Transport-Security (RFC 6797 §6.1), or None without `max_age`."""
     if max_age is None:
         return None
+    check_numbers(hsts_max_age=max_age)
     if max_age < 0:
         raise ValueError(f"hsts_max_age must be a number of seconds, 0 or more, not {max_age!r}")
     # hstspreload.org accepts no other policy; it is hard to undo once a browser has shipped with the name.

@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
 from ._cancel import current_time, protected_scope, sleep
-from ._configuration import application, check_function, check_seconds, check_store
+from ._configuration import application, check_function, check_numbers, check_seconds, check_store
 from ._headers import all_values, first_value
 from ._in_time import in_time
 from ._replies import reject
@@ -62,11 +62,10 @@ class IdempotencyMiddleware:
     `principal(scope)` returns the owner of the key, async or not. A repeated request waits up to `wait` seconds for the
     first to finish, then gets 409; one with another body gets 422. Responses with a status of 5xx or one that asks for
     the request again (401, 408, 421, 425, 429), streams, and those over `max_response` bytes are not stored; Set-Cookie
-    is not replayed. The key is free again if the first request
-    fails or is cancelled, and after `lease` seconds if its worker died or its response could not be stored. A body over
-    `max_body` bytes gets 413. `required` rejects requests without a key. If the store fails, or takes more than
-    `store_timeout` seconds, the answer is 503, or with `on_store_error="open"` the application runs; the failure is
-    logged once until the store works again.
+    is not replayed. The key is free again if the first request fails or is cancelled, and after `lease` seconds if its
+    worker died or its response could not be stored. A body over `max_body` bytes gets 413. `required` rejects requests
+    without a key. If the store fails, or takes more than `store_timeout` seconds, the answer is 503, or with
+    `on_store_error="open"` the application runs; the failure is logged once until the store works again.
     """
 
     def __init__(
@@ -86,7 +85,9 @@ class IdempotencyMiddleware:
     ) -> None:
         if on_store_error not in ("open", "closed"):
             raise ValueError(f"on_store_error={on_store_error!r} must be 'open' or 'closed'")
-        check_seconds("store_timeout", store_timeout)
+        for name, seconds in (("ttl", ttl), ("lease", lease), ("store_timeout", store_timeout)):
+            check_seconds(name, seconds)
+        check_numbers(wait=wait, max_body=max_body, max_response=max_response)
         check_function("principal", principal)
         check_store(store, "put")
         self.app = application(app, self)

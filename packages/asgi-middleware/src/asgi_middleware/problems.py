@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ._accept import qualities
-from ._configuration import application
+from ._configuration import application, check_function
 from ._headers import all_values, encode_name, encode_value, first_value, merge_vary, without
 from ._scope import request_headers
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -78,6 +78,8 @@ class ProblemDetailsMiddleware:
         plain: bool = True,
         extend: Callable[[Scope], Mapping[str, Any]] = lambda scope: {},
     ) -> None:
+        check_function("describe", describe, "the scope and the exception")
+        check_function("extend", extend)
         self.app = application(app, self)
         self.describe = describe
         self.plain = plain

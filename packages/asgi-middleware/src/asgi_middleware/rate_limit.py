@@ -74,7 +74,11 @@ def by_user(scope: Scope) -> str:
 
 
 def by_header(name: str) -> Key:
-    """Return a key function that reads a request header, such as an API key; without it the client's address counts."""
+    """Return a key function that reads a request header, such as an API key; without it the client's address counts.
+
+    The value is not verified, and a client that makes up another for each request has a quota for each: refuse unknown
+    keys outside this middleware, or add one that limits addresses.
+    """
     lower = name.lower().encode("latin-1")
 
     def key(scope: Scope) -> str:
@@ -118,6 +122,8 @@ class RateLimitMiddleware:
             raise ValueError(f"on_store_error={on_store_error!r} must be 'open' or 'closed'")
         check_seconds("store_timeout", store_timeout)
         check_function("key", key)
+        if not isinstance(cost, int) and not callable(cost):
+            raise TypeError(f"cost={cost!r} must be a number of units, or a function of the scope")
         if isinstance(cost, int) and cost < 0:
             raise ValueError(f"cost={cost!r} must be 0 or more")
         self.app = application(app, self)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from ._configuration import application
+from ._configuration import application, check_function
 from ._headers import all_values, without
 from .types import ASGIApp, Message, Receive, Scope, Send
 
@@ -55,6 +55,7 @@ class ServerTimingMiddleware:
     """
 
     def __init__(self, app: ASGIApp, *, visible: Callable[[Scope], bool] = lambda scope: True) -> None:
+        check_function("visible", visible)
         self.app = application(app, self)
         self.visible = visible
 

@@ -94,7 +94,7 @@ def _expiry(value: str) -> str:
     """Return a date that is over, or still to come, as this one is, on any day; anything else as it is."""
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return value
     # Without a zone, or with one that is unknown, a date is in GMT (RFC 9110 §5.6.7).
     return EPOCH if moment.replace(tzinfo=moment.tzinfo or UTC) <= datetime.now(UTC) else FAR_AHEAD

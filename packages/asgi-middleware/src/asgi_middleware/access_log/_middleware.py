@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from .._configuration import application, check_function, names
+from .._configuration import application, check_function, check_numbers, names
 from .._headers import reader_of
 from .._route import route_of
 from .._scope import request_headers, unread
@@ -50,6 +50,7 @@ class AccessLogMiddleware:
         request_id_key: str = "asgi_middleware.request_id",
         background: bool = True,
     ) -> None:
+        check_numbers(sample=sample)
         if not 0 <= sample <= 1:
             raise ValueError(f"sample={sample!r} must be the share of the requests to log, from 0 to 1")
         if not callable(style) and style not in _FORMATS:

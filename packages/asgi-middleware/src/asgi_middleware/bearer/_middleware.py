@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._configuration import application, paths
+from .._configuration import application, check_function, paths
 from .._headers import all_values
 from .._replies import reject
 from .._scope import path_below_root, request_headers
@@ -62,6 +62,7 @@ class BearerAuthMiddleware:
         metadata: dict[str, Any] | None = None,
         exempt_paths: Sequence[str] = (),
     ) -> None:
+        check_function("verify", verify, "the token")
         names = [scopes] if isinstance(scopes, str) else list(scopes)
         for name in names:
             if not _SCOPE.fullmatch(name):

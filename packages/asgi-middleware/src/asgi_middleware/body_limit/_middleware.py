@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._configuration import application
+from .._configuration import application, check_function
 from .._headers import all_values
 from .._replies import reject, send_text
 from .._scope import request_headers
@@ -52,6 +52,7 @@ class RequestBodyLimitMiddleware:
         _check_size("max_body_size", max_body_size)
         if max_message_size is not None:
             _check_size("max_message_size", max_message_size)
+        check_function("too_large", too_large, "the limit, which returns an exception")
         self.app = application(app, self)
         self.max_body_size = max_body_size
         self.max_message_size = max_message_size

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from .._configuration import application
+from .._configuration import application, check_function
 from .._headers import first_value
 from .._replies import reject, send_text
 from .._scope import request_headers
@@ -52,6 +52,8 @@ class CORSMiddleware:
         self.allow_origins = allow_origins
         self.allow_credentials = allow_credentials
         self.allow_private_network = allow_private_network
+        if origin_check is not None:
+            check_function("origin_check", origin_check, "an origin and the scope")
         self.origin_check = origin_check
         self.expose_errors = expose_errors
         self.check_websocket_origin = check_websocket_origin

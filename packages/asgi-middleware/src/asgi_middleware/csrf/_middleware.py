@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .._configuration import application, paths
+from .._configuration import application, check_function, check_numbers, paths
 from .._headers import first_value, merge_vary
 from .._replies import reject
 from .._scope import request_headers, unread
@@ -44,6 +44,8 @@ class CSRFMiddleware:
         header_name: str = "x-csrf-token",
         max_form_bytes: int = 65536,
     ) -> None:
+        check_function("bind", bind)
+        check_numbers(max_form_bytes=max_form_bytes)
         self.app = application(app, self)
         self.trusted_origins = _trusted(trusted_origins)
         self.exempt_paths = frozenset(paths("exempt_paths", exempt_paths))

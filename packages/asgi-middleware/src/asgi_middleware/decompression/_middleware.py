@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._codecs import EXTRAS
-from .._configuration import application
+from .._configuration import application, check_numbers
 from .._headers import all_values, without
 from .._replies import reject
 from .._scope import request_headers
@@ -34,6 +34,7 @@ class DecompressionMiddleware:
         max_ratio: float = 100.0,
         codings: Sequence[str] | None = None,
     ) -> None:
+        check_numbers(max_size=1 if max_size is None else max_size, max_ratio=max_ratio)
         if max_size is not None and max_size < 1:
             raise ValueError(f"max_size={max_size!r} must be a number of bytes, 1 or more, or None")
         if not max_ratio >= 1:

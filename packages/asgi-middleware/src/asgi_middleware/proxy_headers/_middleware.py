@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from .._configuration import application
+from .._configuration import application, check_numbers
 from .._headers import all_values, reader_of, without
 from .._host import default_port, parse_host
 from .._scope import request_headers
@@ -84,6 +84,7 @@ class ProxyHeadersMiddleware:
         entries = [trusted] if isinstance(trusted, str) else [entry.strip() for entry in trusted]
         if "*" in entries and hops is None:
             raise ValueError("trusted=['*'] needs hops=, the number of proxies: else any client chooses its address")
+        check_numbers(hops=1 if hops is None else hops)
         if hops is not None and hops < 1:
             raise ValueError(f"hops={hops!r} must be the number of proxies in front, at least 1")
         if family not in ("x-forwarded", "forwarded"):

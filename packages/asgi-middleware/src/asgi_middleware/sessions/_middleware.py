@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 
-from .._configuration import application, check_store
+from .._configuration import application, check_seconds, check_store
 from .._headers import RawHeaders, merge_vary
 from .._marked import marked_async
 from .._scope import request_headers
@@ -89,6 +89,7 @@ class SessionMiddleware:
             if secret_key is not None or encrypted:
                 raise ValueError("secret_key= and encrypted= need a cookie, but store= keeps the sessions elsewhere")
             check_store(store, "put")
+            check_seconds("store_timeout", store_timeout)
             from ._server import Limits, ServerSessions
 
             limits = Limits.of(seconds, idle_timeout)

@@ -165,11 +165,14 @@ class ServerSessions:
         return None
 
     async def _create(self, data: dict[str, Any], user: str | None) -> bytes:
-        while True:
+        lost = 0
+        while True:  # ended by `store_timeout`
+            await pause(lost)
+            lost += 1
             identifier = secrets.token_urlsafe(32).encode()
             key, now = key_of(self._cookie.name, identifier), time.time()
             if await self._put(Record(key, now, now, user, data), expected=None, listed=True):
-                break  # otherwise `unlist` was faster
+                break  # otherwise `unlist` has taken the key
         if user is not None:
             index = index_of(self._cookie.name, user)
             listed = await self.store.members(index)

@@ -24,7 +24,7 @@ create table if not exists entries (key text primary key, value blob not null, e
 create index if not exists expiring on entries (expires);
 """
 _SWEEP_EVERY = 256  # writes, after which some expired entries are deleted
-_SWEPT_AT_ONCE = 64
+_SWEPT_AT_ONCE = 512
 _READ_TIMEOUT = 0.1  # seconds; a reader in WAL mode waits only while another process recovers the file after a crash
 
 
@@ -32,7 +32,9 @@ class SQLiteStore:
     """A store for the processes of one machine: the standard library's sqlite3 in a worker thread, in WAL mode.
 
     The file at `path` is created if it does not exist. A call waits at most `timeout` seconds for other processes.
-    Errors of sqlite3 (a full disk, a file that stays locked) raise OSError.
+    Errors of sqlite3 (a full disk, a file that stays locked) raise OSError. Expired entries are deleted faster than new
+    ones are written, and their space is used again; nothing else bounds the file, which holds as much as the clients
+    store within the lifetime of an entry.
     """
 
     def __init__(self, path: str | Path, *, timeout: float = 5.0) -> None:
@@ -117,7 +119,7 @@ class SQLiteStore:
         if self._writes % _SWEEP_EVERY == 0:
             connection.execute(
                 "delete from entries where key in (select key from entries where expires <= ? limit ?)",
-                (time.time(), _SWEPT_AT_ONCE * 8),
+                (time.time(), _SWEPT_AT_ONCE),
             )
 
     def _close(self) -> None:

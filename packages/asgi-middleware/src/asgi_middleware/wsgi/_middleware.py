@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._configuration import check_numbers
 from .._replies import reject
 from .._scope import request_headers
 from ..types import Receive, Scope, Send
@@ -23,6 +24,7 @@ class WSGIMiddleware:
     """
 
     def __init__(self, app: WSGIApp, *, max_threads: int = 40) -> None:
+        check_numbers(max_threads=max_threads)
         if max_threads < 1:
             raise ValueError(f"max_threads must be at least 1, not {max_threads!r}")
         try:
