@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import io
 import threading
 
@@ -273,6 +274,71 @@ def test_on_asyncio_a_stream_is_cancelled_while_its_head_waits(is_there, times):
     assert events == ["started"]
 
 
+class Child:
+    """A coroutine that a first chunk waits for, in a task of its own; it takes a while to clean up."""
+
+    def __init__(self, failure=None):
+        self.failure = failure
+        self.is_cleaned_up = False
+
+    async def run(self):
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.001)
+            self.is_cleaned_up = True
+            if self.failure is not None:
+                raise self.failure
+
+
+async def awaiting_a_task(child):
+    yield await asyncio.create_task(child.run())
+
+
+async def awaiting_several(child):
+    yield await asyncio.gather(child.run())
+
+
+async def refused_late(message):
+    await asyncio.sleep(0)
+    raise OSError("gone")
+
+
+@pytest.mark.parametrize("chunks", [awaiting_a_task, awaiting_several])
+@pytest.mark.parametrize("failure", [None, KeyError("while it was cleaned up")])
+def test_on_asyncio_what_the_first_chunk_waits_for_is_cancelled_where_the_head_is_refused(chunks, failure):
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: logged.append(context))
+        with pytest.raises(ClientDisconnect if failure is None else KeyError):
+            await StreamingResponse(chunks(child))(http_scope(), anyio.sleep_forever, refused_late)
+        return child.is_cleaned_up, len(asyncio.all_tasks())
+
+    child = Child(failure)
+    logged: list[object] = []
+    assert asyncio.run(main()) == (True, 1)
+    gc.collect()
+    assert logged == []
+
+
+@pytest.mark.parametrize("chunks", [awaiting_a_task, awaiting_several])
+@pytest.mark.parametrize("times", [1, 2])
+def test_on_asyncio_what_the_first_chunk_waits_for_is_cancelled_with_the_request(chunks, times):
+    async def main():
+        response = StreamingResponse(chunks(child))
+        task = asyncio.create_task(response(http_scope(), anyio.sleep_forever, SlowHead()))
+        for _ in range(times):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return len(asyncio.all_tasks())
+
+    child = Child()
+    assert asyncio.run(main()) == 1
+    assert child.is_cleaned_up == (times == 1)
+
+
 async def test_a_client_that_leaves_ends_the_wait_of_the_head():
     async def receive():
         await anyio.lowlevel.checkpoint()
@@ -284,6 +350,33 @@ async def test_a_client_that_leaves_ends_the_wait_of_the_head():
         await StreamingResponse(recorder())(scope_of("2.3"), receive, send)
     assert send.reply.messages == []
     assert recorder.events in (["started", "closed"], [])
+
+
+async def waiting_long():
+    yield await asyncio.sleep(3600)
+
+
+async def waiting_for_a_failure():
+    yield await asyncio.create_task(failing_late())
+
+
+async def failing_late():
+    await asyncio.sleep(0.001)
+    raise OSError("no such report")
+
+
+def test_on_asyncio_no_cycle_is_left_by_a_first_chunk_that_is_cancelled_or_fails():
+    async def cancel():
+        task = asyncio.create_task(StreamingResponse(waiting_long())(http_scope(), anyio.sleep_forever, SlowHead()))
+        asyncio.get_running_loop().call_later(0.001, task.cancel)
+        await asyncio.wait([task])
+
+    async def fail():
+        with pytest.raises(OSError, match="no such report"):
+            await run(StreamingResponse(waiting_for_a_failure()), http_scope())
+
+    assert asyncio.run(garbage_of(cancel)) == 0
+    assert asyncio.run(garbage_of(fail)) == 0
 
 
 async def test_no_cycle_is_left_by_a_head_that_is_refused_late():

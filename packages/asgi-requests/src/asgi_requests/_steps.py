@@ -6,7 +6,6 @@ An awaitable that never waits is finished by its first step: no task is needed b
 from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine, Generator
-from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from ._tasks import end_of, outlast
@@ -39,7 +38,7 @@ class FirstStep(Generic[T]):
             return self._result
         # However it ends, there is nothing left to abandon.
         self.done = True
-        rest, waits_for = self._rest, self._waits_for
+        rest, waits_for, self._waits_for = self._rest, self._waits_for, None
         try:
             while True:
                 try:
@@ -50,6 +49,9 @@ class FirstStep(Generic[T]):
                     waits_for = rest.send(sent)
         except StopIteration as end:
             self._result = end.value
+        finally:
+            # Avoid a reference cycle through the traceback of what a future has failed with.
+            del waits_for
         return self._result
 
     async def hold_for(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -68,7 +70,7 @@ class FirstStep(Generic[T]):
                 except asyncio.CancelledError as exc:
                     if self.done:
                         raise
-                    self._raise_at_wait(exc)
+                    await self._cancel(exc)
             task.result()
         except BaseException:
             task.cancel()
@@ -78,8 +80,21 @@ class FirstStep(Generic[T]):
             # Avoid a reference cycle through the traceback.
             del task
 
-    def _raise_at_wait(self, exc: BaseException) -> None:
+    async def _cancel(self, exc: BaseException) -> None:
+        """Cancel what is waited for, as a task does that is cancelled, and raise the exception at the wait then."""
+        import asyncio
+
+        waits_for, self._waits_for = self._waits_for, None
         try:
+            if waits_for is not None:
+                waits_for.cancel()
+                while not waits_for.done():  # a task, or several, that clean up
+                    try:
+                        await end_of(waits_for)
+                    except asyncio.CancelledError as again:
+                        waits_for.cancel()
+                        exc = again
+                exc = _failure_of(waits_for) or exc
             self._waits_for = self._rest.throw(exc)
         except StopIteration as end:
             self._result = end.value
@@ -87,20 +102,28 @@ class FirstStep(Generic[T]):
         except BaseException:
             self.done = True
             raise
+        finally:
+            # Avoid reference cycles through the traceback.
+            del exc, waits_for
 
     async def abandon(self, exc: BaseException) -> None:
-        """Raise an exception at the first wait, as a cancellation does, and let the awaitable clean up.
+        """Cancel the first wait with an exception, and let the awaitable clean up.
 
         Closing it would not do: CPython 3.11 leaves an asynchronous generator that is closed at a wait running.
         """
         if not self.done:
             try:
-                with suppress(StopIteration):  # it may end at once
-                    self._waits_for = self._rest.throw(exc)
-                    await self
+                await self._cancel(exc)
+                await self
             except BaseException as raised:
                 if raised is not exc:
                     raise
             finally:
                 # Avoid a reference cycle through the traceback.
                 del exc
+
+
+def _failure_of(future: Any) -> Exception | None:
+    """Return what a future has failed with, unless that is its cancellation, with which `asyncio.gather` fails."""
+    failure = None if future.cancelled() else future.exception()
+    return failure if isinstance(failure, Exception) else None
