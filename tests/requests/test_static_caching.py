@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -370,6 +372,22 @@ async def test_no_more_is_remembered_than_a_bound(root):
     memory.forget(("b", False, False))
     memory.forget(("none", False, False))
     assert memory.get(("b", False, False)) is None
+
+
+def test_several_threads_may_remember_at_once():
+    memory = remembered.Remembered(60, 2)
+
+    def put(name):
+        for number in range(5000):
+            memory.put((f"{name}{number}", False, False), name, immutable=False)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(put, "abcd"))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 async def test_neither_directories_nor_missing_names_are_remembered(root):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import OrderedDict
+from contextlib import suppress
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -21,7 +23,7 @@ class Remembered(Generic[T]):
     def __init__(self, max_age: float, max_entries: int) -> None:
         self.max_age = max_age
         self.max_entries = max_entries
-        self._entries: dict[Key, tuple[float, T]] = {}
+        self._entries: OrderedDict[Key, tuple[float, T]] = OrderedDict()
 
     def get(self, key: Key) -> T | None:
         """Return what is remembered and still believed."""
@@ -36,8 +38,9 @@ class Remembered(Generic[T]):
     def put(self, key: Key, finding: T, *, immutable: bool) -> None:
         """Remember a finding; the one that has been there for the longest makes room."""
         if len(self._entries) >= self.max_entries and key not in self._entries:
-            # Two threads with an event loop each may be here at once: the other may have taken the last one.
-            self._entries.pop(next(iter(self._entries), key), None)
+            # Several threads may be here at once: an iterator would fail, and another may have taken the last one.
+            with suppress(KeyError):
+                self._entries.popitem(last=False)
         self._entries[key] = float("inf") if immutable else monotonic() + self.max_age, finding
 
     def forget(self, key: Key) -> None:
