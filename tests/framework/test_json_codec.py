@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime
 import json
+import types
 
 import pytest
 
@@ -131,6 +133,29 @@ async def test_a_server_that_fails_ends_the_codec_as_well():
     with pytest.raises(ConnectionResetError):
         await application("a")(http_scope(path="/thread"), None, gone)
     assert current_codec.get() is None
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_request_that_is_closed_in_another_context_ends_the_codec_as_well(is_first):
+    """As the garbage collector closes what a stopped event loop has left."""
+
+    async def waits(request):
+        await suspended()
+
+    app = application("a", routes=[Route("/waits", waits)])
+    if not is_first:
+        await answer_of(app, "GET", "/thread")
+    scope = http_scope(path="/waits")
+    serving = app(scope, None, None)
+    contextvars.copy_context().run(serving.send, None)
+    serving.close()
+    assert current_codec.get() is None
+    assert not [key for key in scope if "json" in key]
+
+
+@types.coroutine
+def suspended():
+    yield
 
 
 async def test_invalid_json_is_a_400_with_the_same_words():

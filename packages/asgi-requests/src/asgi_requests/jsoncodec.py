@@ -152,11 +152,14 @@ def apply_codec(codec: JSONCodec | None, scope: Scope) -> tuple[Token[Any], JSON
 def restore_codec(before: tuple[Token[Any], JSONCodec | None], scope: Scope) -> None:
     """Set the codec of a connection back to what it was before `apply_codec`."""
     token, outer = before
-    _reset_codec(token)
     if outer is None:
         del scope[CODEC_KEY]
     else:
         scope[CODEC_KEY] = outer
+    try:
+        _reset_codec(token)
+    except ValueError:
+        pass  # a coroutine that never ended is closed by another task or the garbage collector, in another context
 
 
 async def serve_with_codec(codec: JSONCodec | None, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
