@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 
 import anyio
@@ -7,6 +8,7 @@ import pytest
 
 from asgi_requests.adapters import websocket_session
 from asgi_requests.exceptions import WebSocketException
+from asgi_requests.requests import HTTPConnection
 from asgi_requests.responses import PlainTextResponse, StreamingResponse
 from asgi_requests.websockets import (
     WebSocket,
@@ -353,6 +355,57 @@ async def test_receive_and_send_may_be_replaced_on_the_object(session, when):
     _, sent = await session(handler, CONNECT, text("a"), text("b"), {"type": "websocket.disconnect"})
     assert [message["text"] for message in sent[1:]] == ["a", "b"]
     assert calls[-5:] == ["websocket.receive", "websocket.send"] * 2 + ["websocket.disconnect"]
+
+
+class Scripted(WebSocket):
+    """What programs write for their tests: a connection without a server."""
+
+    def __init__(self, texts):
+        self.client_state = self.application_state = WebSocketState.CONNECTED
+        self.texts = texts
+        self.sent = []
+
+    async def receive(self):
+        return text(self.texts.pop(0))
+
+    async def send(self, message):
+        self.sent.append(message["text"])
+
+
+async def test_a_subclass_may_do_without_the_constructor():
+    websocket = Scripted(["a"])
+    await websocket.send_text(await websocket.receive_text())
+    assert websocket.sent == ["a"]
+
+
+async def test_a_subclass_may_set_the_attributes_itself(session):
+    class Own(WebSocket):
+        def __init__(self, websocket):
+            HTTPConnection.__init__(self, websocket.scope)
+            self._receive, self._send = websocket._receive, websocket._send
+            self.client_state = self.application_state = WebSocketState.CONNECTING
+
+    async def handler(websocket):
+        own = Own(websocket)
+        await own.accept()
+        await own.send_text(await own.receive_text())
+        with pytest.raises(WebSocketDisconnect):
+            await own.receive_text()
+
+    _, sent = await session(handler, CONNECT, text("a"), LEFT)
+    assert [message.get("text") for message in sent] == [None, "a"]
+
+
+async def test_a_copy_has_the_state_of_the_connection(session):
+    async def handler(websocket):
+        await websocket.accept()
+        websocket.user_id = 7
+        copied = copy.copy(websocket)
+        await copied.send_text(await copied.receive_text())
+        return copied.scope is websocket.scope, copied.user_id
+
+    result, sent = await session(handler, CONNECT, text("a"))
+    assert (result, sent[-1]["text"]) == ((True, 7), "a")
 
 
 @pytest.mark.parametrize("method", ["receive", "send"])

@@ -71,6 +71,12 @@ class WebSocket(HTTPConnection[StateT]):
 
     response_started = False
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            # It may set the attributes itself: this one, which Starlette does not have, needs a value without a slot.
+            cls._open = False
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "websocket"
         self.scope = scope
