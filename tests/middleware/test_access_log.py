@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import re
 import threading
+import weakref
+from contextvars import ContextVar
 
 import anyio
 import pytest
@@ -361,6 +364,26 @@ async def test_a_filter_finds_the_context_of_the_request(slow):
     await run(RequestIDMiddleware(middleware), http_scope(headers=[(b"x-request-id", b"abc")]))
     middleware.flush()
     assert [record.request_id for record in handler.records] == ["abc"]
+
+
+async def test_a_slow_handler_keeps_few_contexts_in_memory(slow):
+    class Body:
+        pass
+
+    logger, handler = slow
+    middleware = AccessLogMiddleware(answering(), logger=logger)
+    middleware._writer.most_contexts = 3
+    held, bodies = ContextVar("held"), []
+    for _ in range(20):
+        held.set(body := Body())
+        bodies.append(weakref.ref(body))
+        await run(middleware, http_scope())
+    held.set(body := None)
+    gc.collect()
+    assert sum(one() is not None for one in bodies) <= 4  # the handler has taken one
+    handler.go.set()
+    middleware.flush()
+    assert len(handler.records) == 20
 
 
 async def test_a_queue_that_is_full_drops_the_newest_and_reports_it(slow):

@@ -15,10 +15,13 @@ from ._formats import Entry
 class Writer:
     """A writer of entries to a logger, in order, from a thread that is started with the first entry.
 
-    If `most_waiting` entries wait, new ones are dropped; their number is logged once there is room.
+    If `most_waiting` entries wait, new ones are dropped; their number is logged once there is room. The context of an
+    entry is kept for filters such as RequestIDFilter, which read the context variables of the request. It may hold the
+    whole request and its body, so that beyond `most_contexts` entries wait without one.
     """
 
     most_waiting = 10_000
+    most_contexts = 100
 
     def __init__(self, logger: logging.Logger, level: int, style: Callable[[Entry], str], *, background: bool) -> None:
         self._logger = logger
@@ -38,9 +41,9 @@ class Writer:
             return self._log(entry)
         if self._thread is None or not self._thread.is_alive():
             self._start()
-        if self._queue.qsize() < self.most_waiting:
-            # With its context: filters such as RequestIDFilter read the context variables of the request.
-            return self._queue.put((copy_context(), entry))
+        waiting = self._queue.qsize()
+        if waiting < self.most_waiting:
+            return self._queue.put((copy_context() if waiting < self.most_contexts else Context(), entry))
         self._dropped += 1
         return None
 
