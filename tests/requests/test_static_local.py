@@ -114,6 +114,13 @@ async def test_code_of_the_application_runs_in_threads(root, mounted, threads):
     assert await looks_of(tagged, threads) == [False, False, False]
 
 
+async def test_a_look_up_that_another_library_has_replaced_runs_in_threads(root, mounted, threads, monkeypatch):
+    mounted("ext4")
+    original = StaticFiles.lookup_path
+    monkeypatch.setattr(StaticFiles, "lookup_path", lambda self, path: original(self, path))
+    assert await looks_of(StaticFiles(directory=root), threads) == [False, False, False]
+
+
 async def test_several_directories_are_searched_in_threads(root, mounted, threads):
     mounted("ext4")
     app = StaticFiles(directory=root)

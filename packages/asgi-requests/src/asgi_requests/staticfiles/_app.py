@@ -94,7 +94,7 @@ class StaticFiles:
         self._tags = Tags(etag)
         # Paths that the event loop may look up, unless that calls the application, which may block.
         self._in_memory: Remembered[bool] = Remembered(_SECONDS_IN_MEMORY, _MOST_REMEMBERED)
-        self._calls_application = etag is not None or type(self).lookup_path is not StaticFiles.lookup_path
+        self._calls_application = etag is not None or getattr(self.lookup_path, "__func__", None) is not _LOOKUP_PATH
         self._search = Search()
         # What was remembered has its headers ready in a representation.
         options = self._precompressed, self._fallback, self._policy.by_path, self._remembered
@@ -281,4 +281,5 @@ class StaticFiles:
         return takes
 
 
-_IS_NOT_MODIFIED = StaticFiles.is_not_modified
+# Compared with what a class has, so that an override, or what another library has put in its place, is called.
+_IS_NOT_MODIFIED, _LOOKUP_PATH = StaticFiles.is_not_modified, StaticFiles.lookup_path
