@@ -13,6 +13,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from asgi_requests._tasks import asyncio_task
 from asgi_requests.background import BackgroundTask
 from asgi_requests.concurrency import run_in_threadpool
 from asgi_requests.exceptions import ClientDisconnect
@@ -246,13 +247,26 @@ def test_on_asyncio_a_timeout_of_the_first_chunk_that_fails_ends_the_wait_of_the
     assert asyncio.run(main()) == ([], 1)
 
 
+async def cancelled_with_its_head_waiting(response, send, times):
+    task = asyncio.create_task(response(http_scope(), anyio.sleep_forever, send))
+    for _ in range(times):
+        for _ in range(5):
+            await asyncio.sleep(0)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 @pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("is_there", [False, True], ids=["waits", "is_there"])
-def test_on_asyncio_a_stream_is_cancelled_while_its_head_waits(is_there, times):
+@pytest.mark.parametrize("turns", [0, 1, 1000], ids=["waits", "is_there", "takes_turns"])
+def test_on_asyncio_a_stream_is_cancelled_while_its_head_waits(turns, times):
     async def chunks():
         events.append("started")
         try:
-            await (asyncio.sleep(0) if is_there else asyncio.sleep(3600))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if not turns:
+                await asyncio.sleep(3600)
         except asyncio.CancelledError:
             if times == 1:
                 raise
@@ -260,13 +274,7 @@ def test_on_asyncio_a_stream_is_cancelled_while_its_head_waits(is_there, times):
 
     async def main():
         send = SlowHead()
-        task = asyncio.create_task(StreamingResponse(chunks())(http_scope(), anyio.sleep_forever, send))
-        for _ in range(times):
-            for _ in range(5):
-                await asyncio.sleep(0)
-            task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancelled_with_its_head_waiting(StreamingResponse(chunks()), send, times)
         return send.reply.messages, len(asyncio.all_tasks())
 
     events: list[str] = []
@@ -324,19 +332,56 @@ def test_on_asyncio_what_the_first_chunk_waits_for_is_cancelled_where_the_head_i
 @pytest.mark.parametrize("times", [1, 2])
 def test_on_asyncio_what_the_first_chunk_waits_for_is_cancelled_with_the_request(chunks, times):
     async def main():
-        response = StreamingResponse(chunks(child))
-        task = asyncio.create_task(response(http_scope(), anyio.sleep_forever, SlowHead()))
-        for _ in range(times):
-            for _ in range(5):
-                await asyncio.sleep(0)
-            task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancelled_with_its_head_waiting(StreamingResponse(chunks(child)), SlowHead(), times)
         return len(asyncio.all_tasks())
 
     child = Child()
     assert asyncio.run(main()) == 1
     assert child.is_cleaned_up == (times == 1)
+
+
+@pytest.mark.parametrize("waits", [0, 0.001], ids=["turns", "waits"])
+async def test_a_client_that_leaves_ends_the_wait_of_the_head_though_the_first_chunk_is_shielded(waits):
+    async def chunks():
+        try:
+            with anyio.CancelScope(shield=True):
+                for _ in range(5):
+                    await anyio.sleep(waits)
+                left.set()
+                for _ in range(5):
+                    await anyio.sleep(waits)
+                ended.append("shield")
+            yield b"a"
+        finally:
+            ended.append("chunks")
+
+    async def receive():
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    left = anyio.Event()
+    ended: list[str] = []
+    send = SlowHead()
+    if asyncio_task() is None:  # trio sends the head before it starts the stream
+        send.passes.set()
+    with anyio.fail_after(5, shield=True):
+        await StreamingResponse(chunks())(scope_of("2.3"), receive, send)
+    assert ended == ["shield", "chunks"]
+
+
+def test_on_asyncio_a_first_chunk_that_fails_late_ends_the_wait_of_the_head():
+    async def chunks():
+        await asyncio.sleep(0.001)
+        raise KeyError("no such report")
+        yield b"never"
+
+    async def main():
+        send = SlowHead()
+        with pytest.raises(KeyError):
+            await StreamingResponse(chunks())(http_scope(), anyio.sleep_forever, send)
+        return send.reply.messages, len(asyncio.all_tasks())
+
+    assert asyncio.run(main()) == ([], 1)
 
 
 async def test_a_client_that_leaves_ends_the_wait_of_the_head():

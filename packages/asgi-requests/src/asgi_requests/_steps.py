@@ -5,10 +5,13 @@ An awaitable that never waits is finished by its first step: no task is needed b
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ._tasks import end_of, outlast
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -26,12 +29,24 @@ class FirstStep(Generic[T]):
 
     def __init__(self, awaitable: Awaitable[T]) -> None:
         self._rest: Any = awaitable.__await__()
+        self._step(self._rest.send, None)
+
+    def _step(self, resume: Callable[[Any], Any], value: Any) -> None:
+        """Run up to the next wait."""
+        # A future that has failed holds the exception, whose traceback holds this frame.
+        self._waits_for = None
         try:
-            self._waits_for = self._rest.send(None)
+            self._waits_for = resume(value)
             self.done = False
-        except StopIteration as exc:
-            self._result = exc.value
+        except StopIteration as end:
+            self._result = end.value
             self.done = True
+        except BaseException:
+            self.done = True
+            raise
+        finally:
+            # Avoid a reference cycle through the traceback.
+            del value
 
     def __await__(self) -> Generator[Any, Any, T]:
         if self.done:
@@ -54,11 +69,12 @@ class FirstStep(Generic[T]):
             del waits_for
         return self._result
 
-    async def hold_for(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Await a coroutine while this is held at its wait, and raise what either of them raises.
+    async def go_on_during(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await a coroutine, go on meanwhile, to the end if there is time, and raise what either of them raises.
 
-        The coroutine runs in a task of its own, and a cancellation is raised at the wait that is held: a cancel scope
-        or a timeout that was opened in the first step is one of this task, and must not end another wait.
+        The coroutine runs in a task of its own, and a cancellation is raised where this waits: a cancel scope or a
+        timeout that was opened in the first step is one of this task, and must not end another wait. It goes on because
+        a shielded scope that was opened in it holds every cancellation back, until it is left.
         """
         import asyncio  # loaded by now; on trio it never is
 
@@ -66,11 +82,14 @@ class FirstStep(Generic[T]):
         try:
             while not task.done():
                 try:
-                    await end_of(task)
+                    await self._end_of_wait(task)
                 except asyncio.CancelledError as exc:
                     if self.done:
                         raise
                     await self._cancel(exc)
+                else:
+                    if not self.done and not task.done():
+                        self._step(self._rest.send, None)
             task.result()
         except BaseException:
             task.cancel()
@@ -80,11 +99,22 @@ class FirstStep(Generic[T]):
             # Avoid a reference cycle through the traceback.
             del task
 
+    async def _end_of_wait(self, task: asyncio.Task[None]) -> None:
+        """Wait until there is a next step, or a task is done."""
+        import asyncio
+
+        if self.done:
+            await end_of(task)
+        elif self._waits_for is None:  # it lets the event loop run
+            await asyncio.sleep(0)
+        else:
+            await asyncio.wait((task, self._waits_for), return_when=asyncio.FIRST_COMPLETED)
+
     async def _cancel(self, exc: BaseException) -> None:
         """Cancel what is waited for, as a task does that is cancelled, and raise the exception at the wait then."""
         import asyncio
 
-        waits_for, self._waits_for = self._waits_for, None
+        waits_for = self._waits_for
         try:
             if waits_for is not None:
                 waits_for.cancel()
@@ -95,13 +125,7 @@ class FirstStep(Generic[T]):
                         waits_for.cancel()
                         exc = again
                 exc = _failure_of(waits_for) or exc
-            self._waits_for = self._rest.throw(exc)
-        except StopIteration as end:
-            self._result = end.value
-            self.done = True
-        except BaseException:
-            self.done = True
-            raise
+            self._step(self._rest.throw, exc)
         finally:
             # Avoid reference cycles through the traceback.
             del exc, waits_for

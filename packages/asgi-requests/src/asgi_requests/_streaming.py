@@ -66,7 +66,7 @@ class StreamingResponse(Response):
             await head
         else:
             try:
-                await first.hold_for(head)
+                await first.go_on_during(head)
             except BaseException:
                 await first.abandon(anyio.get_cancelled_exc_class()())
                 raise
