@@ -358,7 +358,7 @@ async def test_receive_and_send_may_be_replaced_on_the_object(session, when):
 
 
 class Scripted(WebSocket):
-    """What programs write for their tests: a connection without a server."""
+    """A double that programs write for their tests: a connection without a server."""
 
     def __init__(self, texts):
         self.client_state = self.application_state = WebSocketState.CONNECTED
